@@ -95,7 +95,7 @@ impl Signature {
     /// If `bytes` is not an Authenticode signature, or the signer's certificate is missing.
     pub fn read(bytes: &[u8], file: &Sha256) -> Result<Self, MalformedSignature> {
         SignatureParts::read(bytes)
-            .ok_or(MalformedSignature("it is no Authenticode signature, or damaged"))?
+            .ok_or(MalformedSignature("it is not an Authenticode signature, or it is damaged"))?
             .check(file)
     }
 
@@ -179,17 +179,16 @@ impl<'a> SignatureParts<'a> {
                 && strip_leading_zeros(certificate.serial()) == strip_leading_zeros(self.signer.1)
         };
         let signer = certificates.iter().find(is_signer);
-        let signer =
-            signer.ok_or(MalformedSignature("the certificate of its signer is not with it, or can't be read"))?;
+        let signer = signer.ok_or(MalformedSignature("its signer's certificate is missing or can't be read"))?;
         let (chain, broken) = build_chain(signer, &certificates);
         let known = DIGESTS.iter().find(|(oid, ..)| *oid == self.digest);
-        let digest = known.map_or("of an unknown kind".into(), |(_, name, _)| (*name).to_owned());
-        let signed = self.signed_digest().ok_or(MalformedSignature("the digest that it is over can't be read"))?;
+        let digest = known.map_or("unknown".into(), |(_, name, _)| (*name).to_owned());
+        let signed = self.signed_digest().ok_or(MalformedSignature("its signed digest can't be read"))?;
         let state = match known {
             Some((oid, _, HashAlgorithm::Sha256)) if *oid == signed.0 => {
                 self.check_state(file, signed.1, signer, broken)
             }
-            _ => SignatureState::Unchecked(format!("its digest is {digest}")),
+            _ => SignatureState::Unchecked(format!("its digest algorithm is {digest}")),
         };
         Ok(Signature { state, digest, chain, stamped: self.time_stamp_day() })
     }
@@ -210,7 +209,7 @@ impl<'a> SignatureParts<'a> {
         let listed = attribute(&self.attributes_as_set()[..], MESSAGE_DIGEST)
             .and_then(|value| Der(value).next_tagged(OCTET_STRING).map(|digest| digest.value.to_vec()));
         if listed.as_deref() != Some(&content[..]) {
-            return SignatureState::Forged("what is signed is not its content");
+            return SignatureState::Forged("the signed digest is not that of its content");
         }
         let checked = match (signer.public_key(), self.algorithm()) {
             (Some(key), Some(algorithm)) => key.verify(algorithm, &self.attributes_as_set(), self.signature),
@@ -218,13 +217,11 @@ impl<'a> SignatureParts<'a> {
         };
         match (checked, broken) {
             (Err(SignatureError::Wrong), _) => {
-                SignatureState::Forged("it is not of the key in the signer's certificate")
+                SignatureState::Forged("it was not made with the key of the signer's certificate")
             }
-            (_, Some(SignatureError::Wrong)) => {
-                SignatureState::Forged("a certificate is not signed by the one that it names")
-            }
+            (_, Some(SignatureError::Wrong)) => SignatureState::Forged("a certificate is not signed by its issuer"),
             (Err(SignatureError::Unsupported), _) | (_, Some(SignatureError::Unsupported)) => {
-                SignatureState::Unchecked("its key or algorithm is not RSA's".into())
+                SignatureState::Unchecked("its key or algorithm is not RSA".into())
             }
             (Ok(()), None) => SignatureState::Good,
         }
@@ -261,7 +258,7 @@ impl<'a> SignatureParts<'a> {
     /// Date of the time stamp, in either form.
     fn time_stamp_day(&self) -> Option<String> {
         if let Some(token) = attribute_in(self.unsigned, TIME_STAMP_TOKEN) {
-            // RFC 3161, 2.4.2: version, policy, what is stamped, serial number, time.
+            // RFC 3161, 2.4.2: version, policy, stamped digest, serial number, time.
             let (_, content) = signed_data(token, &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 9, 0x10, 1, 4])?;
             let mut info = Der(Der(Der(content).next_tagged(OCTET_STRING)?.value).next_tagged(SEQUENCE)?.value);
             let time = info.nth(4)?;

@@ -79,7 +79,7 @@ pub enum BcdValue {
 pub struct BcdGuid(pub u128);
 
 /// Counts elements and data while a store is read: at most [`MAX_BOOT_ELEMENTS`] and
-/// [`MAX_BOOT_STORE_LEN`] bytes. Hive cells can be shared, so the size of the hive is no bound.
+/// [`MAX_BOOT_STORE_LEN`] bytes. Hive cells can be shared, so the size of the hive does not bound them.
 #[derive(Default)]
 struct ElementBudget {
     n_elements: usize,
@@ -95,7 +95,7 @@ const KEY_NAME: &str = "BCD00000001";
 impl BcdStore {
     /// Reads a store from a registry hive.
     pub fn read(hive: &Hive) -> Result<Self> {
-        let no_store = || Error::new("this registry hive is no boot store: it has no `Objects`");
+        let no_store = || Error::new("this registry hive is not a boot store: it has no key `Objects`");
         let objects = hive.key("Objects")?.ok_or_else(no_store)?.keys()?;
         let mut store = Self::default();
         let mut read = ElementBudget::default();
@@ -103,7 +103,7 @@ impl BcdStore {
             let object = BcdObject::read(&key, &mut read).map_err(|error| in_object(&key, error))?;
             store.objects.push(object);
             if store.objects.len() > MAX_BOOT_OBJECTS {
-                return Err(Error::new(format!("it has more than {MAX_BOOT_OBJECTS} objects; a boot store has fewer")));
+                return Err(Error::new(format!("it has more than {MAX_BOOT_OBJECTS} objects")));
             }
         }
         Ok(store)
@@ -138,7 +138,7 @@ fn in_object(key: &HiveKey, error: Error) -> Error {
 
 impl BcdObject {
     fn read(key: &HiveKey, read: &mut ElementBudget) -> Result<Self> {
-        let id = key.name().parse().map_err(|()| Error::new("its name is no GUID"))?;
+        let id = key.name().parse().map_err(|()| Error::new("its name is not a GUID"))?;
         let kind = match key.key("Description")? {
             Some(description) => description.value("Type")?.and_then(|data| data.number()),
             None => None,
@@ -150,9 +150,10 @@ impl BcdObject {
             for key in keys.keys()? {
                 let name = key.name();
                 let wrong = |what: &str| Error::new(format!("its element `{name}` {what}"));
-                let id = u32::from_str_radix(&name, 16).map_err(|_| wrong("has a name that is no number"))?;
+                let id =
+                    u32::from_str_radix(&name, 16).map_err(|_| wrong("has a name that is not a hexadecimal number"))?;
                 if key.n_values() > MAX_VALUES {
-                    return Err(wrong(&format!("has more values than one that Windows writes")));
+                    return Err(wrong(&format!("has more than {MAX_VALUES} registry values")));
                 }
                 let data = key.value("Element")?.ok_or_else(|| wrong("has no data"))?;
                 read.n_elements += 1;
@@ -162,7 +163,7 @@ impl BcdObject {
                     return Err(wrong(&format!("has {len} bytes; at most {MAX_BOOT_DATA_LEN} are read")));
                 }
                 if read.n_elements > MAX_BOOT_ELEMENTS || read.data_len > MAX_BOOT_STORE_LEN {
-                    return Err(wrong("is one too many: those before it are more than a boot store has"));
+                    return Err(wrong("exceeds the size of a boot store"));
                 }
                 elements.push(BcdElement { id, value: BcdValue::parse(id, data) });
             }

@@ -83,6 +83,7 @@ impl BootProgram {
         }
         let chains = self.signatures().into_iter().flatten().map(|signature| signature.chain);
         for certificate in chains.flatten() {
+            // An authority need not be part of the signature: firmware also looks for the issuer in its list.
             let listed = revocations.certificates.iter().find(|revoked| {
                 revoked.der() == certificate.der()
                     || (certificate.is_issued_by(revoked) && certificate.check_signed_by(revoked).is_ok())
@@ -125,9 +126,9 @@ impl fmt::Display for Revocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Image(digest) => write!(f, "its digest {digest} is revoked"),
-            Self::Certificate(name) => write!(f, "the certificate of `{name}` is revoked, and it is signed by that"),
+            Self::Certificate(name) => write!(f, "it is signed with the certificate of `{name}`, which is revoked"),
             Self::Version { own, lowest } => {
-                write!(f, "its Secure Version Number is {own}, and boot managers below {lowest} refuse to go on")
+                write!(f, "its Secure Version Number is {own}; boot managers below {lowest} refuse to start")
             }
         }
     }

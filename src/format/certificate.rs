@@ -43,7 +43,7 @@ pub struct Certificate {
 pub enum MalformedCertificate {
     /// The encoding ends early.
     Truncated,
-    /// The data are damaged or not a certificate, with a fragment that says what was found.
+    /// The data are damaged or not a certificate, with a fragment that gives the reason.
     NotOne(String),
 }
 
@@ -67,16 +67,18 @@ impl Certificate {
     pub fn from_der(der: &[u8]) -> Result<Self, MalformedCertificate> {
         if der.len() > MAX_CERTIFICATE_LEN {
             return Err(MalformedCertificate::NotOne(format!(
-                "it has {} bytes, and no certificate is so long",
+                "it has {} bytes; at most {MAX_CERTIFICATE_LEN} are read",
                 der.len()
             )));
         }
         let whole = Der(der).next_tagged(SEQUENCE).ok_or_else(|| match is_truncated(der) {
             true => MalformedCertificate::Truncated,
-            false => MalformedCertificate::NotOne("its encoding is not right: it does not begin as one".into()),
+            false => {
+                MalformedCertificate::NotOne("its encoding is invalid: it does not begin like a certificate".into())
+            }
         })?;
         let fields = CertificateFields::read(whole.whole)
-            .map_err(|why| MalformedCertificate::NotOne(format!("its encoding is not right: {why}")))?;
+            .map_err(|why| MalformedCertificate::NotOne(format!("its encoding is invalid: {why}")))?;
         Ok(Self { der: whole.whole.to_vec(), fields })
     }
 
@@ -228,7 +230,7 @@ impl fmt::Display for SubjectKey {
 fn from_der_error(error: &der::Error) -> MalformedCertificate {
     match error.kind() {
         der::ErrorKind::Incomplete { .. } => MalformedCertificate::Truncated,
-        kind => MalformedCertificate::NotOne(format!("its encoding is not right: {kind}")),
+        kind => MalformedCertificate::NotOne(format!("its encoding is invalid: {kind}")),
     }
 }
 

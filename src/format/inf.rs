@@ -44,7 +44,7 @@ impl Inf {
             version.find(|line| sections.expand(&line.key).eq_ignore_ascii_case(key)).map(first)
         };
         if value("signature").is_none() {
-            return Err("it has no `Signature` in a section `[Version]`");
+            return Err("it has no `Signature` in its section `[Version]`");
         }
         let class_name = value("class").unwrap_or_default();
         let class = match value("classguid") {

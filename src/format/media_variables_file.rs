@@ -116,11 +116,11 @@ pub enum VariablesError {
 impl fmt::Display for VariablesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotOne => f.write_str("it does not begin like the variables of a medium"),
-            Self::Algorithm(id) => write!(f, "it is encrypted by an unknown algorithm ({id:#06x})"),
-            Self::Damaged => f.write_str("its header contradicts itself"),
+            Self::NotOne => f.write_str("it does not begin like the variables file of a medium"),
+            Self::Algorithm(id) => write!(f, "it is encrypted with an unknown algorithm ({id:#06x})"),
+            Self::Damaged => f.write_str("its header is inconsistent"),
             Self::Cut => f.write_str("it ends before its text does"),
-            Self::Password => f.write_str("the password is another one, or the text is damaged"),
+            Self::Password => f.write_str("the password is wrong, or the text is damaged"),
         }
     }
 }
@@ -163,7 +163,7 @@ fn padded_len(len: usize, algorithm: VariablesCipher) -> usize {
 /// If the text is longer than [`MAX_VARIABLES_LEN`] bytes; callers bound it.
 pub fn encode(text: &str, password: &str, algorithm: VariablesCipher) -> Vec<u8> {
     let plain_len = 2 * (text.encode_utf16().count() + 1);
-    assert!(plain_len <= MAX_VARIABLES_LEN, "a text of {plain_len} bytes is too long for a container");
+    assert!(plain_len <= MAX_VARIABLES_LEN, "a text of {plain_len} bytes is too long to be encrypted");
     let cipher_len = padded_len(plain_len, algorithm);
     let mut bytes = Vec::with_capacity(HEADER_LEN + cipher_len + TRAILER.len());
     for word in [SIGNATURE, REST_LEN, plain_len as u32, cipher_len as u32, algorithm.id(), 0] {
@@ -239,7 +239,7 @@ macro_rules! in_cbc {
         fn $encrypt(key: &[u8], iv: &[u8], body: &mut [u8], plain_len: usize) {
             let encryptor = cbc::Encryptor::<$cipher>::new_from_slices(key, iv);
             let done = encryptor.ok().and_then(|encryptor| encryptor.encrypt_padded::<Pkcs7>(body, plain_len).ok());
-            assert!(done.is_some(), "a key or a text has another length than its algorithm asks for");
+            assert!(done.is_some(), "the key or text length does not match the algorithm");
         }
 
         /// Decrypts in place. Returns the length without padding; `None` if the padding is invalid.

@@ -75,7 +75,7 @@ impl From<ntfs::Unplaced> for UnplacedFile {
         match unplaced {
             ntfs::Unplaced::InRecord(bytes) => Self::InMemory(bytes),
             ntfs::Unplaced::Special => Self::Unreadable(
-                "NTFS keeps it compressed, encrypted, sparse or in many pieces, which is not read".into(),
+                "NTFS stores it compressed, encrypted, sparse or in too many pieces, which is not supported".into(),
             ),
         }
     }
@@ -139,7 +139,7 @@ impl MediumTree {
                 Ok(None) => folder.insert_folder(&file.path),
                 Ok(Some(content)) => folder.insert(&file.path, content),
                 Err(why) => {
-                    let help = "copy the file out of the medium, and name the copy";
+                    let help = "extract the file from the medium, and use the extracted file";
                     self.faults.push(MediumFault { path: file.path, why, help });
                     continue;
                 }
@@ -147,7 +147,7 @@ impl MediumTree {
             if let Err(misplaced) = put {
                 let why = match misplaced {
                     Misplaced::BadName(bad) => bad.to_string(),
-                    Misplaced::Taken(twin) => format!("has the name of `{twin}`, but for case"),
+                    Misplaced::Taken(twin) => format!("has the same name as `{twin}`, except for case"),
                 };
                 self.faults.push(MediumFault { path: file.path, why, help: "rename it on the medium" });
             }
@@ -179,13 +179,13 @@ impl MediumTree {
         for Range { start, end } in file.extents.iter().cloned() {
             let len = end.saturating_sub(start).min(left);
             if start.checked_add(len).is_none_or(|end| end > image.stat.len) {
-                return Err(format!("it lies beyond the end of the image at byte {}", image.stat.len));
+                return Err(format!("it extends past the end of the image at byte {}", image.stat.len));
             }
             runs.push(ByteRun::Range { file: Arc::clone(image), start, len });
             left -= len;
         }
         if left > 0 {
-            return Err(format!("{left} of its {} bytes have no place", file.len));
+            return Err(format!("{left} of its {} bytes are not allocated", file.len));
         }
         Ok(Some(Content::pieced(Pieced::new(&path, runs))))
     }
@@ -238,7 +238,7 @@ fn find_boot_image(
 
 /// Reads the volumes of a medium.
 fn read_volumes(file: &mut File, path: &Utf8Path) -> std::result::Result<Vec<MediumVolume>, OpenError> {
-    let failed = |error| Error::new("reading its start").because(error);
+    let failed = |error| Error::new("reading the start of the image").because(error);
     let start = read_start(file, header::MAGIC.len() as u64).map_err(failed)?;
     if [&header::MAGIC[..], &header::PIPABLE_MAGIC].contains(&&start[..]) {
         return read_wim_volume(path).map(|volume| vec![volume]).map_err(OpenError::NotMedium);
@@ -268,8 +268,8 @@ fn read_volumes(file: &mut File, path: &Utf8Path) -> std::result::Result<Vec<Med
     for (number, place) in places {
         let file_system = recognise(file, &place).map_err(failed)?;
         if place.end > len && matches!(file_system, FileSystem::Fat(_) | FileSystem::Ntfs) {
-            let message = format!("partition {number} ends at byte {}, and the image has {len}", place.end);
-            let help = "the image may be cut off: compare its size with that of the original";
+            let message = format!("partition {number} ends at byte {}, but the image has {len} bytes", place.end);
+            let help = "compare the size of the image with that of the original; it may be truncated";
             return Err(Error::new(message).help(help).into());
         }
         let (label, files, unplaced) = match file_system {
@@ -292,11 +292,11 @@ fn read_volumes(file: &mut File, path: &Utf8Path) -> std::result::Result<Vec<Med
     if volumes.is_empty() {
         let error = match table {
             Some(table) if !table.partitions.is_empty() => {
-                Error::new(format!("no partition of `{path}` is FAT or NTFS: they are {}", others.join(", ")))
+                Error::new(format!("no partition of `{path}` is FAT or NTFS; found {}", others.join(", ")))
             }
             _ => Error::new(format!("`{path}` is not an image of a disc, or of a stick or volume with FAT or NTFS")),
         };
-        return Err(OpenError::NotMedium(error.help("give an ISO file, or a raw image of a stick")));
+        return Err(OpenError::NotMedium(error.help("use an ISO file or a raw image of a stick")));
     }
     Ok(volumes)
 }
@@ -438,7 +438,7 @@ mod tests {
         let pointer =
             format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 12345\n", "4d".repeat(32));
         fs::write(path("a.iso"), pointer).unwrap();
-        let hint = "give an ISO file, or a raw image of a stick";
+        let hint = "use an ISO file or a raw image of a stick";
         assert_eq!(
             refusal(&path("a.txt")),
             format!("`/a.txt` is not an image of a disc, or of a stick or volume with FAT or NTFS; {hint}")

@@ -71,7 +71,7 @@ impl fmt::Display for MalformedPe {
     }
 }
 
-const CUT_OFF: MalformedPe = MalformedPe("it is cut off");
+const TRUNCATED: MalformedPe = MalformedPe("it is truncated");
 
 /// Most sections that Windows loads; the format permits 65,535.
 const MAX_SECTIONS: usize = 96;
@@ -91,12 +91,12 @@ impl<'a> Pe<'a> {
         if !bytes.starts_with(b"MZ") {
             return Err(MalformedPe("it does not begin with `MZ`"));
         }
-        let at = ImageDosHeader::parse(bytes).map_err(|_| CUT_OFF)?.nt_headers_offset() as usize;
-        if slice(bytes, at, 4).ok_or(CUT_OFF)? != b"PE\0\0" {
-            return Err(MalformedPe("it is a DOS program and no PE file"));
+        let at = ImageDosHeader::parse(bytes).map_err(|_| TRUNCATED)?.nt_headers_offset() as usize;
+        if slice(bytes, at, 4).ok_or(TRUNCATED)? != b"PE\0\0" {
+            return Err(MalformedPe("it is a DOS program, not a PE file"));
         }
         // In PE32+ the directories are 16 bytes further on: its addresses have 64 bits.
-        match optional_header_magic(bytes).map_err(|_| CUT_OFF)? {
+        match optional_header_magic(bytes).map_err(|_| TRUNCATED)? {
             0x10B => Self::parse_headers::<ImageNtHeaders32>(bytes, at, 96),
             0x20B => Self::parse_headers::<ImageNtHeaders64>(bytes, at, 112),
             _ => Err(MalformedPe("its optional header is neither PE32 nor PE32+")),
@@ -111,8 +111,8 @@ impl<'a> Pe<'a> {
     ) -> Result<Self, MalformedPe> {
         let mut offset = at as u64;
         let (headers, directories) = H::parse(bytes, &mut offset)
-            .map_err(|_| MalformedPe("its optional header is cut off, or too short for its directories"))?;
-        let table = headers.sections(bytes, offset).map_err(|_| CUT_OFF)?;
+            .map_err(|_| MalformedPe("its optional header is truncated, or too short for its directories"))?;
+        let table = headers.sections(bytes, offset).map_err(|_| TRUNCATED)?;
         let sections = table.iter().map(|header| parse_section(bytes, header)).collect::<Result<Vec<_>, _>>()?;
         if sections.len() > MAX_SECTIONS {
             return Err(MalformedPe("it has more sections than Windows loads"));
@@ -120,12 +120,12 @@ impl<'a> Pe<'a> {
         let headers_len = headers.optional_header().size_of_headers() as usize;
         let table_end = offset as usize + sections.len() * IMAGE_SIZEOF_SECTION_HEADER;
         if headers_len > bytes.len() || headers_len < table_end {
-            return Err(MalformedPe("its headers have a length that can't be"));
+            return Err(MalformedPe("its headers have an impossible length"));
         }
         let (start, len) = directories.get(CERTIFICATES).map_or((0, 0), |entry| entry.address_range());
         let (start, len) = (start as usize, len as usize);
         if len > 0 && (start < headers_len || start.checked_add(len).is_none_or(|end| end > bytes.len())) {
-            return Err(MalformedPe("its certificate table is not where it can be"));
+            return Err(MalformedPe("its certificate table is at an impossible place"));
         }
         let optional = at + 4 + size_of::<ImageFileHeader>();
         Ok(Self {
@@ -208,7 +208,7 @@ impl<'a> Pe<'a> {
     ///
     /// If an entry has an impossible length, or there are more than [`MAX_SIGNATURES`].
     pub fn signatures(&self) -> Result<Vec<&'a [u8]>, MalformedPe> {
-        const WRONG: MalformedPe = MalformedPe("its certificate table has an entry of a length that can't be");
+        const WRONG: MalformedPe = MalformedPe("its certificate table has an entry of impossible length");
         let mut rest = &self.bytes[self.certificates.clone()];
         let mut signatures = Vec::new();
         while rest.len() >= CERTIFICATE_HEADER_LEN {
@@ -219,7 +219,7 @@ impl<'a> Pe<'a> {
                 signatures.push(signature);
             }
             if signatures.len() > MAX_SIGNATURES {
-                return Err(MalformedPe("it has more signatures than are checked"));
+                return Err(MalformedPe("it has too many signatures"));
             }
             // Entries are aligned to eight bytes.
             rest = rest.get(len.next_multiple_of(8)..).unwrap_or_default();
@@ -243,7 +243,7 @@ fn parse_section(bytes: &[u8], header: &ImageSectionHeader) -> Result<Section, M
     let in_file = match (len, end) {
         (0, _) => 0..0,
         (_, Some(end)) => start..end,
-        (_, None) => return Err(MalformedPe("one of its sections leads out of it")),
+        (_, None) => return Err(MalformedPe("one of its sections extends past its end")),
     };
     let show = |byte: &u8| if byte.is_ascii_graphic() { char::from(*byte) } else { '?' };
     let name = header.raw_name().iter().map(show).collect();

@@ -120,7 +120,7 @@ impl fmt::Display for MalformedRevocations {
     }
 }
 
-const CUT_OFF: MalformedRevocations = MalformedRevocations("it is cut off");
+const TRUNCATED: MalformedRevocations = MalformedRevocations("it is truncated");
 
 impl Revocations {
     /// Parses a revocation list.
@@ -133,14 +133,14 @@ impl Revocations {
         let mut revoked = Self::default();
         while !rest.is_empty() {
             // UEFI 2.10, 32.4.1: type, length of the list, of its header, and of an entry.
-            let (head, _) = rest.split_first_chunk::<28>().ok_or(CUT_OFF)?;
+            let (head, _) = rest.split_first_chunk::<28>().ok_or(TRUNCATED)?;
             let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]) as usize;
             let (kind, len, header_len, entry_len) = (guid(head), word(16), word(20), word(24));
-            const WRONG: MalformedRevocations = MalformedRevocations("one of its lists has lengths that can't be");
+            const WRONG: MalformedRevocations = MalformedRevocations("one of its lists has impossible lengths");
             if len < 28 {
                 return Err(WRONG);
             }
-            let list = rest.get(..len).ok_or(CUT_OFF)?;
+            let list = rest.get(..len).ok_or(TRUNCATED)?;
             let entries = list.get(28usize.checked_add(header_len).ok_or(WRONG)?..).ok_or(WRONG)?;
             if entry_len <= 16 || !entries.len().is_multiple_of(entry_len) {
                 return Err(WRONG);
@@ -197,12 +197,12 @@ fn unwrap_lists(bytes: &[u8]) -> Result<&[u8], MalformedRevocations> {
     // A time of 16 bytes, then length, revision and type of the certificate, and the signature type.
     if bytes.get(24..40).is_some_and(|kind| guid(kind) == PKCS7) && bytes[20..24] == [0x00, 0x02, 0xF1, 0x0E] {
         let len = u32::from_le_bytes([bytes[16], bytes[17], bytes[18], bytes[19]]) as usize;
-        let rest = bytes.get(16usize.saturating_add(len)..).ok_or(CUT_OFF)?;
+        let rest = bytes.get(16usize.saturating_add(len)..).ok_or(TRUNCATED)?;
         if begins(rest) {
             return Ok(rest);
         }
     }
-    Err(MalformedRevocations("it does not begin as a list of signatures or an update of one does"))
+    Err(MalformedRevocations("it is not a signature list or an update of one"))
 }
 
 /// First 16 bytes. Panics if there are fewer.

@@ -105,7 +105,7 @@ fn split_volume(volume: &Volume) -> Result<[Volume; 2]> {
         failed = failed.take().or(put.err().map(|_| path.to_owned()));
     });
     match failed {
-        Some(path) => Err(Error::new(format!("`{path}` has no place on either partition")).about(path)),
+        Some(path) => Err(Error::new(format!("`{path}` can't be put on either partition")).about(path)),
         None => Ok([first, second].map(|root| Volume { root, ..volume.clone() })),
     }
 }
@@ -118,8 +118,10 @@ fn disk_layout(volume: &Volume, scheme: PartitionScheme, volumes: &[(u64, u8, La
         PartitionScheme::Gpt => (end + GPT_END_LEN).next_multiple_of(ALIGNMENT),
     };
     if u32::try_from(len / SECTOR_LEN).is_err() {
-        return Err(Error::new(format!("the stick would have {len} bytes, and its sectors are numbered with 32 bits"))
-            .help("put some of the content on another medium"));
+        return Err(Error::new(format!(
+            "the stick would have {len} bytes; at most 2^32 sectors of 512 bytes are possible"
+        ))
+        .help("move some of the content to another medium"));
     }
     let entries = volumes.iter().zip(1..).map(|((start, kind, layout), number)| Partition {
         number,
@@ -209,10 +211,10 @@ pub fn read(medium: &mut (impl Read + Seek)) -> Result<Option<Stick>> {
         let end = partition.offset.saturating_add(partition.len);
         if end > len {
             return Err(Error::new(format!(
-                "partition {} ends at byte {end}, and the stick has {len}",
+                "partition {} ends at byte {end}, but the stick has {len} bytes",
                 partition.number
             ))
-            .help("the image may be cut off: compare its size with that of the original"));
+            .help("compare the size of the image with that of the original; it may be truncated"));
         }
     }
     let place = |partition: &Partition| partition.offset..partition.offset + partition.len;

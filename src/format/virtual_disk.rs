@@ -138,7 +138,7 @@ impl VirtualDisk {
         while let Some((path, file, format)) = next {
             if disk.layers.len() == MAX_DISK_CHAIN {
                 return Err(Error::new(format!(
-                    "`{}` has more than {MAX_DISK_CHAIN} disks below it",
+                    "`{}` has a chain of more than {MAX_DISK_CHAIN} disks",
                     disk.layers[0].path
                 )));
             }
@@ -204,7 +204,7 @@ impl VirtualDisk {
         let of_disk = |error: Error| references::reading_error(path, error);
         let identity = |file: &File| file.metadata().map(|metadata| (metadata.dev(), metadata.ino())).ok();
         if self.layers.iter().any(|layer| identity(&layer.file) == identity(&file)) {
-            return Err(of_disk(Error::new("it is below itself")));
+            return Err(of_disk(Error::new("it refers to itself")));
         }
         let file_len = (&*file).seek(SeekFrom::End(0)).map_err(|error| Error::io("reading", path, error))?;
         let folder = references::folder_of(&file, path);
@@ -252,7 +252,7 @@ impl VirtualDisk {
         let mut extents = Vec::new();
         let mut at: u64 = 0;
         for listed in &descriptor.extents {
-            let too_long = || Error::new("its extents have more sectors than there can be");
+            let too_long = || Error::new("its extents have too many sectors");
             let len = listed.n_sectors.checked_mul(SECTOR_LEN).ok_or_else(too_long)?;
             let data = match listed.kind {
                 ExtentKind::Zero => ExtentData::Zero,
@@ -280,18 +280,21 @@ impl ReferencedFile {
 
 /// Opens an extent and checks that it is as long as its descriptor says.
 fn open_extent(file: Arc<File>, listed: &descriptor::ListedExtent, len: u64) -> Result<ExtentData> {
-    let file_len = file.metadata().map_err(|error| Error::new("looking at it").because(error))?.len();
+    let file_len = file.metadata().map_err(|error| Error::new("reading its metadata").because(error))?.len();
     if listed.kind == ExtentKind::Flat {
         let start = listed.start.checked_mul(SECTOR_LEN);
         return match start.filter(|start| start.checked_add(len).is_some_and(|end| end <= file_len)) {
             Some(start) => Ok(ExtentData::Flat(file, start)),
-            None => Err(Error::new(format!("it has {file_len} bytes, and its descriptor expects {len}"))
-                .help("copy it again: its end is missing")),
+            None => Err(Error::new(format!("it has {file_len} bytes, but its descriptor expects {len}"))
+                .help("copy the file again; its end is missing")),
         };
     }
     let (sparse, _) = SparseExtent::read(&mut &*file)?;
     if sparse.len < len {
-        return Err(Error::new(format!("it holds {} bytes of the disk, and its descriptor expects {len}", sparse.len)));
+        return Err(Error::new(format!(
+            "it contains {} bytes of the disk, but its descriptor expects {len}",
+            sparse.len
+        )));
     }
     Ok(ExtentData::Sparse(file, sparse))
 }
@@ -301,7 +304,7 @@ fn open_parent(child: &Descriptor, refusals: &mut ReferenceOpener) -> Result<Opt
     let Some(parent) = child.parent.as_ref().and_then(|name| refusals.open(ReferenceRole::Parent, name)) else {
         return Ok(None);
     };
-    let len = parent.metadata().map_err(|error| Error::io("looking at", &parent.path, error))?.len();
+    let len = parent.metadata().map_err(|error| Error::io("reading the metadata of", &parent.path, error))?.len();
     let text = match DiskFormat::detect(&parent.file, len)? {
         DiskFormat::Descriptor => Some(references::read_text(&parent.file, len)?),
         DiskFormat::Vmdk => SparseExtent::read(&mut &*parent.file)?.1,
@@ -311,7 +314,7 @@ fn open_parent(child: &Descriptor, refusals: &mut ReferenceOpener) -> Result<Opt
     let text = text.ok_or_else(|| Error::new(format!("its parent `{named}` is not a VMDK")))?;
     if child.parent_cid.is_some() && child.parent_cid != Descriptor::parse(&text)?.cid {
         return Err(Error::new(format!("its parent `{named}` has changed since it was made"))
-            .help("find the parent as it was: what both hold now was never on the disk together"));
+            .help("restore the parent from before the change; the combination of both never existed"));
     }
     Ok(Some((parent, None)))
 }
@@ -354,8 +357,8 @@ impl DiskFormat {
             Self::Vmdk | Self::Descriptor => "vmdk",
         };
         match format {
-            Some(said) if said != name => Err(Error::new(format!("it is {name}, and the disk above it says `{said}`"))
-                .help("see whether the right file bears this name")),
+            Some(said) if said != name => Err(Error::new(format!("it is {name}, but the disk above it says `{said}`"))
+                .help("check whether the right file has this name")),
             _ => Ok(mark),
         }
     }
@@ -381,7 +384,10 @@ impl DiskLayer {
             LayerFormat::Raw(len) => target.write_raw(file, 0, 0, *len),
             LayerFormat::Qcow2(disk, data) => {
                 let data = data.as_deref().unwrap_or(file);
-                let data_len = data.metadata().map_err(|error| Error::new("looking at its data").because(error))?.len();
+                let data_len = data
+                    .metadata()
+                    .map_err(|error| Error::new("reading the metadata of its data file").because(error))?
+                    .len();
                 let data_len = if std::ptr::eq(data, file) { file_len } else { data_len };
                 disk.map(&mut file, data_len, &mut |run| target.write(data, run, 0))
             }
@@ -416,8 +422,8 @@ fn utf16_until_nul(units: &[u16]) -> String {
 
 /// Error for a differencing disk of Windows; `command` merges it there.
 fn differencing_disk_error(parent: &str, command: &str) -> Error {
-    Error::new(format!("it is a differencing disk: most of it is in its parent `{parent}`"))
-        .help(format!("merge the two in Windows first, with `{command}`, or export the machine"))
+    Error::new(format!("it is a differencing disk; most of its data is in its parent `{parent}`"))
+        .help(format!("merge both in Windows with `{command}`, or export the virtual machine"))
 }
 
 #[cfg(test)]

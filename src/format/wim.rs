@@ -308,8 +308,8 @@ impl Wim {
             WimEntryKind::Plain => {}
         }
         if entry.found.len > limit {
-            return Err(Error::new(format!("{what} has {} bytes, and at most {limit} are expected", entry.found.len))
-                .help("see whether it is the file that its name says"));
+            return Err(Error::new(format!("{what} has {} bytes; at most {limit} were expected", entry.found.len))
+                .help("check whether the file is what its name suggests"));
         }
         let read = match &self.reader {
             WimReader::Library(library) => {
@@ -345,11 +345,11 @@ impl Wim {
             return Ok(());
         }
         let n_images = self.facts.n_images;
-        let error = Error::new(format!("`{}` has no image {index}; it contains {n_images}", self.path));
+        let error = Error::new(format!("`{}` has no image {index}; number of images: {n_images}", self.path));
         Err(match n_images {
             0 => error,
-            1 => error.help("its only image is 1"),
-            _ => error.help(format!("give an index from 1 to {n_images}")),
+            1 => error.help("use index 1"),
+            _ => error.help(format!("use an index from 1 to {n_images}")),
         })
     }
 
@@ -401,8 +401,9 @@ pub fn pipable_error(path: &Utf8Path) -> Error {
 /// Converts an error of wimlib.
 fn library_error(path: &Utf8Path, doing: &str, failure: LibraryError) -> Error {
     match failure {
-        LibraryError::NotAWim => Error::new(format!("`{path}` is not a WIM file"))
-            .help("a WIM file begins with `MSWIM`; see whether the path is right and the file was copied whole"),
+        LibraryError::NotAWim => {
+            Error::new(format!("`{path}` is not a WIM file")).help("check the path; a WIM file begins with `MSWIM`")
+        }
         LibraryError::Encrypted => Error::new(format!("`{path}` is encrypted"))
             .help("convert the `.esd` file to a WIM first, or take the WIM from an installation disc"),
         LibraryError::Damaged(why) => {
@@ -413,7 +414,7 @@ fn library_error(path: &Utf8Path, doing: &str, failure: LibraryError) -> Error {
 }
 
 fn verify_help(path: &Utf8Path) -> String {
-    format!("copy the file again; `{}` checks the whole of it", command::verify(path))
+    format!("copy the file again, or check it with `{}`", command::verify(path))
 }
 
 /// Makes a sentence of wimlib a fragment: lower-case, without its full stop.

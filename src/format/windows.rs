@@ -1,12 +1,11 @@
-//! What a Windows in a WIM image says of itself: kernel, version, optional components of Windows PE, drivers for network
-//! and storage, programs of Configuration Manager.
+//! Properties of a Windows installation in a WIM image: kernel, version, optional components of Windows PE, drivers
+//! for network and storage, programs of Configuration Manager.
 //!
-//! Read out of files of the image, which is not mounted: the headers of `ntoskrnl.exe`, and the hives `SOFTWARE`,
-//! `DRIVERS` and `SYSTEM`. Packages and their states are those of Component Based Servicing ("CBS Servicing States
-//! Chart"); the class of a driver stands in the value `Version` of its package in the driver database: an unknown word,
-//! the processors, an unknown word, the class, date and version of the driver. Microsoft does not document that value;
-//! it is read as libguestfs and others write it. Not supported: driver databases before Windows 8, and whether a driver
-//! suits a device.
+//! Read from files in the image: the headers of `ntoskrnl.exe`, and the hives `SOFTWARE`, `DRIVERS` and `SYSTEM`.
+//! Packages have the states of Component Based Servicing ("CBS Servicing States Chart"). The class of a driver is in
+//! the value `Version` of its package in the driver database: an unknown word, the architecture, an unknown word,
+//! then class, date and version of the driver. Microsoft does not document this value; it is read as libguestfs and
+//! others write it. Not supported: driver databases before Windows 8, and matching drivers to devices.
 
 mod read;
 #[cfg(test)]
@@ -21,52 +20,52 @@ use crate::format::wim::WindowsVersion;
 
 pub use read::read;
 
-/// What is known of a Windows in an image. What could not be read, or is not there, is none.
+/// Properties of a Windows in an image. Missing or unreadable ones are `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct WindowsFacts {
-    /// The processors that its kernel is for.
+    /// Architecture of the kernel.
     pub architecture: Option<Architecture>,
-    /// Its version: that of the registry, or else of the kernel.
+    /// Version from the registry, or from the kernel.
     pub version: Option<WindowsVersion>,
-    /// The optional components of Windows PE that are installed, such as `WinPE-WMI`, in the spelling of their packages
-    /// and without languages.
+    /// Installed optional components of Windows PE, such as `WinPE-WMI`, in the spelling of their packages and without
+    /// languages.
     pub components: Option<BTreeSet<String>>,
-    /// Whether the program is there that runs PowerShell scripts.
+    /// `true` if `powershell.exe` exists.
     pub has_powershell_program: bool,
-    /// Whether the program is there that loads drivers (`drvload.exe`).
+    /// `true` if `drvload.exe`, which loads drivers, exists.
     pub has_drvload: bool,
-    /// Its drivers, where it has a driver database.
+    /// Drivers, if there is a driver database.
     pub drivers: Option<Drivers>,
-    /// The processors that it has programs of Configuration Manager for (`sms\bin\…\TsBootShell.exe`).
+    /// Architectures with programs of Configuration Manager (`sms\bin\…\TsBootShell.exe`).
     pub clients: BTreeSet<Architecture>,
-    /// What is there and could not be read: the path of each file, and why.
+    /// Files that could not be read: path and reason.
     pub unread: Vec<(String, String)>,
 }
 
-/// Drivers by the names of their INF files, such as `netvsc.inf`; those that were added are `oem0.inf` and so on.
+/// Drivers by the name of their INF file, such as `netvsc.inf`. Added ones are called `oem0.inf` and so on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Drivers {
-    /// Of network adapters.
+    /// Drivers of network adapters.
     pub network: BTreeSet<String>,
-    /// Of storage controllers.
+    /// Drivers of storage controllers.
     pub storage: BTreeSet<String>,
 }
 
-/// What a driver is for, by the class in its INF file.
+/// Device class of a driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DriverClass {
     /// `Net`.
     Network,
     /// `SCSIAdapter` or `HDC`.
     Storage,
-    /// Anything else.
+    /// Any other class.
     Other,
 }
 
 impl DriverClass {
-    /// The class of a GUID, with or without braces, in any case.
+    /// Class with a GUID, with or without braces, ignoring case.
     pub fn from_guid(guid: &str) -> Self {
         match guid.trim_matches(['{', '}']).to_ascii_lowercase().as_str() {
             "4d36e972-e325-11ce-bfc1-08002be10318" => Self::Network,
@@ -76,29 +75,29 @@ impl DriverClass {
     }
 }
 
-/// The components that PowerShell in Windows PE needs (Microsoft, "Adding Windows PowerShell support to Windows PE").
+/// Components that PowerShell in Windows PE needs (Microsoft, "Adding Windows PowerShell support to Windows PE").
 pub const POWERSHELL: [&str; 4] = ["WinPE-WMI", "WinPE-NetFX", "WinPE-Scripting", "WinPE-PowerShell"];
 
 impl WindowsFacts {
-    /// Whether anything in the image says that it is a Windows.
+    /// Returns `true` if the image appears to contain a Windows.
     pub fn is_windows(&self) -> bool {
         self.architecture.is_some() || self.version.is_some() || self.components.is_some() || self.drivers.is_some()
     }
 
-    /// Which of these components are not installed; none where nothing tells which ones are. Case does not matter.
+    /// Components that are not installed, ignoring case; `None` if the installed ones are unknown.
     pub fn missing_components<'a>(&self, components: &[&'a str]) -> Option<Vec<&'a str>> {
         let installed = self.components.as_ref()?;
         let is_there = |name: &&str| installed.iter().any(|other| other.eq_ignore_ascii_case(name));
         Some(components.iter().filter(|name| !is_there(name)).copied().collect())
     }
 
-    /// The components that Windows PE lacks to run PowerShell scripts (R108); none where nothing tells.
+    /// Missing components for PowerShell scripts (R108); `None` if the installed ones are unknown.
     pub fn missing_for_powershell(&self) -> Option<Vec<&'static str>> {
-        // The program without its components would be somebody's own work.
+        // Without a list of components, `powershell.exe` must have been added in another way, and works.
         self.missing_components(&POWERSHELL).or_else(|| self.has_powershell_program.then(Vec::new))
     }
 
-    /// Whether Windows PE can run PowerShell scripts; none where nothing tells.
+    /// Returns `true` if Windows PE can run PowerShell scripts; `None` if that is unknown.
     pub fn has_powershell(&self) -> Option<bool> {
         Some(self.missing_for_powershell()?.is_empty())
     }

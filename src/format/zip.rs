@@ -1,8 +1,8 @@
-//! Reads members of ZIP archives (PKWARE's APPNOTE 6.3.10), as the console and other programs of Windows write them.
+//! Reader of ZIP archives (PKWARE's APPNOTE 6.3.10), as the console and other Windows programs write them.
 //!
-//! The crate `zip` reads the format. This module decides what is trusted: members that share bytes, two members of one
-//! name, names that lead out of the archive, encryption, and directories and members beyond the limits are refused.
-//! Stored and deflated members are read, into memory.
+//! The crate `zip` parses the format; this module decides what to trust. Rejected are overlapping members,
+//! duplicate names, names that lead out of the archive, encryption, and directories and members beyond the limits.
+//! Stored and deflated members are read into memory.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -24,11 +24,11 @@ pub struct Member {
     /// Length in bytes.
     pub len: u64,
     packed_len: u64,
-    /// Position in the directory.
+    /// Index in the directory.
     index: usize,
 }
 
-/// An archive whose directory was read and checked.
+/// An archive with a checked directory.
 pub struct Archive<R> {
     zip: ZipArchive<Metered<R>>,
     members: Vec<Member>,
@@ -37,15 +37,15 @@ pub struct Archive<R> {
 }
 
 impl<R: Read + Seek> Archive<R> {
-    /// Reads the directory of an archive and checks all of it.
+    /// Reads and checks the directory of an archive.
     ///
     /// # Errors
     ///
-    /// `source` is not an archive, is damaged, or holds something that this module refuses.
+    /// If `source` is not an archive, is damaged, or contains something that this module rejects.
     pub fn open(source: R) -> Result<Self> {
         let budget = Rc::new(Cell::new(MAX_ZIP_DIRECTORY_LEN));
         let mut zip = ZipArchive::new(Metered { source, budget: budget.clone() }).map_err(zip_error)?;
-        // From here on the limits of members apply.
+        // From here on, the limits of members apply.
         budget.set(u64::MAX);
         if zip.len() > usize::from(MAX_ZIP_MEMBERS) {
             return Err(damaged_error(&format!("it has more than {MAX_ZIP_MEMBERS} files")));
@@ -65,7 +65,7 @@ impl<R: Read + Seek> Archive<R> {
         Ok(Self { zip, members, len_left: MAX_ZIP_UNPACKED_LEN })
     }
 
-    /// Returns the files of the archive, in the order of its directory.
+    /// Files of the archive in the order of its directory.
     pub fn members(&self) -> &[Member] {
         &self.members
     }
@@ -74,11 +74,11 @@ impl<R: Read + Seek> Archive<R> {
     ///
     /// # Errors
     ///
-    /// There is no such file, it is longer, or it is damaged.
+    /// If there is no such file, it is longer, or it is damaged.
     pub fn read(&mut self, name: &str, limit: u64) -> Result<Vec<u8>> {
         let member = self.members.iter().find(|member| member.name == name).cloned();
         let Some(member) = member else { return Err(Error::new(format!("the archive has no file `{name}`"))) };
-        // Empty blocks make the packed form as long as its author likes.
+        // Empty deflate blocks can make the packed form arbitrarily long.
         if member.packed_len > limit.saturating_add(limit / 100 + 1024) {
             return Err(damaged_error(&format!("`{name}` is longer packed than unpacked")));
         }
@@ -86,18 +86,20 @@ impl<R: Read + Seek> Archive<R> {
             return Err(Error::new(format!("`{name}` has {} bytes; at most {limit} are read", member.len)));
         }
         self.len_left = self.len_left.checked_sub(member.len.max(member.packed_len)).ok_or_else(|| {
-            damaged_error(&format!("with `{name}` more than {MAX_ZIP_UNPACKED_LEN} bytes would be unpacked"))
+            damaged_error(&format!(
+                "unpacking `{name}` would exceed the limit of {MAX_ZIP_UNPACKED_LEN} bytes for the archive"
+            ))
         })?;
         let options = ZipReadOptions::new().enforce_header_consistency(true);
-        let differs = |_| damaged_error(&format!("`{name}` is not what the directory says"));
+        let differs = |_| damaged_error(&format!("`{name}` does not match the directory"));
         let file = self.zip.by_index_with_options(member.index, options).map_err(differs)?;
         let mut content = Vec::new();
-        // One byte more than the directory says shows that there is more. At the end, the crate checks the CRC-32.
+        // One byte more than listed, to detect longer contents. The crate checks the CRC-32 at the end.
         file.take(member.len + 1)
             .read_to_end(&mut content)
-            .map_err(|_| damaged_error(&format!("`{name}` can't be unpacked, or is not what the directory says")))?;
+            .map_err(|_| damaged_error(&format!("`{name}` can't be unpacked, or does not match the directory")))?;
         if content.len() as u64 != member.len {
-            return Err(damaged_error(&format!("`{name}` is not what the directory says")));
+            return Err(damaged_error(&format!("`{name}` does not match the directory")));
         }
         Ok(content)
     }
@@ -117,7 +119,7 @@ fn check_member<R: Read + Seek>(zip: &ZipArchive<R>, index: usize) -> Result<Opt
     }
     if !matches!(entry.compression(), CompressionMethod::Stored | CompressionMethod::Deflated) {
         let method = entry.compression();
-        return Err(damaged_error(&format!("`{name}` is packed by a method that is not supported ({method})")));
+        return Err(damaged_error(&format!("the compression method of `{name}` is not supported ({method})")));
     }
     let (len, packed_len) = (entry.size(), entry.compressed_size());
     Ok((!is_folder).then_some(Member { name, len, packed_len, index }))
@@ -135,7 +137,7 @@ fn damaged_error(why: &str) -> Error {
     Error::new(format!("the archive can't be read: {why}"))
 }
 
-/// A source of which only so many bytes may be read: the crate keeps the whole directory in memory.
+/// Limits the bytes that may be read from a source: the crate keeps the whole directory in memory.
 struct Metered<R> {
     source: R,
     budget: Rc<Cell<u64>>,

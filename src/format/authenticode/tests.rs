@@ -24,7 +24,7 @@ fn authorities(program: &[u8]) -> Vec<Option<(Authority, AuthorityMatch)>> {
     signatures(program).into_iter().map(known).collect()
 }
 
-/// One test, since the keys are made once.
+/// The keys are generated once, so this is a single test.
 #[test]
 fn signatures_are_what_those_who_made_them_and_other_readers_say() {
     let Some(signers) = Signers::new() else { return };
@@ -39,7 +39,7 @@ fn signatures_are_what_those_who_made_them_and_other_readers_say() {
         let signature = &signatures(&signed)[0];
         assert_eq!((signature.signer().as_str(), signature.issuer().as_str()), ("Test Signer", "Windows UEFI CA 2023"));
         assert_eq!((signature.chain.len(), signature.digest.as_str()), (2, "SHA-256"));
-        // A byte of the code, and one of what the signature is made of.
+        // A byte of the signed code.
         let mut altered = signed.clone();
         altered[0x234] ^= 1;
         assert!(!signers.sbverify(&altered, &signers.path("named-2023.ca.pem")));
@@ -52,7 +52,7 @@ fn signatures_are_what_those_who_made_them_and_other_readers_say() {
     let named = [Authority::WindowsProductionPca2011, Authority::WindowsUefiCa2023];
     assert_eq!(authorities(&twice), named.map(|authority| Some((authority, AuthorityMatch::OtherCertificate))));
 
-    // Without the authority's certificate its name is all that there is.
+    // Without the authority's certificate, only its name is known.
     fs::copy(signers.path("signer.key"), signers.path("key")).unwrap();
     let alone = ["sign", "-certs", "named-2011.pem", "-key", "key", "-h", "sha256", "-in", "in", "-out", "alone"];
     fs::write(signers.path("in"), &program).unwrap();
@@ -62,7 +62,7 @@ fn signatures_are_what_those_who_made_them_and_other_readers_say() {
     assert_eq!(states(&alone), [SignatureState::Good]);
 
     let sha1 = signers.osslsigncode(&program, OWN, &["-h", "sha1"]);
-    assert_eq!(states(&sha1), [SignatureState::Unchecked("its digest is SHA-1".into())]);
+    assert_eq!(states(&sha1), [SignatureState::Unchecked("its digest algorithm is SHA-1".into())]);
 
     signers.leaf("own", "signer.key", "Test Stamps", "timeStamping");
     let stamp = ["-TSA-certs", "own.pem", "-TSA-key", "signer.key", "-TSA-time", "1750000000"];
@@ -77,15 +77,15 @@ fn signatures_are_what_those_who_made_them_and_other_readers_say() {
     mutated(&stamped);
 }
 
-/// The signature of another key, and a certificate of another authority of the same name.
+/// A signature with another key, and a certificate of another authority with the same name.
 fn forged(signers: &Signers, signed: &[u8], program: &[u8]) {
     let [table] = &pe_signatures(signed)[..] else { panic!("one signature") };
     let sha256 = BootProgram::read(program).unwrap().sha256;
     let mut wrong = table.clone();
-    // The signature is the last field where there is no time stamp.
+    // Without a time stamp, the signature is the last field.
     *wrong.iter_mut().rfind(|byte| **byte != 0).unwrap() ^= 1;
     let state = Signature::read(&wrong, &sha256).unwrap().state;
-    assert_eq!(state, SignatureState::Forged("it is not of the key in the signer's certificate"));
+    assert_eq!(state, SignatureState::Forged("it was not made with the key of the signer's certificate"));
     signers.openssl(&["genrsa", "-out", "ca.key", "2048"]);
     let subject = "/C=US/O=Microsoft Corporation/CN=Example Boot CA";
     signers.openssl(&[
@@ -102,10 +102,10 @@ fn forged(signers: &Signers, signed: &[u8], program: &[u8]) {
         "own.ca.pem",
     ]);
     let other = signers.osslsigncode(program, OWN, &[]);
-    assert_eq!(states(&other), [SignatureState::Forged("a certificate is not signed by the one that it names")]);
+    assert_eq!(states(&other), [SignatureState::Forged("a certificate is not signed by its issuer")]);
 }
 
-/// Lists made by sbsiglist, alone and signed as an update by sbvarsign.
+/// Revocation lists made by sbsiglist, alone and in an update signed by sbvarsign.
 fn revoked(signers: &Signers, program: &[u8]) {
     let program = BootProgram::read(program).unwrap();
     let owner = "77fa9abd-0359-4d32-bd60-28f4e78f784b";
@@ -117,7 +117,7 @@ fn revoked(signers: &Signers, program: &[u8]) {
     signers.openssl(&["x509", "-in", "named-2011.ca.pem", "-outform", "der", "-out", "ca.der"]);
     signers.openssl(&["x509", "-in", "named-2011.pem", "-outform", "der", "-out", "leaf.der"]);
     let (authority, leaf) = (fs::read(signers.path("ca.der")).unwrap(), fs::read(signers.path("leaf.der")).unwrap());
-    // As Microsoft's list of May 2026 has it, for version 9.0.
+    // Version 9.0, as in Microsoft's list of May 2026.
     let mut version = vec![1];
     version.extend(BOOT_MANAGER.0);
     version.extend([0, 0, 9, 0]);
@@ -134,7 +134,7 @@ fn revoked(signers: &Signers, program: &[u8]) {
     assert_eq!(is(&by_version), Some(Revocation::Version { own, lowest }));
     assert_eq!(is(&list("sha256", owner, &[7; 32])), None);
 
-    // All of them in one update, and the same as the variable is shown by Linux.
+    // All of them in one update, and in the form in which Linux shows the variable.
     let all = [by_version, list("sha256", owner, &[7; 32]), by_authority].concat();
     fs::write(signers.path("all"), &all).unwrap();
     let key = ["--key", "signer.key", "--cert", "named-2011.pem", "--output", "update", "dbx", "all"];
@@ -152,7 +152,7 @@ fn revoked(signers: &Signers, program: &[u8]) {
     }
 }
 
-/// A signature with a byte changed, at many places, is read or refused, and never falls over.
+/// Changes single bytes of a signature: it is read or rejected, without a panic.
 fn mutated(program: &[u8]) {
     let [table] = &pe_signatures(program)[..] else { panic!("one signature") };
     let sha256 = BootProgram::read(program).unwrap().sha256;
@@ -172,7 +172,7 @@ fn pe_signatures(program: &[u8]) -> Vec<Vec<u8>> {
     pe.signatures().unwrap().into_iter().map(<[u8]>::to_vec).collect()
 }
 
-/// Debian's shim, which Microsoft signed for firmware of both kinds: `tests/install-tools` fetches it.
+/// Debian's shim, which Microsoft signed with both authorities. `tests/install-tools` downloads it.
 #[test]
 fn a_program_that_microsoft_signed_twice_is_recognised_by_its_certificates() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-tools/shim/shimx64.efi.signed");

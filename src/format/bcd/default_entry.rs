@@ -100,6 +100,7 @@ impl DefaultEntry {
             Some(other) => Err(DefaultEntryFault::Elsewhere(path.to_owned(), other.to_string())),
         };
         let boot_image = ours(path, Some(&**on))?;
+        // Windows PE runs from the RAM disk that its loader was read from, so both elements have to name it.
         let is_same =
             matches!(&self.system, Some(BcdDevice::RamDisk { on: its, path: own, .. }) if its == on && own == path);
         if !is_same {
@@ -129,33 +130,35 @@ impl fmt::Display for DefaultEntry {
             Some(BcdDevice::RamDisk { on, path, .. }) if **on == BcdDevice::Boot => write!(f, "starts {path}")?,
             Some(BcdDevice::RamDisk { on, path, .. }) => write!(f, "starts {path} on {on}")?,
             Some(device) => write!(f, "starts {device}")?,
-            None => f.write_str("starts nothing that it says")?,
+            None => f.write_str("starts an unknown device")?,
         }
         if let Some((_, sdi)) = &self.sdi {
             write!(f, " with {sdi}")?;
         }
-        self.program.as_ref().map_or(Ok(()), |program| write!(f, ", by {program}"))
+        self.program.as_ref().map_or(Ok(()), |program| write!(f, ", using {program}"))
     }
 }
 
 impl fmt::Display for DefaultEntryFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoEntry => f.write_str("has no entry that a boot manager starts by itself"),
-            Self::NoRamDisk(Some(device)) => write!(f, "starts Windows from `{device}`, and not out of a boot image"),
-            Self::NoRamDisk(None) => f.write_str("does not say from where it starts Windows"),
+            Self::NoEntry => f.write_str("has no default entry"),
+            Self::NoRamDisk(Some(device)) => write!(f, "starts Windows from `{device}` instead of a boot image"),
+            Self::NoRamDisk(None) => f.write_str("does not say where Windows is started from"),
             Self::Elsewhere(path, device) => {
-                write!(f, "looks for `{path}` on `{device}`, and not on the medium that it is on")
+                write!(f, "looks for `{path}` on `{device}` instead of its own medium")
             }
             Self::TwoDevices(device, Some(system)) => {
-                write!(f, "loads Windows PE from `{device}`, and has it look for itself on `{system}`")
+                write!(f, "loads Windows PE from `{device}`, but tells it that its system device is `{system}`")
             }
             Self::TwoDevices(device, None) => {
-                write!(f, "loads Windows PE from `{device}`, and does not say where it is itself")
+                write!(f, "loads Windows PE from `{device}`, but does not set its system device")
             }
-            Self::NoSdi => f.write_str("does not say what the RAM disk begins with (`boot.sdi`)"),
-            Self::Program(Some(program), firmware) => write!(f, "starts `{program}`, which is not for {firmware}"),
-            Self::Program(None, _) => f.write_str("does not say which program it starts"),
+            Self::NoSdi => f.write_str("does not name a RAM disk template (`boot.sdi`)"),
+            Self::Program(Some(program), firmware) => {
+                write!(f, "starts `{program}`, which is not a program for {firmware}")
+            }
+            Self::Program(None, _) => f.write_str("does not name the program to start"),
         }
     }
 }

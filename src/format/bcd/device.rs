@@ -141,6 +141,7 @@ impl BcdDevice {
                     DeviceLocator::Path(path) => (BY_PATH, 0, utf16_with_nul(path)),
                 };
                 let within = within.as_deref().map(descriptor_bytes).unwrap_or_default();
+                // The parent's descriptor follows the path; an offset of 0 stands for no parent.
                 let at = LOCATE_PATH + path.len();
                 let (len, at) = (at + within.len(), if within.is_empty() { 0 } else { at });
                 element_bytes(None, &[LOCATE, 0, len as u32, 0, kind, number, at as u32], &[path, within].concat())
@@ -183,6 +184,7 @@ fn parse(bytes: &[u8], depth: u32) -> Option<BcdDevice> {
     let (options, descriptor) = bytes.split_first_chunk::<OPTIONS_LEN>()?;
     let number = |at: usize| number_at(descriptor, at);
     let len = usize::try_from(number(8)?).ok()?;
+    // A descriptor must fill its data exactly, or encoding it again would lose the rest.
     if len != descriptor.len() || len < HEADER_LEN {
         return None;
     }
@@ -226,6 +228,7 @@ fn parse_file(descriptor: &[u8], at: usize, depth: u32) -> Option<(Box<BcdDevice
     let path_at = at.checked_add(usize::try_from(number_at(descriptor, at + 8)?).ok()?)?;
     let on = parse_descriptor(descriptor.get(at..path_at)?, depth)?;
     let path = utf16_until_nul(descriptor.get(path_at..)?)?;
+    // An inner descriptor has no room for the options of a RAM disk.
     (!matches!(*on, BcdDevice::RamDisk { .. })).then_some((on, path))
 }
 
@@ -264,6 +267,7 @@ impl BcdPartition {
     fn parse(bytes: &[u8]) -> Option<Self> {
         let guid = |at: usize| bytes.get(at..)?.first_chunk().map(|bytes| BcdGuid::from_bytes(*bytes));
         let number = |at: usize| number_at(bytes, at);
+        // The partitioning scheme comes after the partition's own identification.
         match number(20)? {
             0 => Some(Self::Gpt { partition: guid(0)?, disk: guid(24)? }),
             1 => {

@@ -18,8 +18,8 @@ fn read(bytes: &[u8]) -> Result<BcdStore> {
     BcdStore::read(&Hive::read(bytes)?)
 }
 
-/// The RAM disk of `boot.wim` as stores of Windows PE media have it. Those bear a length of 0x8C at byte 44, which is
-/// left from the making of the store and means nothing.
+/// RAM disk with `boot.wim`, from a store on a Windows PE medium. There, byte 44 is a length of 0x8C, a meaningless
+/// leftover.
 const RAM_DISK: &str = "
     c8dc1976fefad911b411000476eba25f0000000001000000a00000000000000003000000
     0000000000000000000000000000000000000000010000007800000005000000
@@ -58,20 +58,20 @@ fn partitions_are_shown_by_what_tells_them_from_others() {
     assert_eq!(BcdDevice::parse(&[1, 2]).to_string(), "0102");
 }
 
-/// `\windows` as an element has it.
+/// Encoded path `\windows`.
 const PATH: &str = "5c00 7700 6900 6e00 6400 6f00 7700 7300 0000";
 
 #[test]
 fn devices_that_are_searched_for_are_shown_by_what_is_searched() {
     let options = format!("{:032x}", 0);
-    // Header, kind, element, where the parent is; the path; as stores that were generalized have them.
+    // Header, kind, element, offset of the parent; the path. Taken from generalized stores.
     let by_element = hex(&format!("{options} 08000000 00000000 1e000000 00000000 00000000 02000012 00000000 0000"));
     let by_path = hex(&format!("{options} 08000000 00000000 2e000000 00000000 01000000 00000000 00000000 {PATH}"));
     for (bytes, expected) in [(&by_element, "locate=custom:12000002"), (&by_path, r"locate=\windows")] {
         let device = BcdDevice::parse(bytes);
         assert_eq!((device.to_string().as_str(), &device.to_bytes()), (expected, bytes));
     }
-    // Room that is not used.
+    // With unused room at the end.
     let padded = hex(&format!("{options} 08000000 00000000 48000000 00000000 00000000 01000022 {:096x}", 0));
     assert_eq!(BcdDevice::parse(&padded).to_string(), "locate=custom:22000001");
     assert_eq!(BcdDevice::parse(&by_path[..by_path.len() - 1]).to_string(), hex_text(&by_path[..by_path.len() - 1]));
@@ -102,7 +102,7 @@ fn virtual_disks_are_shown_as_bcdedit_shows_them() {
         assert_eq!(device.to_string(), expected);
         assert_eq!(BcdDevice::parse(&device.to_bytes()), device);
     }
-    // The parent is where public readers of such stores find it.
+    // Public readers of such stores expect the parent at this offset.
     assert_eq!(disk(BcdDevice::Boot).to_bytes()[40..46], [30, 0, 0, 0, 0, 0]);
     let nested = (0..9).fold(BcdDevice::Boot, |device, _| file(device));
     assert!(matches!(BcdDevice::parse(&nested.to_bytes()), BcdDevice::Other(_)));
@@ -119,7 +119,7 @@ fn the_stores_that_are_built_are_read_back_and_are_always_the_same() {
     }
 }
 
-/// What a tool says of a hive, which must find nothing wrong. None if it is not installed.
+/// Output of a tool for a hive, which must find no fault. `None` if the tool is not installed.
 fn run(tool: &str, arguments: &[&str]) -> Option<String> {
     let Ok(ran) = Command::new(tool).args(arguments).output() else {
         assert!(std::env::var_os("TSMEDIA_REQUIRE_TOOLS").is_none(), "`{tool}` is not installed");
@@ -138,7 +138,7 @@ fn other_readers_find_the_built_stores() {
         let hive = path.to_str().unwrap();
         fs::write(&path, windows_pe_store(&WindowsPeBoot { firmware, ..START }).to_bytes(Date::EARLIEST).unwrap())
             .unwrap();
-        // Debian has it where only administrators look for programs.
+        // Debian installs it in a folder that is only in the `PATH` of root.
         let reged = if fs::exists("/usr/sbin/reged").unwrap() { "/usr/sbin/reged" } else { "reged" };
         let exported = folder.path().join("out.reg");
         if run(reged, &["-x", hive, "BCD", r"\", exported.to_str().unwrap()]).is_some() {
@@ -182,7 +182,7 @@ fn short_integers_are_read_as_windows_reads_them() {
 #[test]
 fn hives_that_are_no_stores_are_told() {
     let said = |tree: KeyTree| format!("{:#}", read(&tree.to_hive(Date::EARLIEST).unwrap()).unwrap_err());
-    assert_eq!(said(KeyTree::new("r")), "this registry hive is no boot store: it has no `Objects`");
+    assert_eq!(said(KeyTree::new("r")), "this registry hive is not a boot store: it has no key `Objects`");
     let with = |object: KeyTree| KeyTree::new("r").with_key(KeyTree::new("Objects").with_key(object));
     assert_eq!(said(with(KeyTree::new("x"))), "the object `x` of the boot store can't be read");
 }

@@ -51,7 +51,7 @@ impl<'a> BerReader<'a> {
     fn header(&mut self) -> Result<BerHeader, MalformedCertificate> {
         let &[tag, first] = self.take(2)? else { return Err(MalformedCertificate::Truncated) };
         if tag & 0x1F == 0x1F {
-            return Err(malformed("a tag of several bytes"));
+            return Err(malformed("tags of several bytes are not supported"));
         }
         let len = match first {
             0..=0x7F => Some(usize::from(first)),
@@ -60,7 +60,7 @@ impl<'a> BerReader<'a> {
                 let bytes = self.take(usize::from(first & 0x7F))?;
                 Some(bytes.iter().fold(0, |len, byte| len << 8 | usize::from(*byte)))
             }
-            _ => return Err(malformed("a length that is too long")),
+            _ => return Err(malformed("a length is not supported")),
         };
         Ok((tag, len))
     }
@@ -69,6 +69,7 @@ impl<'a> BerReader<'a> {
     fn copy_field(&mut self, out: &mut Vec<u8>, depth: usize) -> Result<(), MalformedCertificate> {
         let mut at = BerReader { rest: self.rest };
         let (tag, len) = at.header()?;
+        // Read through `self`, not `at`: `add_piece` expects the header of the string itself.
         if tag == OCTET_STRING | CONSTRUCTED {
             let mut value = Zeroizing::new(Vec::with_capacity(len.unwrap_or(0).min(self.rest.len())));
             self.add_piece(&mut value, depth)?;
@@ -97,7 +98,7 @@ impl<'a> BerReader<'a> {
             (tag, len) if tag == OCTET_STRING | CONSTRUCTED => {
                 self.for_each_field(len, depth, &mut |reader, depth| reader.add_piece(out, depth))
             }
-            _ => Err(malformed("a piece of a string that is none")),
+            _ => Err(malformed("a piece of a string is not an octet string")),
         }
     }
 
@@ -108,7 +109,7 @@ impl<'a> BerReader<'a> {
         depth: usize,
         take: &mut dyn FnMut(&mut Self, usize) -> Result<(), MalformedCertificate>,
     ) -> Result<(), MalformedCertificate> {
-        let depth = depth.checked_sub(1).ok_or_else(|| malformed("fields too deep in each other"))?;
+        let depth = depth.checked_sub(1).ok_or_else(|| malformed("fields are nested too deeply"))?;
         match len {
             Some(len) => {
                 let mut inner = BerReader { rest: self.take(len)? };
@@ -143,7 +144,7 @@ fn put_field(tag: u8, value: &[u8], out: &mut Vec<u8>) {
 }
 
 fn malformed(what: &str) -> MalformedCertificate {
-    MalformedCertificate::NotOne(format!("its encoding is not right: {what}"))
+    MalformedCertificate::NotOne(format!("its encoding is invalid: {what}"))
 }
 
 #[cfg(test)]

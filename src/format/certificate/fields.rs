@@ -52,14 +52,17 @@ impl CertificateFields {
     /// Reads the fields, or names the part that is malformed.
     pub fn read(der: &[u8]) -> Result<Self, &'static str> {
         let no = |what: &'static str| move || what;
-        let mut whole =
-            Der(der).next_tagged(SEQUENCE).map(|whole| Der(whole.value)).ok_or("it does not begin as one")?;
+        let mut whole = Der(der)
+            .next_tagged(SEQUENCE)
+            .map(|whole| Der(whole.value))
+            .ok_or("it does not begin like a certificate")?;
         let signed = whole.next_tagged(SEQUENCE).ok_or_else(no("it has no fields"))?;
         let algorithm =
             whole.next_tagged(SEQUENCE).and_then(|field| AlgorithmIdentifierOwned::from_der(field.whole).ok());
         let algorithm = algorithm.ok_or_else(no("the algorithm of its signature is malformed"))?;
         let signature = whole.next_tagged(BIT_STRING).and_then(bits).ok_or_else(no("its signature is malformed"))?;
         let mut fields = Der(signed.value);
+        // The version, which is missing in version 1.
         fields.next_if(context_tag(0));
         let serial = fields.next_tagged(INTEGER).ok_or_else(no("its serial number is malformed"))?.value.to_vec();
         fields.next_tagged(SEQUENCE).ok_or_else(no("the algorithm of its signature is malformed"))?;
@@ -92,6 +95,7 @@ impl Extensions {
         while !all.0.is_empty() {
             let mut extension = Der(all.next_tagged(SEQUENCE)?.value);
             let kind: ObjectIdentifier = ObjectIdentifier::from_der(extension.next()?.whole).ok()?;
+            // Critical or not; unknown critical extensions are left to programs that validate chains.
             extension.next_if(BOOLEAN);
             let value = extension.next_tagged(OCTET_STRING)?.value;
             match kind.to_string().as_str() {

@@ -165,6 +165,7 @@ fn decode_string(tag: u8, value: &[u8]) -> Option<String> {
 /// Prepares a text for comparison (RFC 4518, 2).
 fn prepare_text(text: &str) -> String {
     let mapped: String = text.chars().filter_map(map_char).collect();
+    // By way of upper case, which also folds characters such as `ß` (to `ss`).
     let folded: String = mapped.nfkc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect();
     folded.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }

@@ -75,17 +75,17 @@ pub enum PfxError {
 /// certificate.
 pub fn open(bytes: &[u8], password: &str) -> Result<PfxContents, PfxError> {
     if bytes.len() > MAX_CERTIFICATE_LEN {
-        return Err(PfxError::NotOne(format!("it has {} bytes, and no such file is so long", bytes.len())));
+        return Err(PfxError::NotOne(format!("it has {} bytes; at most {MAX_CERTIFICATE_LEN} are read", bytes.len())));
     }
     if bytes.first() != Some(&SEQUENCE) {
-        return Err(malformed("it does not begin as one"));
+        return Err(malformed("it does not begin like one"));
     }
     let whole = to_der(bytes)?;
     let whole = AnyRef::from_der(&whole).map_err(|error| from_der_error(&error))?;
     let parts = fields(whole.value())?;
-    let [version, safes, rest @ ..] = parts.as_slice() else { return Err(malformed("it has no parts")) };
+    let [version, safes, rest @ ..] = parts.as_slice() else { return Err(malformed("its fields are missing")) };
     if version.tag() != Tag::Integer || version.value() != [3] {
-        return Err(malformed("it does not begin as one of version 3"));
+        return Err(malformed("its version is not 3"));
     }
     let safes = data_content(*safes)?;
     let mut found = PfxReader { work: IterationBudget::default(), keys: Vec::new(), certificates: Vec::new() };
@@ -149,7 +149,7 @@ impl PfxReader {
     }
 
     fn read_bags(&mut self, bags: &[u8], password: &cipher::Password, depth: usize) -> Result<(), PfxError> {
-        let depth = depth.checked_sub(1).ok_or_else(|| malformed("its bags lie in each other without end"))?;
+        let depth = depth.checked_sub(1).ok_or_else(|| malformed("its bags are nested too deeply"))?;
         let bags = to_der(bags)?;
         for bag in fields(sequence(&bags)?)? {
             let parts = fields(bag.value())?;
@@ -183,7 +183,7 @@ impl PfxReader {
         }
         let der = octet_string(value.value())?;
         let certificate = Certificate::from_der(der).map_err(|error| match error {
-            MalformedCertificate::Truncated => malformed("a certificate in it is cut off"),
+            MalformedCertificate::Truncated => malformed("a certificate in it is truncated"),
             MalformedCertificate::NotOne(why) => malformed(&format!("a certificate in it is damaged: {why}")),
         })?;
         self.certificates.push(certificate);
@@ -194,7 +194,11 @@ impl PfxReader {
     fn into_contents(self) -> Result<PfxContents, PfxError> {
         let Self { keys, mut certificates, .. } = self;
         if keys.is_empty() {
-            return Err(if certificates.is_empty() { malformed("there is nothing in it") } else { PfxError::NoKey });
+            return Err(if certificates.is_empty() {
+                malformed("it contains neither keys nor certificates")
+            } else {
+                PfxError::NoKey
+            });
         }
         if certificates.is_empty() {
             return Err(PfxError::NoCertificate);
@@ -231,7 +235,7 @@ fn octet_string(encoded: &[u8]) -> Result<&[u8], PfxError> {
 
 fn tagged(encoded: &[u8], tag: Tag) -> Result<&[u8], PfxError> {
     let any = AnyRef::from_der(encoded).map_err(|error| from_der_error(&error))?;
-    if any.tag() == tag { Ok(any.value()) } else { Err(malformed(&format!("{} where {tag} belongs", any.tag()))) }
+    if any.tag() == tag { Ok(any.value()) } else { Err(malformed(&format!("found {}, expected {tag}", any.tag()))) }
 }
 
 /// Octet string in a content info of type data (RFC 2315, 7).
@@ -267,13 +271,13 @@ fn from_malformed(malformed: MalformedCertificate) -> PfxError {
 impl fmt::Display for PfxError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Truncated => f.write_str("it is cut off"),
-            Self::NotOne(why) => write!(f, "it is no PKCS #12 file, or damaged: {why}"),
-            Self::WrongPassword => f.write_str("the password is not the file's"),
+            Self::Truncated => f.write_str("it is truncated"),
+            Self::NotOne(why) => write!(f, "it is damaged or not a PKCS #12 file: {why}"),
+            Self::WrongPassword => f.write_str("wrong password"),
             Self::Unsupported(how) => write!(f, "it is {how}, which is not supported"),
-            Self::NoKey => f.write_str("there is no private key in it"),
-            Self::NoCertificate => f.write_str("there is no certificate in it"),
-            Self::KeyOfNone => f.write_str("its private key belongs to none of its certificates"),
+            Self::NoKey => f.write_str("it contains no private key"),
+            Self::NoCertificate => f.write_str("it contains no certificate"),
+            Self::KeyOfNone => f.write_str("its private key matches none of its certificates"),
         }
     }
 }

@@ -76,7 +76,7 @@ impl PrivateKey {
         // `UnwrapErr` panics when the system has no random numbers: find out before.
         getrandom::fill(&mut [0; 1]).map_err(|error| error.to_string())?;
         let key = RsaPrivateKey::new(&mut random, KEY_BITS).map_err(|error| error.to_string())?;
-        Self::new(key).ok_or_else(|| "the key could not be written down".into())
+        Self::new(key).ok_or_else(|| "the key could not be encoded".into())
     }
 
     /// Encodes the key as PEM.

@@ -1,4 +1,4 @@
-//! The vectors of the reference, made with pycryptodome and openssl, and what becomes of damaged containers.
+//! Test vectors of the reference, made with pycryptodome and openssl, and damaged files.
 
 use proptest::prelude::*;
 
@@ -13,7 +13,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Without the trailer, which the vectors do not have.
+/// Encrypts the text and removes the trailer, which the vectors don't have.
 fn bare(password: &str, algorithm: VariablesCipher) -> Vec<u8> {
     let bytes = encode(TEXT, password, algorithm);
     let (bare, trailer) = bytes.split_at(bytes.len() - 8);
@@ -38,7 +38,7 @@ fn the_vectors_of_the_reference_are_met() {
 
 #[test]
 fn a_block_of_real_media_is_read() {
-    // From the self-test of the hashcat module for these containers.
+    // From the self-test of hashcat's module for this format.
     let key = derive_key("Password1", VariablesCipher::Aes128);
     assert_eq!(hex(&key), "472b14c830bccddc2b57c2f91682e0b3");
     let mut text: Vec<u8> = "<?xml ve".encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -78,7 +78,7 @@ fn what_is_wrong_with_a_container_is_told() {
     assert_eq!(with(16, 0x11), Err(VariablesError::Algorithm(0x6611)));
     assert_eq!(with(20, 1), Err(VariablesError::Damaged));
     assert_eq!(decode(&whole[..HEADER_LEN + 255], "p"), Err(VariablesError::Cut));
-    // Lengths that agree with each other and with nothing else.
+    // Lengths that are consistent with each other only.
     let mut long = whole;
     long[8..16].copy_from_slice(&[0xF0, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0]);
     assert_eq!(VariablesHeader::read(&long), Err(VariablesError::Damaged));

@@ -20,7 +20,7 @@ const LZX: u32 = 1;
 const XPRESS_8K: u32 = 2;
 const XPRESS_16K: u32 = 3;
 
-/// Bytes of which some chunks can't be compressed.
+/// Bytes with some chunks that can't be compressed.
 fn contents(len: usize, mut state: u64) -> Vec<u8> {
     let mut next = move |at: usize| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -46,7 +46,7 @@ fn filter(words: [u32; 4]) -> Vec<u8> {
     reparse(0x8000_0017, &words.map(u32::to_le_bytes).concat())
 }
 
-/// A volume that is made by hand, in a folder with what is made of it.
+/// A handmade volume, and a folder for files made from it.
 struct WofFixture {
     folder: TempDir,
     volume: Fixture,
@@ -55,7 +55,7 @@ struct WofFixture {
 }
 
 impl WofFixture {
-    /// A volume of plain files: those given, and their compressed contents beside them.
+    /// Creates a volume with the given files, uncompressed, and their compressed contents next to them.
     fn new(files: &[(&str, Vec<u8>, u32)]) -> Self {
         let packed: Vec<_> = files
             .iter()
@@ -71,7 +71,7 @@ impl WofFixture {
         Utf8Path::from_path(self.folder.path()).unwrap().join(name)
     }
 
-    /// Makes a file what `compact /exe` makes of it.
+    /// Turns a file into what `compact /exe` makes of it.
     fn compact(&mut self, path: &str, len: u64, words: [u32; 4]) {
         let volume = &mut self.volume;
         let (run, packed_len) = volume.run(&format!("{path}.packed"));
@@ -91,7 +91,7 @@ impl WofFixture {
         volume.put_record(volume.number(path), None, record);
     }
 
-    /// Captures the volume, and returns the WIM file.
+    /// Captures the volume into a WIM file.
     fn capture(&self) -> Result<Wim> {
         let progress = Progress::default();
         let mut capture = Capture::new(ContentCompression::None, &progress)?;
@@ -101,7 +101,7 @@ impl WofFixture {
         Wim::open(&self.path("out.wim"))
     }
 
-    /// Description of a file of the image by wimlib-imagex. `None` if it is not installed.
+    /// Description of a file in the image by wimlib-imagex. `None` if it is not installed.
     fn details(&self, path: &str) -> Option<String> {
         let mut command = Command::new("wimlib-imagex");
         command.args(["dir", "out.wim", "1", "--detailed"]).arg(format!("--path={path}"));
@@ -136,17 +136,17 @@ fn files_of_every_algorithm_are_plain_ones() {
     let names: Vec<_> = (0..16).map(|n| format!("Windows/{n}.dll")).collect();
     for (n, name) in names.iter().enumerate() {
         let algorithm = n as u32 % 4;
-        // One chunk, whole chunks and clusters, and those with a rest.
+        // One chunk; whole chunks and clusters; and partial ones.
         let len = [2_000, 131_072, 131_073, 400_001][n / 4];
         let bytes = if n < 4 { vec![7; len] } else { contents(len, n as u64) };
         files.push((name.as_str(), bytes, algorithm));
     }
-    let mut desk = WofFixture::new(&files);
+    let mut fixture = WofFixture::new(&files);
     for (path, bytes, algorithm) in &files {
-        desk.compact(path, bytes.len() as u64, words(*algorithm));
+        fixture.compact(path, bytes.len() as u64, words(*algorithm));
     }
-    desk.check();
-    let Some(said) = desk.details("Windows/5.dll") else { return };
+    fixture.check();
+    let Some(said) = fixture.details("Windows/5.dll") else { return };
     assert!(said.contains("Another") && said.contains("Creation Time       = Thu Jan 01 00:00:00 2026"), "{said}");
 }
 
@@ -156,15 +156,15 @@ fn a_file_described_by_several_records_is_a_plain_one() {
     check_several_records(false);
 }
 
-/// A file whose list of attributes is in its record or in a cluster.
+/// Tests a file whose attribute list is in its record or in a cluster.
 fn check_several_records(has_list_in_record: bool) {
     let bytes = contents(900_000, 3);
-    let mut desk = WofFixture::new(&[("sys.dll", bytes, LZX)]);
-    let number = desk.volume.number("sys.dll");
-    let information = desk.volume.information("sys.dll", SPARSE_AND_REPARSE);
-    let name = desk.volume.value("sys.dll", record::FILE_NAME);
-    let (place, _) = desk.volume.run("sys.dll");
-    let (run, packed_len) = desk.volume.run("sys.dll.packed");
+    let mut fixture = WofFixture::new(&[("sys.dll", bytes, LZX)]);
+    let number = fixture.volume.number("sys.dll");
+    let information = fixture.volume.information("sys.dll", SPARSE_AND_REPARSE);
+    let name = fixture.volume.value("sys.dll", record::FILE_NAME);
+    let (place, _) = fixture.volume.run("sys.dll");
+    let (run, packed_len) = fixture.volume.run("sys.dll.packed");
     let n_first = run.n_clusters / 2;
     // The last records of the table are free.
     let further = [number + 2, number + 3];
@@ -175,15 +175,15 @@ fn check_several_records(has_list_in_record: bool) {
     outside(&mut first, "", Err(220), 900_000);
     outside(&mut first, "WofCompressedData", Ok(NtfsRun { n_clusters: n_first, ..run }), packed_len);
     first.resident(record::REPARSE_POINT, "", &filter(words(LZX)));
-    desk.volume.put_record(further[0], Some(number), first);
+    fixture.volume.put_record(further[0], Some(number), first);
     let rest = NtfsRun { start: run.start + n_first, n_clusters: run.n_clusters - n_first };
     let mut second = MftRecord::new();
     outside(&mut second, "WofCompressedData", Ok(rest), 0);
-    desk.volume.put_record(further[1], Some(number), second);
-    // The clusters of the stream at which its second part begins and ends.
-    let at = desk.volume.record_at(further[1]) + 56 + 16;
-    desk.volume.bytes[at..at + 8].copy_from_slice(&n_first.to_le_bytes());
-    desk.volume.bytes[at + 8..at + 16].copy_from_slice(&(run.n_clusters - 1).to_le_bytes());
+    fixture.volume.put_record(further[1], Some(number), second);
+    // First and last cluster number of the second part of the stream.
+    let at = fixture.volume.record_at(further[1]) + 56 + 16;
+    fixture.volume.bytes[at..at + 8].copy_from_slice(&n_first.to_le_bytes());
+    fixture.volume.bytes[at + 8..at + 16].copy_from_slice(&(run.n_clusters - 1).to_le_bytes());
     let mut list = Vec::new();
     let stream: Vec<u8> = "WofCompressedData".encode_utf16().flat_map(u16::to_le_bytes).collect();
     for (kind, name, cluster, record, instance) in [
@@ -209,15 +209,15 @@ fn check_several_records(has_list_in_record: bool) {
     if has_list_in_record {
         base.resident(record::ATTRIBUTE_LIST, "", &list);
     } else {
-        // Where the contents of the file were.
+        // In place of the contents of the file.
         let at = (place.start * CLUSTER_LEN) as usize;
-        desk.volume.bytes[at..at + list.len()].copy_from_slice(&list);
+        fixture.volume.bytes[at..at + list.len()].copy_from_slice(&list);
         let run = NtfsRun { n_clusters: 1, ..place };
         base.outside(record::ATTRIBUTE_LIST, "", list.len() as u64, Ok(run), CLUSTER_LEN);
     }
     base.resident(record::FILE_NAME, "", &name);
-    desk.volume.put_record(number, None, base);
-    desk.check();
+    fixture.volume.put_record(number, None, base);
+    fixture.check();
 }
 
 #[test]
@@ -225,10 +225,10 @@ fn what_is_compressed_otherwise_keeps_its_reparse_point() {
     let bytes = contents(100_000, 5);
     // WIMBoot, an unknown algorithm, an unknown version.
     for words in [[1, 1, 1, 0], [1, 2, 1, 4], [2, 2, 1, 0]] {
-        let mut desk = WofFixture::new(&[("sys.dll", bytes.clone(), XPRESS_4K)]);
-        desk.compact("sys.dll", 100_000, words);
-        desk.capture().unwrap();
-        let Some(said) = desk.details("sys.dll") else { return };
+        let mut fixture = WofFixture::new(&[("sys.dll", bytes.clone(), XPRESS_4K)]);
+        fixture.compact("sys.dll", 100_000, words);
+        fixture.capture().unwrap();
+        let Some(said) = fixture.details("sys.dll") else { return };
         assert!(said.contains("Reparse Tag         = 0x80000017"), "{said}");
     }
 }
@@ -236,31 +236,31 @@ fn what_is_compressed_otherwise_keeps_its_reparse_point() {
 #[test]
 fn damaged_contents_are_an_error_that_names_the_file() {
     let bytes = contents(100_000, 5);
-    let mut desk = WofFixture::new(&[("Windows/sys.dll", bytes, XPRESS_16K)]);
-    let (run, _) = desk.volume.run("Windows/sys.dll.packed");
-    desk.compact("Windows/sys.dll", 100_000, words(XPRESS_16K));
-    // The table says that the second chunk ends before it begins.
+    let mut fixture = WofFixture::new(&[("Windows/sys.dll", bytes, XPRESS_16K)]);
+    let (run, _) = fixture.volume.run("Windows/sys.dll.packed");
+    fixture.compact("Windows/sys.dll", 100_000, words(XPRESS_16K));
+    // In the table, the second chunk ends before its start.
     let at = (run.start * CLUSTER_LEN) as usize;
-    desk.volume.bytes[at..at + 4].copy_from_slice(&u32::MAX.to_le_bytes());
-    let Err(error) = desk.capture() else { panic!("it was captured") };
+    fixture.volume.bytes[at..at + 4].copy_from_slice(&u32::MAX.to_le_bytes());
+    let Err(error) = fixture.capture() else { panic!("it was captured") };
     assert!(error.to_string().contains("`Windows/sys.dll` is compressed (CompactOS) and damaged"), "{error}");
 }
 
 #[test]
 fn no_bytes_of_records_make_it_panic() {
-    let mut desk = WofFixture::new(&[("sys.dll", contents(60_000, 5), LZX)]);
-    desk.compact("sys.dll", 60_000, words(LZX));
-    let at = desk.volume.record_at(desk.volume.number("sys.dll"));
-    let volume = desk.volume.window();
+    let mut fixture = WofFixture::new(&[("sys.dll", contents(60_000, 5), LZX)]);
+    fixture.compact("sys.dll", 60_000, words(LZX));
+    let at = fixture.volume.record_at(fixture.volume.number("sys.dll"));
+    let volume = fixture.volume.window();
     let file = volume.file();
     let mut read = vec![0; 100_000];
     for n in at..at + RECORD_LEN {
         for value in [0, 1, 0x7f, 0xff] {
             file.write_all_at(&[value], n as u64).unwrap();
             let mut unfiltered = UnfilteredVolume::new(volume.clone(), &Progress::default()).unwrap();
-            unfiltered.seek(SeekFrom::Start(desk.volume.bytes.len() as u64)).unwrap();
+            unfiltered.seek(SeekFrom::Start(fixture.volume.bytes.len() as u64)).unwrap();
             let _ = unfiltered.read(&mut read);
         }
-        file.write_all_at(&desk.volume.bytes[n..=n], n as u64).unwrap();
+        file.write_all_at(&fixture.volume.bytes[n..=n], n as u64).unwrap();
     }
 }

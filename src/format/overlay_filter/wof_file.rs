@@ -94,9 +94,9 @@ impl WofFile {
         let base = table.record(volume, number)?.ok_or("its record is not in use")?;
         let mut records = vec![(number, base)];
         for other in attribute_list::others(&records[0].1, volume, table.boot())? {
-            let record = table.record(volume, other)?.ok_or("a record of it is not in use")?;
+            let record = table.record(volume, other)?.ok_or("one of its records is not in use")?;
             if mft::base_of(&record) != Some(number) {
-                return Err("a record of it is another file's".into());
+                return Err("one of its records belongs to another file".into());
             }
             records.push((other, record));
         }
@@ -149,7 +149,7 @@ impl WofFile {
     ) -> Result<Vec<u8>, String> {
         let attributes_at = usize::from(u16_at(record, 20));
         let head = record.get(..attributes_at).filter(|head| head.len() >= HEAD_LEN);
-        let mut bytes = head.ok_or("its record is broken")?.to_vec();
+        let mut bytes = head.ok_or("its record is damaged")?.to_vec();
         for attribute in attributes(record) {
             let attribute = attribute?;
             let (kind, name) = (attribute.kind(), attribute.name());
@@ -205,7 +205,7 @@ fn shorten_list(
     if let Stream::Resident(_) = stream {
         let at = usize::from(u16_at(&bytes, 20));
         if at < RESIDENT_HEAD_LEN {
-            return Err("its list of attributes is broken".into());
+            return Err("its attribute list is damaged".into());
         }
         bytes.truncate(at);
         bytes.extend(&kept);
@@ -220,7 +220,7 @@ fn shorten_list(
         bytes[at..at + 8].copy_from_slice(&(kept.len() as u64).to_le_bytes());
     }
     for (part, place) in stream.places(0..kept.len() as u64) {
-        let place = place.ok_or("its list of attributes has a hole")?;
+        let place = place.ok_or("its attribute list has a hole")?;
         patches.push((place, kept[part.start as usize..part.end as usize].to_vec()));
     }
     Ok(bytes)

@@ -11,7 +11,7 @@ fn digest(pe: &Pe) -> [u8; 32] {
     pe.signed_bytes().fold(Sha256::new(), |hasher, bytes| hasher.chain_update(bytes)).finalize().into()
 }
 
-/// Everything that can be asked of a file.
+/// Calls all readers of a file.
 fn ask_all(bytes: &[u8]) {
     if let Ok(pe) = Pe::parse(bytes) {
         digest(&pe);
@@ -42,14 +42,14 @@ fn headers_sections_version_and_resources_are_read() {
 fn what_is_no_pe_file_says_why() {
     let bytes = RICH.bytes();
     assert_eq!(Pe::parse(b"stand-in").unwrap_err().to_string(), "it does not begin with `MZ`");
-    assert_eq!(Pe::parse(&bytes[..0x60]).unwrap_err().to_string(), "it is cut off");
-    assert_eq!(Pe::parse(&bytes[..0x500]).unwrap_err().to_string(), "one of its sections leads out of it");
+    assert_eq!(Pe::parse(&bytes[..0x60]).unwrap_err().to_string(), "it is truncated");
+    assert_eq!(Pe::parse(&bytes[..0x500]).unwrap_err().to_string(), "one of its sections extends past its end");
     let mut dos = bytes.clone();
     dos[0x40] = b'N';
-    assert_eq!(Pe::parse(&dos).unwrap_err().to_string(), "it is a DOS program and no PE file");
+    assert_eq!(Pe::parse(&dos).unwrap_err().to_string(), "it is a DOS program, not a PE file");
 }
 
-/// osslsigncode writes what it would sign without a key: the digest is in it.
+/// Without a key, osslsigncode writes the data to sign, which contain the digest.
 #[test]
 fn the_digest_is_the_one_that_osslsigncode_calculates() {
     let folder = tempfile::tempdir().unwrap();

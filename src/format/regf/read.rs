@@ -28,23 +28,22 @@ impl<'a> Hive<'a> {
     /// Reads the base block of a hive. The rest is read on demand.
     pub fn read(bytes: &'a [u8]) -> Result<Self> {
         if !bytes.starts_with(MAGIC) {
-            return Err(Error::new("this is no registry hive: it does not begin with `regf`"));
+            return Err(Error::new("this is not a registry hive: it does not begin with `regf`"));
         }
         let base = bytes.first_chunk::<BLOCK_LEN>().ok_or_else(|| damaged("it ends within its base block"))?;
         let (written, right) = (u32_at(base, 508), checksum(base));
         if written != right {
-            let message =
-                format!("the checksum of its base block is {written:#010x}, and {right:#010x} would be right");
+            let message = format!("the checksum of its base block is {written:#010x}; {right:#010x} was expected");
             return Err(damaged(message));
         }
         let (major, minor) = (u32_at(base, 20), u32_at(base, 24));
         if major != 1 || !(2..=6).contains(&minor) || u32_at(base, 28) != 0 {
-            return Err(Error::new(format!("a registry hive of version {major}.{minor} can't be read"))
-                .help("hives since Windows NT 3.5 have versions 1.2 to 1.6; a log of transactions is no hive"));
+            return Err(Error::new(format!("registry hives of version {major}.{minor} are not supported"))
+                .help("use a hive of version 1.2 to 1.6, not a transaction log"));
         }
         let len = u32_at(base, 40) as usize;
         let bins = bytes[BLOCK_LEN..].get(..len).ok_or_else(|| {
-            damaged(format!("it has {} bytes, and should have {}", bytes.len(), len as u64 + BLOCK_LEN as u64))
+            damaged(format!("it has {} bytes; {} were expected", bytes.len(), len as u64 + BLOCK_LEN as u64))
         })?;
         let is_dirty = u32_at(base, 4) != u32_at(base, 8);
         Ok(Self { bins, root: u32_at(base, 36), minor, is_dirty })
@@ -102,8 +101,7 @@ impl<'a> HiveKey<'a> {
             return Err(damaged(format!("there is no key at {offset:#x}")));
         }
         let name = node[76..].get(..u16_at(node, 72).into());
-        let name =
-            name.ok_or_else(|| damaged(format!("the name of the key at {offset:#x} is longer than its cell")))?;
+        let name = name.ok_or_else(|| damaged(format!("the name of the key at {offset:#x} exceeds its cell")))?;
         Ok(Self { hive, offset, node, name })
     }
 
@@ -125,7 +123,7 @@ impl<'a> HiveKey<'a> {
             self.add_key_offsets(u32_at(self.node, 28), n_keys, true, &mut offsets)?;
         }
         if offsets.len() != n_keys {
-            let message = format!("the key `{}` has {n_keys} keys, and {} are listed", self.name(), offsets.len());
+            let message = format!("the key `{}` has {n_keys} subkeys, but {} are listed", self.name(), offsets.len());
             return Err(damaged(message));
         }
         offsets.into_iter().map(|offset| Self::at(self.hive, offset)).collect()
@@ -161,7 +159,7 @@ impl<'a> HiveKey<'a> {
         }
         let list = self.hive.cell(u32_at(self.node, 40), "list of values")?;
         let list = n_values.checked_mul(4).and_then(|len| list.get(..len)).ok_or_else(|| {
-            damaged(format!("the key `{}` has {n_values} values, and their list is shorter", self.name()))
+            damaged(format!("the key `{}` has {n_values} values, but their list is shorter", self.name()))
         })?;
         Ok(list.as_chunks().0.iter().map(|offset| u32::from_le_bytes(*offset)).collect())
     }
@@ -194,7 +192,7 @@ impl<'a> HiveKey<'a> {
     /// Collects the offsets of subkeys from a list: an index leaf, fast leaf, hash leaf, or an index root over
     /// those.
     fn add_key_offsets(&self, offset: u32, most: usize, may_be_root: bool, offsets: &mut Vec<u32>) -> Result<()> {
-        let wrong = || damaged(format!("the keys of `{}` are not well listed at {offset:#x}", self.name()));
+        let wrong = || damaged(format!("the list of subkeys of `{}` at {offset:#x} is invalid", self.name()));
         let list = self.hive.cell(offset, "list of keys")?;
         let head = list.first_chunk::<4>().ok_or_else(wrong)?;
         let step = match &head[..2] {
@@ -261,7 +259,7 @@ impl<'a> HiveValue<'a> {
         const IS_INLINE: u32 = 0x8000_0000;
         let size = u32_at(self.record, 4);
         let (len, offset) = ((size & !IS_INLINE) as usize, u32_at(self.record, 8));
-        let wrong = || damaged(format!("the value `{}` has {len} bytes, and they are not there", self.name()));
+        let wrong = || damaged(format!("the {len} bytes of the value `{}` are missing", self.name()));
         let bytes = if size & IS_INLINE != 0 {
             self.record[8..12].get(..len).ok_or_else(wrong)?.into()
         } else if len == 0 || offset == NO_OFFSET {
@@ -343,13 +341,14 @@ struct TreeWalk {
 impl TreeWalk {
     fn read_key(&mut self, key: &HiveKey, depth: usize) -> Result<KeyTree> {
         if !self.known.insert(key.offset) || depth > MAX_HIVE_DEPTH {
-            return Err(damaged(format!("the key `{}` is in two places, or too deep", key.name())));
+            return Err(damaged(format!("the key `{}` is in two places, or nested too deeply", key.name())));
         }
         let mut tree = KeyTree::new(key.name());
         for value in key.values()? {
             let (name, data) = (value.name(), value.data()?);
             let left = self.left.checked_sub(20 + name.len() + data.bytes.len());
-            self.left = left.ok_or_else(|| damaged(format!("`{}` has more values than fit in it", key.name())))?;
+            self.left =
+                left.ok_or_else(|| damaged(format!("the values of `{}` are larger than the hive", key.name())))?;
             tree.values.push((name, ValueData { kind: data.kind, bytes: data.bytes.into_owned().into() }));
         }
         for key in key.keys()? {

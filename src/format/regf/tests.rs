@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::date::Date;
 
-/// Every kind of name and data, and more keys than one list has.
+/// Names and data of every kind, and more keys than fit into one list.
 fn example() -> KeyTree {
     let mut many = KeyTree::new("Many");
     many.keys = (0..1_203).map(|n| KeyTree::new(format!("key {n:05}"))).collect();
@@ -71,11 +71,11 @@ fn names_that_the_registry_can_not_hold_are_refused() {
     }
     let twice = ValueData::from_u32(0);
     for (tree, message) in [
-        (KeyTree::new(""), "`` is no name of a registry key"),
-        (KeyTree::new(r"a\b"), r"`a\b` is no name of a registry key"),
-        (KeyTree::new("x".repeat(256)), "is no name of a registry key"),
-        (KeyTree::new("a").with_key(KeyTree::new("ä")).with_key(KeyTree::new("Ä")), "has the name `Ä` in it twice"),
-        (KeyTree::new("a").with_value("v", twice.clone()).with_value("V", twice), "has the name `V` in it twice"),
+        (KeyTree::new(""), "`` is not a valid name of a registry key"),
+        (KeyTree::new(r"a\b"), r"`a\b` is not a valid name of a registry key"),
+        (KeyTree::new("x".repeat(256)), "is not a valid name of a registry key"),
+        (KeyTree::new("a").with_key(KeyTree::new("ä")).with_key(KeyTree::new("Ä")), "contains the name `Ä` twice"),
+        (KeyTree::new("a").with_value("v", twice.clone()).with_value("V", twice), "contains the name `V` twice"),
         (deep, "more than 512 levels"),
     ] {
         let error = tree.to_hive(date()).unwrap_err().to_string();
@@ -83,7 +83,7 @@ fn names_that_the_registry_can_not_hold_are_refused() {
     }
 }
 
-/// Where a record is in the file.
+/// Offset of a record in the file.
 fn offset_of(hive: &[u8], record: &[u8]) -> usize {
     record.as_ptr() as usize - hive.as_ptr() as usize
 }
@@ -128,7 +128,7 @@ fn data_in_segments_are_read() {
     bytes[record + 4..][..4].copy_from_slice(&40_000_u32.to_le_bytes());
     let root = Hive::read(&bytes).unwrap().root().unwrap();
     assert_eq!(root.value("big").unwrap().unwrap().bytes, whole);
-    // One byte more than the segments have.
+    // One byte more than in the segments.
     bytes[record + 4..][..4].copy_from_slice(&(3 * 16_344_u32 + 1).to_le_bytes());
     assert!(Hive::read(&bytes).unwrap().root().unwrap().value("big").is_err());
 }
@@ -142,11 +142,11 @@ fn what_is_no_hive_is_told() {
     let mut sum = good.clone();
     sum[508] ^= 1;
     for (bytes, message) in [
-        (&b"MZ"[..], "this is no registry hive: it does not begin with `regf`"),
+        (&b"MZ"[..], "this is not a registry hive: it does not begin with `regf`"),
         (&good[..4_000], "the registry hive is damaged: it ends within its base block"),
-        (&good[..8_000], "the registry hive is damaged: it has 8000 bytes, and should have 8192"),
+        (&good[..8_000], "the registry hive is damaged: it has 8000 bytes; 8192 were expected"),
         (&sum, "the checksum of its base block is"),
-        (&patched(good.clone(), 1), "a registry hive of version 1.1 can't be read"),
+        (&patched(good.clone(), 1), "registry hives of version 1.1 are not supported"),
     ] {
         let error = Hive::read(bytes).unwrap_err().to_string();
         assert!(error.contains(message), "{error}");
@@ -162,7 +162,7 @@ fn a_key_in_itself_is_refused() {
     assert!(hive.root().unwrap().tree().unwrap_err().to_string().contains("is in two places"));
 }
 
-/// What a tool says of a hive, which must find nothing wrong. None if it is not installed.
+/// Output of a tool for a hive, which must find no fault. `None` if the tool is not installed.
 fn run(tool: &str, arguments: &[&str]) -> Option<String> {
     let Ok(ran) = Command::new(tool).args(arguments).output() else {
         assert!(std::env::var_os("TSMEDIA_REQUIRE_TOOLS").is_none(), "`{tool}` is not installed");
@@ -193,7 +193,7 @@ fn other_readers_find_the_same() {
     if let Some(keys) = run("regfexport", &["-K", r"\Datos", hive]) {
         assert!(keys.contains("año") && keys.contains("REG_MULTI_SZ"), "{keys}");
     }
-    // `reged` reads no names but ASCII. Debian has it where only administrators look for programs.
+    // `reged` only reads ASCII names. Debian installs it in a folder that is only in the `PATH` of root.
     let plain = KeyTree::new("Root")
         .with_value("number", ValueData::from_u32(0xDEAD_BEEF))
         .with_key(example().keys.swap_remove(1));
@@ -211,7 +211,7 @@ fn data() -> impl Strategy<Value = ValueData<'static>> {
     (any::<u32>(), bytes).prop_map(|(kind, bytes)| ValueData { kind: ValueType(kind), bytes: bytes.into() })
 }
 
-/// Trees whose keys are in the order in which they are read.
+/// Trees with sorted keys, since readers return them sorted.
 fn trees() -> impl Strategy<Value = KeyTree> {
     let name = || "[a-zä0-9ж{}.日]{1,6}";
     let values = || prop::collection::btree_map("[a-zäж日]{0,6}", data(), 0..4);
@@ -285,7 +285,7 @@ proptest! {
             bytes[at] = byte;
         }
         let bytes = patched(bytes, minor);
-        // It may be whole by chance; what matters is that it ends.
+        // The hive may be valid by chance; reading it has to end.
         let _ = Hive::read(&bytes).and_then(|hive| hive.root()?.tree());
         let _ = with_number(&bytes, "", "x", 1);
     }

@@ -28,7 +28,7 @@ impl KeyTree {
         writer.write_security();
         writer.end_bin();
         let len = u32::try_from(writer.bins.len()).ok().filter(|len| *len <= MAX_LEN);
-        let len = len.ok_or_else(|| Error::new("a registry hive can't have 2 GiB or more"))?;
+        let len = len.ok_or_else(|| Error::new("the registry hive would exceed 2 GiB"))?;
 
         let mut base = [0; BLOCK_LEN];
         put(&mut base, 0, MAGIC);
@@ -138,7 +138,7 @@ impl HiveWriter {
     fn add_key_cell(&mut self, tree: &KeyTree) -> Result<u32> {
         let n_units = tree.name.encode_utf16().count();
         if !(1..=MAX_KEY_NAME).contains(&n_units) || tree.name.contains(['\\', '\0']) {
-            return Err(Error::new(format!("`{}` is no name of a registry key", tree.name)));
+            return Err(Error::new(format!("`{}` is not a valid name of a registry key", tree.name)));
         }
         self.n_keys += 1;
         Ok(self.add_cell(KEY_HEAD_LEN + encode_name(&tree.name).0.len()))
@@ -159,7 +159,7 @@ impl HiveWriter {
     /// Writes a key and its values, without its subkeys.
     fn write_key(&mut self, cell: u32, tree: &KeyTree, parent: u32, depth: usize) -> Result<()> {
         if depth >= MAX_HIVE_DEPTH {
-            return Err(Error::new(format!("a registry hive can't have more than {MAX_HIVE_DEPTH} levels of keys")));
+            return Err(Error::new(format!("the registry hive would have more than {MAX_HIVE_DEPTH} levels of keys")));
         }
         let (name, is_bytes) = encode_name(&tree.name);
         let flags = if depth == 0 { IS_ROOT | IS_FIXED } else { 0 } | if is_bytes { NAME_IS_BYTES } else { 0 };
@@ -233,7 +233,7 @@ impl HiveWriter {
         self.put(cell, 40, &list.to_le_bytes());
         for (n, (name, data)) in tree.values.iter().enumerate() {
             if name.encode_utf16().count() > MAX_VALUE_NAME {
-                let message = format!("a value of the registry key `{}` has a name of more than", tree.name);
+                let message = format!("a value name in the registry key `{}` is longer than", tree.name);
                 return Err(Error::new(format!("{message} {MAX_VALUE_NAME} characters")));
             }
             let value = self.write_value(name, data);
@@ -287,14 +287,14 @@ fn sort_by_name<'a, T>(key: &str, items: impl Iterator<Item = (&'a str, T)>) -> 
     for (name, item) in items {
         let units: Vec<_> = name.encode_utf16().map(uppercase).collect();
         if by_name.insert(units, item).is_some() {
-            return Err(Error::new(format!("the registry key `{key}` has the name `{name}` in it twice")));
+            return Err(Error::new(format!("the registry key `{key}` contains the name `{name}` twice")));
         }
     }
     Ok(by_name.into_values().collect())
 }
 
 fn too_many_keys(key: &str) -> Error {
-    Error::new(format!("the registry key `{key}` has more keys in it than can be listed"))
+    Error::new(format!("the registry key `{key}` has too many subkeys"))
 }
 
 /// Encodes a name: one byte per character if possible (`true`), or UTF-16.

@@ -168,7 +168,7 @@ fn failed_write(error: io::Error) -> Error {
     let is_full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
     let failed = Error::new("writing the raw copy of the disk").because(error);
     if is_full {
-        failed.help("make room beside the output: the copy takes as much as the disk has data")
+        failed.help("free space next to the output: the copy needs as much as the disk has data")
     } else {
         failed
     }

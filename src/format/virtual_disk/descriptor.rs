@@ -78,7 +78,7 @@ impl Descriptor {
             }
         }
         if descriptor.has_parent() && descriptor.parent.as_ref().is_none_or(String::is_empty) {
-            return Err(Error::new("it has a parent, which it does not name"));
+            return Err(Error::new("it does not name its parent"));
         }
         Ok(descriptor)
     }
@@ -102,8 +102,8 @@ fn parse_extent(line: &str) -> Result<Option<ListedExtent>> {
         "SPARSE" | "VMFSSPARSE" => ExtentKind::Sparse,
         "ZERO" => ExtentKind::Zero,
         other => {
-            return Err(Error::new(format!("an extent of the kind `{other:.20}` is not supported"))
-                .help("consolidate the snapshots of the machine, or export it"));
+            return Err(Error::new(format!("extents of the kind `{other:.20}` are not supported"))
+                .help("consolidate the snapshots of the virtual machine, or export it"));
         }
     };
     // Names may contain blanks; quotes can't be escaped.

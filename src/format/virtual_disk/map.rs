@@ -135,7 +135,7 @@ impl<'a> DiskMapper<'a> {
 pub(super) fn read_at(file: &mut (impl Read + Seek), offset: u64, n: usize) -> Result<Vec<u8>> {
     let mut bytes = vec![0; n];
     let read = file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_exact(&mut bytes));
-    read.map_err(|error| Error::new(format!("reading {n} bytes at {offset}")).because(error))?;
+    read.map_err(|error| Error::new(format!("reading {n} bytes at byte {offset}")).because(error))?;
     Ok(bytes)
 }
 
@@ -150,7 +150,8 @@ pub(super) fn for_each_entry<const N: usize>(
     let mut first = 0;
     while first < n_entries {
         let n = in_piece.min(n_entries - first);
-        let at = offset.checked_add(first * N as u64).ok_or_else(|| Error::new("a table lies past the end"))?;
+        let at =
+            offset.checked_add(first * N as u64).ok_or_else(|| Error::new("a table is past the end of the file"))?;
         let bytes = read_at(file, at, n as usize * N)?;
         for (number, entry) in (first..).zip(bytes.as_chunks::<N>().0) {
             each(number, *entry)?;

@@ -16,7 +16,7 @@ const HEAD_LEN: usize = 64 << 10;
 const MAX_L1_LEN: u64 = 32 << 20;
 
 /// Help for unsupported features.
-const CONVERT: &str = "make it a plain one: `qemu-img convert -f qcow2 -O qcow2 DISK plain.qcow2`";
+const CONVERT: &str = "convert it: `qemu-img convert -f qcow2 -O qcow2 DISK plain.qcow2`";
 
 /// Longest name of a backing file in bytes.
 const MAX_NAME_LEN: u32 = 1023;
@@ -68,7 +68,7 @@ impl Qcow2 {
         let read = file.rewind().and_then(|()| file.take(HEAD_LEN as u64).read_to_end(&mut head));
         read.map_err(|error| Error::new("reading the header").because(error))?;
         if head.len() < 112 {
-            return Err(Error::new("the header is cut off"));
+            return Err(Error::new("its header is truncated"));
         }
         let version = be_u32(&head, 4);
         if !matches!(version, 2 | 3) {
@@ -76,7 +76,7 @@ impl Qcow2 {
         }
         let cluster_bits = be_u32(&head, 20);
         if !(9..=21).contains(&cluster_bits) {
-            return Err(Error::new(format!("clusters of 2^{cluster_bits} bytes are not possible")));
+            return Err(Error::new(format!("clusters of 2^{cluster_bits} bytes are invalid")));
         }
         if be_u32(&head, 32) != 0 {
             return Err(Error::new("it is encrypted").help("decrypt it first, with `qemu-img convert`"));
@@ -119,7 +119,7 @@ impl Qcow2 {
         // Tables may be longer than needed; the excess is ignored.
         let needed = header.len.div_ceil(header.cluster_len() * header.n_l2());
         if header.n_l1 < needed || needed * 8 > MAX_L1_LEN {
-            return Err(Error::new(format!("its level 1 table has {} entries, and {needed} are needed", header.n_l1)));
+            return Err(Error::new(format!("its level 1 table has {} entries; {needed} are needed", header.n_l1)));
         }
         Ok(Self { n_l1: needed, ..header })
     }
@@ -141,7 +141,7 @@ impl Qcow2 {
         let span = self.cluster_len() * self.n_l2();
         for (number, table) in (0..).zip(l1).filter(|(_, table)| *table != 0) {
             if !seen.insert(table) {
-                return Err(Error::new("its level 1 table leads to the same table twice"));
+                return Err(Error::new("its level 1 table refers to a table twice"));
             }
             let base = number * span;
             if self.is_extended {
@@ -179,12 +179,12 @@ impl Qcow2 {
         for n in 0..32 {
             let (is_allocated, is_zero) = (bitmap >> n & 1 != 0, bitmap >> (32 + n) & 1 != 0);
             match (is_allocated, is_zero) {
-                (true, true) => return Err(Error::new("a part of a cluster is both data and zero")),
+                (true, true) => return Err(Error::new("a subcluster is both data and zero")),
                 (_, true) => map.add_zeros(at + n * len, len)?,
                 (true, _) if self.is_allocated(entry) => {
                     map.add_block(at + n * len, (entry & OFFSET) + n * len, len)?
                 }
-                (true, _) => return Err(Error::new("a part of a cluster has no place in the file")),
+                (true, _) => return Err(Error::new("a subcluster is not allocated")),
                 _ => {}
             }
         }
@@ -229,12 +229,12 @@ fn parse_extensions(head: &[u8], header_len: usize) -> Result<Vec<(u32, &[u8])>>
             break;
         }
         let data = head.get(at + 8..).and_then(|rest| rest.get(..len));
-        found.push((kind, data.ok_or_else(|| Error::new("a header extension is cut off"))?));
+        found.push((kind, data.ok_or_else(|| Error::new("a header extension is truncated"))?));
         at += 8 + len.next_multiple_of(8);
     }
     Ok(found)
 }
 
 fn parse_name(bytes: &[u8]) -> Result<String> {
-    String::from_utf8(bytes.to_vec()).map_err(|_| Error::new("it names a file in another encoding than UTF-8"))
+    String::from_utf8(bytes.to_vec()).map_err(|_| Error::new("it refers to a file whose name is not UTF-8"))
 }

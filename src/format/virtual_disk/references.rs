@@ -90,10 +90,10 @@ impl<'a> ReferenceOpener<'a> {
             // A link has to be allowed explicitly.
             Err(Errno::LOOP) => Ok(self.open(ReferenceRole::Extent, name)),
             Err(Errno::NOENT) => Err(Error::new(format!(
-                "`{}` is the descriptor of a disk, and `{name}`, which has its data, is not beside it",
+                "`{}` is the descriptor of a disk whose data file `{name}` is not next to it",
                 self.disk
             ))
-            .help("put all files of the disk into one folder, under the names that they had")),
+            .help("put all files of the disk into one folder, with their original names")),
             Err(error) => Err(Error::io("opening", &path, error.into())),
         }
     }
@@ -111,7 +111,7 @@ impl<'a> ReferenceOpener<'a> {
         if self.refused.len() > MAX_LISTED {
             listed += &format!(" and {} more", self.refused.len() - MAX_LISTED);
         }
-        let error = Error::new(format!("`{}` is made of other files, which are not allowed: {listed}", self.disk));
+        let error = Error::new(format!("`{}` refers to files that are not allowed: {listed}", self.disk));
         let paths: Option<Vec<_>> =
             self.refused.iter().map(|(.., path)| path.as_deref().and_then(shell_word)).collect();
         let help = match paths {
@@ -124,7 +124,7 @@ impl<'a> ReferenceOpener<'a> {
                     options[..options.len().min(MAX_LISTED)].join(" ")
                 )
             }
-            None => "copy the disk into a whole one where its files are, with `qemu-img convert -O raw`".to_owned(),
+            None => "convert the disk on the machine with its files: `qemu-img convert -O raw`".to_owned(),
         };
         Err(error.help(help))
     }
@@ -160,7 +160,7 @@ pub(super) fn folder_of(file: &File, path: &Utf8Path) -> Utf8PathBuf {
 
 /// Rejects anything but regular files.
 fn check_regular_file(file: File, path: &Utf8Path) -> Result<File> {
-    let metadata = file.metadata().map_err(|error| Error::io("looking at", path, error))?;
+    let metadata = file.metadata().map_err(|error| Error::io("reading the metadata of", path, error))?;
     match metadata.is_file() {
         true => Ok(file),
         false => Err(Error::new(format!("`{path}` is not a regular file"))),
@@ -170,7 +170,7 @@ fn check_regular_file(file: File, path: &Utf8Path) -> Result<File> {
 /// Reads a descriptor.
 pub(super) fn read_text(file: &File, len: u64) -> Result<Vec<u8>> {
     if len > MAX_DISK_DESCRIPTOR_LEN {
-        let message = format!("its descriptor has {len} bytes, and at most {MAX_DISK_DESCRIPTOR_LEN} are read");
+        let message = format!("its descriptor has {len} bytes; at most {MAX_DISK_DESCRIPTOR_LEN} are read");
         return Err(Error::new(message));
     }
     let mut text = vec![0; len as usize];
@@ -190,13 +190,11 @@ pub(super) fn lone_extent_error(path: &Utf8Path, folder: &Utf8Path) -> Error {
     let stem = path.file_stem().unwrap_or_default();
     let base = stem.rsplit_once('-').map_or(stem, |(base, _)| base);
     let descriptor = format!("{base}.vmdk");
-    let error = Error::new(format!(
-        "`{path}` is an extent of a VMDK, and the descriptor that says which disk it belongs to is another file"
-    ));
+    let error = Error::new(format!("`{path}` is an extent of a VMDK, not its descriptor"));
     let is_there = base != stem && folder.join(&descriptor).is_file();
     let help = match is_there {
-        true => format!("capture the descriptor beside it, `{}`", path.with_file_name(descriptor)),
-        false => "capture the descriptor, a small text file such as `disk.vmdk`, with its extents beside it".to_owned(),
+        true => format!("use its descriptor, `{}`", path.with_file_name(descriptor)),
+        false => "use the descriptor, a small text file such as `disk.vmdk` next to its extents".to_owned(),
     };
     error.help(help)
 }
@@ -208,7 +206,7 @@ pub(super) fn reading_error(path: &Utf8Path, error: Error) -> Error {
 
 /// Wraps an error of converting a disk, with its path.
 pub(super) fn conversion_error(path: &Utf8Path, error: Error) -> Error {
-    keep_help(error, |error| Error::new(format!("making `{path}` raw")).because(error))
+    keep_help(error, |error| Error::new(format!("converting `{path}` to a raw disk")).because(error))
 }
 
 /// Wraps an error and keeps its help.

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A folder with disks that qemu-img makes.
+/// A folder with disks made by qemu-img.
 struct DiskFixture {
     folder: TempDir,
 }
@@ -15,7 +15,7 @@ struct DiskFixture {
 const LEN: usize = 20 << 20;
 
 impl DiskFixture {
-    /// With a raw disk that has data, zeros and what compresses. None if there is no qemu-img.
+    /// Creates a raw disk with data, zeros and compressible data. `None` if there is no qemu-img.
     fn new() -> Option<Self> {
         if Command::new("qemu-img").arg("--version").output().is_err() {
             assert!(std::env::var_os("TSMEDIA_REQUIRE_TOOLS").is_none(), "`qemu-img` is not installed");
@@ -45,7 +45,7 @@ impl DiskFixture {
         VirtualDisk::open(&path, Arc::new(File::open(&path).unwrap()), &allowed)
     }
 
-    /// The bytes of a disk.
+    /// Bytes of a disk after conversion.
     fn raw(&self, name: &str, allowed: &[&str]) -> Vec<u8> {
         let disk = self.open(name, allowed).unwrap();
         let to = File::options().read(true).write(true).create(true).truncate(true).open(self.path("copy")).unwrap();
@@ -53,7 +53,7 @@ impl DiskFixture {
         fs::read(self.path("copy")).unwrap()
     }
 
-    /// An error with its causes and its help.
+    /// Error with its causes and its help.
     fn refused(&self, name: &str, allowed: &[&str]) -> String {
         let error = match self.open(name, allowed) {
             Err(error) => error,
@@ -64,7 +64,7 @@ impl DiskFixture {
     }
 }
 
-/// Data here and there, zeros between, and what compresses at the end.
+/// Data in several places with zeros between, and a compressible part.
 fn content(seed: u64) -> Vec<u8> {
     let mut bytes = vec![0; LEN];
     let mut state = seed;
@@ -128,13 +128,13 @@ fn a_disk_is_put_together_of_all_that_is_allowed_below_it() {
     wanted[1 << 20..][..64 << 10].fill(9);
     wanted[3 << 20..][..128 << 10].fill(0);
     assert!(bench.raw("top.qcow2", &["base.qcow2"]) == wanted);
-    // A raw backing file may begin with anything: its format is given.
+    // A raw backing file may begin with anything, since its format is given.
     let mut raw = content(1);
     raw[..4].copy_from_slice(b"QFI\xfb");
     bench.put("odd.raw", &raw);
     bench.qemu_img("create -q -f qcow2 -b odd.raw -F raw odd.qcow2");
     assert!(bench.raw("odd.qcow2", &["odd.raw"]) == raw);
-    // A disk that is longer than the one below it, and a parent of a VMDK.
+    // A disk that is longer than its backing file, and a VMDK with a parent.
     bench.qemu_img("create -q -f qcow2 -b disk.raw -F raw long.qcow2 30M");
     let long = bench.raw("long.qcow2", &["disk.raw"]);
     assert!(long[..LEN] == content(1) && long[LEN..] == vec![0; 10 << 20]);
@@ -186,16 +186,14 @@ fn no_name_is_followed_that_is_not_allowed() {
         rebase("top.qcow2", backing);
         let said = bench.refused("top.qcow2", &["base.qcow2", "sub"]);
         assert!(
-            said.starts_with(&format!(
-                "`top.qcow2` is made of other files, which are not allowed: backing file `{backing}`"
-            )),
+            said.starts_with(&format!("`top.qcow2` refers to files that are not allowed: backing file `{backing}`")),
             "{said}"
         );
         let is_path = !backing.starts_with(['n', 'h', 'j', 'C']);
         assert_eq!(said.contains("--allow-reference"), is_path, "{said}");
     }
     assert!(bench.refused("top.qcow2", &[]).contains("--allow-reference 'missing $(touch x)'"));
-    // What is typed is what is opened, and a link in its place leads nowhere else.
+    // The typed path is the one that is opened, and links are not followed elsewhere.
     rebase("top.qcow2", "sub/../disk.raw");
     assert!(bench.raw("top.qcow2", &["disk.raw"]) == content(1));
     // Allowed through a link to its folder.
@@ -204,24 +202,21 @@ fn no_name_is_followed_that_is_not_allowed() {
     fs::copy(bench.path("disk.raw"), bench.path("real/base.raw")).unwrap();
     bench.qemu_img("create -q -f qcow2 -b base.raw -F raw real/top.qcow2");
     assert!(bench.raw("via/top.qcow2", &["via/base.raw"]) == content(1));
-    // Each disk of a chain is looked at, also through other formats.
+    // Each disk of a chain is checked, also with another format.
     bench.put(
         "text.vmdk",
         b"# Disk DescriptorFile\nversion=1\nCID=1\nparentCID=ffffffff\nRW 4 FLAT \"/etc/hostname\" 0\n",
     );
     bench.qemu_img("create -q -f qcow2 -u -b text.vmdk -F vmdk chain.qcow2 2048");
     let said = bench.refused("chain.qcow2", &["text.vmdk"]);
-    assert!(
-        said.contains("`text.vmdk` is made of other files, which are not allowed: extent `/etc/hostname`"),
-        "{said}"
-    );
-    // In a circle.
+    assert!(said.contains("`text.vmdk` refers to files that are not allowed: extent `/etc/hostname`"), "{said}");
+    // A cycle.
     bench.qemu_img("create -q -f qcow2 circle.qcow2 2048");
     bench.qemu_img("rebase -u -b circle.qcow2 -F qcow2 circle.qcow2");
-    assert!(bench.refused("circle.qcow2", &["circle.qcow2"]).contains("it is below itself"));
-    // Not what it is said to be, and not a file.
+    assert!(bench.refused("circle.qcow2", &["circle.qcow2"]).contains("it refers to itself"));
+    // Another format than given, and a device.
     bench.qemu_img("create -q -f qcow2 -u -b disk.raw -F qcow2 wrong.qcow2 2048");
-    assert!(bench.refused("wrong.qcow2", &["disk.raw"]).contains("it is raw, and the disk above it says `qcow2`"));
+    assert!(bench.refused("wrong.qcow2", &["disk.raw"]).contains("it is raw, but the disk above it says `qcow2`"));
     bench.qemu_img("create -q -f qcow2 -u -b /dev/null -F raw device.qcow2 2048");
     assert!(bench.refused("device.qcow2", &["/dev/null"]).contains("not a regular file"));
 }
@@ -240,22 +235,22 @@ fn extents_are_a_disks_own_beside_the_descriptor_and_nowhere_else() {
     bench.put("zero.vmdk", text(&format!("RW {n} ZERO\nRW {n} FLAT \"second.vmdk\" 0")).as_bytes());
     let raw = bench.raw("zero.vmdk", &[]);
     assert!(raw[..half] == vec![0; half] && raw[half..] == content(1)[half..]);
-    // A link beside it leads elsewhere.
+    // A link next to the descriptor leads out of the folder.
     std::os::unix::fs::symlink("/etc/hostname", bench.path("link.vmdk")).unwrap();
     bench.put("linked.vmdk", text("RW 1 FLAT \"link.vmdk\" 0").as_bytes());
     assert!(bench.refused("linked.vmdk", &[]).contains("not allowed: extent `link.vmdk`"));
-    // The descriptor without its data, the data without their descriptor, and half of them.
+    // A descriptor without data, data without a descriptor, and truncated data.
     bench.put("lone.vmdk", text("RW 1 FLAT \"lone-flat.vmdk\" 0").as_bytes());
     let said = bench.refused("lone.vmdk", &[]);
-    assert!(said.contains("`lone-flat.vmdk`, which has its data, is not beside it | put all files"), "{said}");
+    assert!(said.contains("whose data file `lone-flat.vmdk` is not next to it | put all files"), "{said}");
     let said = bench.refused("split-s001.vmdk", &[]);
-    assert!(said.contains("is an extent of a VMDK") && said.contains("beside it, `split.vmdk`"), "{said}");
+    assert!(said.contains("is an extent of a VMDK") && said.contains("use its descriptor, `split.vmdk`"), "{said}");
     bench.qemu_img("convert -f raw -O vmdk -o subformat=twoGbMaxExtentFlat disk.raw pieces.vmdk");
     assert!(bench.raw("pieces.vmdk", &[]) == content(1));
-    assert!(bench.refused("pieces-f001.vmdk", &[]).contains("beside it, `pieces.vmdk`"));
+    assert!(bench.refused("pieces-f001.vmdk", &[]).contains("use its descriptor, `pieces.vmdk`"));
     bench.put("cut.vmdk", text(&format!("RW {} FLAT \"first.vmdk\" 0", n + 1)).as_bytes());
     assert!(bench.refused("cut.vmdk", &[]).contains("its descriptor expects"));
-    // From another folder, through a link to the descriptor.
+    // In another folder, through a link to the descriptor.
     fs::create_dir(bench.path("elsewhere")).unwrap();
     std::os::unix::fs::symlink("../flat.vmdk", bench.path("elsewhere/flat.vmdk")).unwrap();
     assert!(bench.raw("elsewhere/flat.vmdk", &[]) == content(1));
@@ -279,11 +274,11 @@ fn what_is_not_supported_is_an_error_and_never_other_bytes() {
     bytes[60..64].copy_from_slice(&[0, 0, 0, 4]);
     bytes[512 + 64..512 + 72].copy_from_slice(b"\0b\0.\0v\0x");
     bench.put("child.vhd", &bytes);
-    assert!(bench.refused("child.vhd", &[]).contains("most of it is in its parent `b.vx` | merge"));
+    assert!(bench.refused("child.vhd", &[]).contains("most of its data is in its parent `b.vx` | merge"));
     bench.qemu_img("create -q -f qcow2 -o compression_type=zstd zstd.qcow2 20M");
     bench.qemu_img("convert -c -f raw -O qcow2 -o compression_type=zstd disk.raw zstd.qcow2");
     assert!(bench.refused("zstd.qcow2", &[]).contains("Zstandard"));
-    // Cut off, and with two places of the disk in one place of the file.
+    // Truncated, and with two clusters at one place in the file.
     bench.qemu_img("convert -f raw -O qcow2 disk.raw disk.qcow2");
     let bytes = fs::read(bench.path("disk.qcow2")).unwrap();
     bench.put("cut.qcow2", &bytes[..bytes.len() / 2]);
@@ -320,7 +315,7 @@ fn damaged_disks_are_errors_or_disks_and_never_endless() {
             }
             file.write_all_at(&damaged, 0).unwrap();
             let Ok(disk) = bench.open(name, &[]) else { continue };
-            // What would be written is bounded by what there is, whatever length it claims.
+            // The mapped length is bounded by the file, whatever length the disk claims.
             let mut n_mapped = 0;
             let mut count = |run: map::DiskRun| {
                 n_mapped += if matches!(run.from, map::RunSource::File(_)) { run.len } else { 0 };

@@ -36,16 +36,16 @@ impl Vdi {
             return Err(Error::new(format!("VDI version {}.{} is not supported", version >> 16, version & 0xffff)));
         }
         if header[0x1a8..0x1b8] != [0; 16] || matches!(le_u32(&header, 0x4c), 3 | 4) {
-            return Err(Error::new("it is a differencing disk: most of it is in its parent, which it does not name")
-                .help("clone it into a whole one: `VBoxManage clonemedium DISK whole.vdi`"));
+            return Err(Error::new("it is a differencing disk; most of its data is in a parent that it does not name")
+                .help("clone it: `VBoxManage clonemedium DISK full.vdi`"));
         }
         let (len, block_len) = (le_u64(&header, 0x170), u64::from(le_u32(&header, 0x178)));
         if block_len < 512 || !block_len.is_power_of_two() {
-            return Err(Error::new(format!("blocks of {block_len} bytes are not possible")));
+            return Err(Error::new(format!("blocks of {block_len} bytes are invalid")));
         }
         let (n_entries, n_blocks) = (u64::from(le_u32(&header, 0x180)), len.div_ceil(block_len));
         if n_entries < n_blocks {
-            return Err(Error::new(format!("its map has {n_entries} blocks, and {n_blocks} are needed")));
+            return Err(Error::new(format!("its map has {n_entries} blocks; {n_blocks} are needed")));
         }
         Ok(Self {
             len,

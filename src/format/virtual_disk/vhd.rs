@@ -35,7 +35,7 @@ impl Vhd {
         let footer = read_at(file, 0, FOOTER_LEN as usize)?;
         let header = read_at(file, be_u64(&footer, 16), DYNAMIC_HEADER_LEN)?;
         if !header.starts_with(DYNAMIC_COOKIE) {
-            return Err(Error::new("its header of a dynamic disk is damaged"));
+            return Err(Error::new("its dynamic disk header is damaged"));
         }
         if be_u32(&footer, 60) == DIFFERENCING {
             let units: Vec<u16> = header[64..576].as_chunks::<2>().0.iter().map(|it| u16::from_be_bytes(*it)).collect();
@@ -43,11 +43,11 @@ impl Vhd {
         }
         let (len, block_len) = (be_u64(&footer, 48), u64::from(be_u32(&header, 32)));
         if block_len < SECTOR_LEN || !block_len.is_power_of_two() {
-            return Err(Error::new(format!("blocks of {block_len} bytes are not possible")));
+            return Err(Error::new(format!("blocks of {block_len} bytes are invalid")));
         }
         let (n_entries, n_blocks) = (u64::from(be_u32(&header, 28)), len.div_ceil(block_len));
         if n_entries < n_blocks {
-            return Err(Error::new(format!("its table has {n_entries} entries, and {n_blocks} are needed")));
+            return Err(Error::new(format!("its table has {n_entries} entries; {n_blocks} are needed")));
         }
         Ok(Self { len, table_at: be_u64(&header, 16), n_blocks, block_len })
     }

@@ -67,14 +67,13 @@ impl Vhdx {
             return Err(Error::new(format!("VHDX version {} is not supported", le_u16(&header, 66))));
         }
         if header[48..64] != [0; 16] {
-            return Err(Error::new("it was not closed, and changes of it are only in its log").help(
-                "start its machine and shut it down, or let `qemu-img check -r all` write them to their places",
-            ));
+            return Err(Error::new("it was not closed cleanly; some changes are only in its log")
+                .help("start the virtual machine and shut it down, or replay the log with `qemu-img check -r all`"));
         }
         let regions = read_regions(file)?;
         let region = |wanted: &[u8; 16]| regions.iter().find(|(guid, _)| guid == wanted).map(|(_, at)| *at);
         let (Some(table_at), Some(metadata_at)) = (region(&TABLE), region(&METADATA)) else {
-            return Err(Error::new("its region table names no block table or no metadata"));
+            return Err(Error::new("its region table lacks the block table or the metadata"));
         };
         let metadata = MetadataTable::read(file, metadata_at)?;
         let parameters = metadata.get(file, &PARAMETERS, 8)?;
@@ -88,10 +87,10 @@ impl Vhdx {
         let len = le_u64(&metadata.get(file, &DISK_LEN, 8)?, 0);
         let sector_len = u64::from(le_u32(&metadata.get(file, &DISK_SECTOR_LEN, 4)?, 0));
         if !(1 << 20..=256 << 20).contains(&block_len) || !block_len.is_power_of_two() {
-            return Err(Error::new(format!("blocks of {block_len} bytes are not possible")));
+            return Err(Error::new(format!("blocks of {block_len} bytes are invalid")));
         }
         if !matches!(sector_len, 512 | 4096) {
-            return Err(Error::new(format!("sectors of {sector_len} bytes are not possible")));
+            return Err(Error::new(format!("sectors of {sector_len} bytes are invalid")));
         }
         // A bitmap has 1 MiB and one bit for each sector (2.5).
         Ok(Self { len, table_at, block_len, chunk_ratio: (sector_len << 23) / block_len })
@@ -118,7 +117,7 @@ impl Vhdx {
             match entry & 7 {
                 PRESENT => map.add_block(at, entry >> 20 << 20, self.block_len),
                 ZERO | UNMAPPED => map.add_zeros(at, self.block_len),
-                PARTLY_PRESENT => Err(Error::new("parts of a block are in a parent that it does not have")),
+                PARTLY_PRESENT => Err(Error::new("a block is partly in a parent, but the disk has none")),
                 _ => Ok(()),
             }
         })?;
@@ -152,7 +151,7 @@ impl MetadataTable {
     fn read(file: &mut (impl Read + Seek), at: u64) -> Result<Self> {
         let table = read_at(file, at, METADATA_TABLE_LEN)?;
         if !table.starts_with(b"metadata") {
-            return Err(Error::new("its metadata are damaged"));
+            return Err(Error::new("its metadata table is damaged"));
         }
         let entries = table[32..].as_chunks::<32>().0.iter().take(le_u16(&table, 10).into());
         let mut guid = [0; 16];
@@ -169,7 +168,7 @@ impl MetadataTable {
     /// Reads the first `n` bytes of a value.
     fn get(&self, file: &mut (impl Read + Seek), guid: &[u8; 16], n: usize) -> Result<Vec<u8>> {
         let found = self.0.iter().find(|(it, ..)| it == guid);
-        let (_, at, _) = found.ok_or_else(|| Error::new("its metadata lack a required value"))?;
+        let (_, at, _) = found.ok_or_else(|| Error::new("a required metadata value is missing"))?;
         read_at(file, *at, n)
     }
 

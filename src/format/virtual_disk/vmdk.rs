@@ -48,7 +48,7 @@ impl SparseExtent {
             return Ok((Self::parse_esx(&header)?, None));
         }
         if !header.starts_with(MAGIC) {
-            return Err(Error::new("it has no header of a sparse VMDK extent"));
+            return Err(Error::new("it does not begin like a sparse VMDK extent"));
         }
         let (at, len) = (le_u64(&header, 28), le_u64(&header, 36).saturating_mul(SECTOR_LEN));
         let descriptor = match at {
@@ -62,7 +62,7 @@ impl SparseExtent {
                 let read = file.seek(SeekFrom::End(FOOTER_BEFORE_END)).and_then(|_| file.read_exact(&mut footer));
                 read.map_err(|error| Error::new("reading its footer").because(error))?;
                 if !footer.starts_with(MAGIC) {
-                    return Err(Error::new("its footer is missing: the file may be cut off"));
+                    return Err(Error::new("its footer is missing; the file may be truncated"));
                 }
                 footer
             }
@@ -71,7 +71,7 @@ impl SparseExtent {
         let flags = le_u32(&header, 8);
         let is_compressed = flags & COMPRESSED != 0;
         if is_compressed && (flags & MARKERS == 0 || header[77..79] != [1, 0]) {
-            return Err(Error::new("its grains are compressed in a way that is not supported"));
+            return Err(Error::new("the compression of its grains is not supported"));
         }
         let directory_at = le_u64(&header, 56);
         let sparse = Self::new(le_u64(&header, 12), le_u64(&header, 20), le_u32(&header, 44).into(), directory_at)?;
@@ -87,14 +87,10 @@ impl SparseExtent {
 
     fn new(n_sectors: u64, grain_sectors: u64, n_grains: u64, directory_at: u64) -> Result<Self> {
         if !(1..=MAX_GRAIN_SECTORS).contains(&grain_sectors) || !(1..=1 << 16).contains(&n_grains) {
-            return Err(Error::new(format!(
-                "{n_grains} grains of {grain_sectors} sectors in a table are not possible"
-            )));
+            return Err(Error::new(format!("tables of {n_grains} grains of {grain_sectors} sectors are invalid")));
         }
         let bytes = |sectors: u64| {
-            sectors
-                .checked_mul(SECTOR_LEN)
-                .ok_or_else(|| Error::new("its header counts more sectors than there can be"))
+            sectors.checked_mul(SECTOR_LEN).ok_or_else(|| Error::new("its header has an impossible number of sectors"))
         };
         let (len, grain_len) = (bytes(n_sectors)?, bytes(grain_sectors)?);
         Ok(Self {
@@ -124,7 +120,7 @@ impl SparseExtent {
         let mut seen = std::collections::HashSet::new();
         for (number, sector) in tables {
             if !seen.insert(sector) {
-                return Err(Error::new("its directory leads to the same table twice"));
+                return Err(Error::new("its directory refers to a table twice"));
             }
             let first = number * self.n_grains;
             let n_grains = self.n_grains.min(self.len.div_ceil(self.grain_len) - first);
@@ -151,7 +147,10 @@ impl SparseExtent {
         let marker = read_at(file, offset, MARKER_LEN as usize)?;
         let len = u64::from(le_u32(&marker, 8));
         if len > 2 * self.grain_len + SECTOR_LEN {
-            return Err(Error::new(format!("a compressed grain has {len} bytes, and {} unpacked", self.grain_len)));
+            return Err(Error::new(format!(
+                "a compressed grain has {len} bytes, but only {} when decompressed",
+                self.grain_len
+            )));
         }
         Ok(RunSource::Packed { offset: offset + MARKER_LEN, len, packing: RunCompression::Zlib })
     }

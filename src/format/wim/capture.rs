@@ -96,7 +96,7 @@ pub struct ReusedWim {
 impl<'p> Capture<'p> {
     /// Starts a WIM file without images.
     pub fn new(packing: ContentCompression, progress: &'p Progress) -> Result<Self> {
-        let builder = Builder::new(packing, progress).map_err(|ended| capture_error(ended, "making a WIM file"))?;
+        let builder = Builder::new(packing, progress).map_err(|ended| capture_error(ended, "creating a WIM file"))?;
         Ok(Self { builder, packing: Some(packing), progress, n_kept: 0, edits: BTreeMap::new() })
     }
 
@@ -142,7 +142,7 @@ impl<'p> Capture<'p> {
     /// Calls `show` for every file and folder of a new image with its path, separated by `/`, in no particular
     /// order.
     pub fn visit(&mut self, index: u32, show: &mut dyn FnMut(&str, Attributes)) -> Result<()> {
-        self.builder.visit(index, show).map_err(|ended| capture_error(ended, "looking at an image"))
+        self.builder.visit(index, show).map_err(|ended| capture_error(ended, "listing an image"))
     }
 
     /// Removes a file or folder from a new image.
@@ -158,7 +158,9 @@ impl<'p> Capture<'p> {
 
     /// Sets a property in the XML of an image, such as `DESCRIPTION`.
     pub fn set_property(&mut self, index: u32, key: &str, value: &str) -> Result<()> {
-        self.builder.set_property(index, key, value).map_err(|ended| capture_error(ended, "describing an image"))
+        self.builder
+            .set_property(index, key, value)
+            .map_err(|ended| capture_error(ended, "setting the properties of an image"))
     }
 
     /// Writes the WIM file. An existing file is overwritten.
@@ -228,11 +230,11 @@ pub(super) fn capture_error(ended: CaptureError, doing: &str) -> Error {
     match ended {
         CaptureError::Interrupted => Error::interrupted(),
         CaptureError::Hibernated => {
-            Error::new(format!("{doing}: Windows sleeps on this volume (`hiberfil.sys` is in use)"))
-                .help("start Windows and shut it down fully, with `shutdown /s /t 0`, then capture again")
+            Error::new(format!("{doing}: Windows is hibernated on this volume (`hiberfil.sys` is in use)"))
+                .help("start Windows, shut it down with `shutdown /s /t 0`, and capture again")
         }
         CaptureError::Damaged(why) => Error::new(format!("{doing}: {why}"))
-            .help("run `chkdsk /f` and `sfc /scannow` in its Windows, or leave the file out"),
+            .help("run `chkdsk /f` and `sfc /scannow` in that Windows, or exclude the file"),
         CaptureError::Source(error) => error,
         CaptureError::Unreadable(path, lines) if lines.iter().any(|line| line.contains("not valid UTF-8")) => {
             Error::new(format!("{doing}: the name `{path}` is not valid UTF-8")).help("rename it")
@@ -249,11 +251,11 @@ pub(super) fn capture_error(ended: CaptureError, doing: &str) -> Error {
             };
             let why = first_message(&lines).unwrap_or(failed);
             let help = if why.contains("No space left") || why.contains("quota") {
-                Some("make room there, then run it again: nothing under the final name has changed")
+                Some("free space there and run the command again; the existing file was not changed")
             } else if why.contains("Permission denied") {
                 Some(MAKE_READABLE)
             } else if why.contains("nvalid pattern") {
-                Some("a pattern begins with `\\`, or is a name without one")
+                Some("start the pattern with `\\`, or use a name without backslashes")
             } else {
                 None
             };
@@ -267,7 +269,7 @@ pub(super) fn capture_error(ended: CaptureError, doing: &str) -> Error {
 }
 
 const MAKE_READABLE: &str =
-    "make it readable, or list it under `[ExclusionList]` in a file for `--config` (`exclusions` in a manifest)";
+    "make it readable, or exclude it under `[ExclusionList]` in a file for `--config` (`exclusions` in a manifest)";
 
 /// First message that wimlib printed, as a fragment.
 fn first_message(lines: &[String]) -> Option<String> {

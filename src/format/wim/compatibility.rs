@@ -109,7 +109,7 @@ impl Wim {
     pub fn check_finished(&self) -> Result<()> {
         if self.incompatibilities()?.contains(&Incompatibility::Unfinished) {
             return Err(Error::new(format!("`{}` {}", self.path, Incompatibility::Unfinished))
-                .help("name the WIM file of a capture that was finished"));
+                .help("use the WIM file of a completed capture"));
         }
         Ok(())
     }

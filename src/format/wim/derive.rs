@@ -102,7 +102,7 @@ fn derive(
     let uses = count_uses(&images);
     let missing = uses.keys().find(|sha1| !known.contains_key(*sha1) && !additions.contains(sha1));
     if missing.is_some() {
-        return Err(wim.damaged("the contents of a file in its images are not in it"));
+        return Err(wim.damaged("the contents of a file in its images are missing"));
     }
     // Order of the new WIM: kept contents, added contents, metadata, blob table, XML, integrity table.
     // Appending after the kept part is what lets a patch leave the bulk of the file alone.

@@ -70,12 +70,13 @@ impl ImageEdit<'_> {
         progress: &Progress,
     ) -> Result<()> {
         for path in self.removals {
-            remove_path(&mut metadata.root, path)
-                .ok_or_else(|| Error::new(format!("image {index} of `{wim}` has no `{path}` to remove")))?;
+            remove_path(&mut metadata.root, path).ok_or_else(|| {
+                Error::new(format!("image {index} of `{wim}` does not contain `{path}`, which should be removed"))
+            })?;
         }
         let taken = |path: &str, what: &str| {
-            Error::new(format!("`{path}` can't be put into image {index} of `{wim}`: {what} of that name is there"))
-                .help("give it another path in the image")
+            Error::new(format!("`{path}` can't be added to image {index} of `{wim}`: {what} with that name exists"))
+                .help("use another path in the image")
                 .about(path)
         };
         let mut add = |path: &str, content: &Content| {

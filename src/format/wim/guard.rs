@@ -84,7 +84,7 @@ fn check_resource(what: &str, resource: &Resource, file_len: u64, max_len: u64) 
     }
     match resource.end() {
         Some(end) if end <= file_len => Ok(()),
-        _ => Err(format!("its {what} would be at byte {}, and it has {file_len} bytes", resource.offset)),
+        _ => Err(format!("its {what} would be at byte {}, but it has {file_len} bytes", resource.offset)),
     }
 }
 
@@ -144,7 +144,7 @@ mod tests {
             "`a.wim` is damaged: its XML would have 8589934592 bytes; at most 16777216 are read"
         );
         let beyond = Resource::stored(4_096, 50, 0);
-        assert!(refusal(&header(beyond, small), &[], 4_096).contains("would be at byte 4096, and it has 4096 bytes"));
+        assert!(refusal(&header(beyond, small), &[], 4_096).contains("would be at byte 4096, but it has 4096 bytes"));
         // A compressed resource that claims to be huge.
         let packed = Resource { unpacked_len: 8 << 30, ..Resource::stored(1 << 20, 50, Resource::COMPRESSED) };
         assert!(refusal(&header(packed, small), &[], FILE_LEN).contains("its table of contents would have"));

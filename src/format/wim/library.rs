@@ -95,7 +95,7 @@ impl WimHandle {
 
     /// Wraps a handle that wimlib returned.
     fn from_raw(wim: *mut sys::WIMStruct) -> Result<Self, LibraryError> {
-        NonNull::new(wim).map(Self).ok_or_else(|| LibraryError::Other("the library gave nothing".into()))
+        NonNull::new(wim).map(Self).ok_or_else(|| LibraryError::Other("wimlib returned no handle".into()))
     }
 
     pub(super) fn info(&self) -> Result<LibraryInfo, LibraryError> {
@@ -140,8 +140,8 @@ impl WimHandle {
     fn iterate(&self, index: u32, path: &str, flags: u32) -> Result<Vec<LocatedEntry>, LibraryError> {
         let path = to_c_string(path)?;
         let mut entries = Vec::new();
-        // SAFETY: the callback gets the vector back as the very type that is passed here, while it is borrowed by
-        // nobody else; all pointers are valid for the call.
+        // SAFETY: the callback gets the vector back as the very type that is passed here, while nothing
+        // else borrows it; all pointers are valid for the call.
         let code = unsafe {
             sys::wimlib_iterate_dir_tree(
                 self.0.as_ptr(),
@@ -208,7 +208,7 @@ pub(super) fn version() -> u32 {
 }
 
 fn to_c_string(text: &str) -> Result<CString, LibraryError> {
-    CString::new(text).map_err(|_| LibraryError::Other("a path can't hold a zero".into()))
+    CString::new(text).map_err(|_| LibraryError::Other("a path can't contain a NUL".into()))
 }
 
 /// # Safety

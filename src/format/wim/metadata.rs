@@ -117,7 +117,7 @@ pub(super) fn check_tree(bytes: &[u8]) -> Result<(), String> {
         }
         while let Some(len) = number(at).filter(|len| *len >= ENTRY_LEN) {
             let Ok(entry) = reader.slice(at, ENTRY_LEN) else { break };
-            n_left = n_left.checked_sub(len).ok_or("its folders contain each other")?;
+            n_left = n_left.checked_sub(len).ok_or("its folders share a list of entries")?;
             let attributes = u32::from_le_bytes(array_at(entry, 0x08));
             let (list, n_streams) =
                 (u64::from_le_bytes(array_at(entry, 0x10)), u16::from_le_bytes(array_at(entry, 0x60)));
@@ -209,15 +209,17 @@ impl Metadata {
         let mut reader = MetadataReader { bytes, n_left: bytes.len() };
         let (security_len, n_security) = (reader.u32(0)? as usize, reader.u32(4)? as usize);
         let mut security = Vec::new();
-        let mut at =
-            n_security.checked_mul(8).and_then(|len| len.checked_add(8)).ok_or("it has too many descriptors")?;
+        let mut at = n_security
+            .checked_mul(8)
+            .and_then(|len| len.checked_add(8))
+            .ok_or("it has too many security descriptors")?;
         for n in 0..n_security {
             let len = usize::try_from(reader.u64(8 + 8 * n)?).map_err(|_| "a security descriptor is too long")?;
             security.push(reader.slice(at, len)?.to_vec());
             at += len;
         }
         // A security length of zero means no descriptors; the root still follows both numbers.
-        let root_at = security_len.max(at).checked_next_multiple_of(8).ok_or("its security data have no end")?;
+        let root_at = security_len.max(at).checked_next_multiple_of(8).ok_or("its security data are too long")?;
         let (mut root, _, lists_at) = reader.read_entry(root_at)?.ok_or("it has no root")?;
         if lists_at != 0 {
             root.children = reader.read_list(lists_at, 0)?;
@@ -290,7 +292,7 @@ struct MetadataReader<'a> {
 impl MetadataReader<'_> {
     fn slice(&self, at: usize, len: usize) -> Result<&[u8], String> {
         let end = at.checked_add(len).filter(|end| *end <= self.bytes.len());
-        let end = end.ok_or_else(|| format!("it passes its end at {} with {len} bytes from {at}", self.bytes.len()))?;
+        let end = end.ok_or_else(|| format!("{len} bytes at {at} exceed its {} bytes", self.bytes.len()))?;
         Ok(&self.bytes[at..end])
     }
 
@@ -329,8 +331,9 @@ impl MetadataReader<'_> {
         if len <= 8 {
             return Ok(None);
         }
-        let len = usize::try_from(len).ok().filter(|len| *len >= ENTRY_LEN).ok_or("an entry has no possible length")?;
-        let list_at = usize::try_from(self.u64(at + 0x10)?).map_err(|_| "a list is nowhere")?;
+        let len =
+            usize::try_from(len).ok().filter(|len| *len >= ENTRY_LEN).ok_or("an entry has an impossible length")?;
+        let list_at = usize::try_from(self.u64(at + 0x10)?).map_err(|_| "a list is at an impossible offset")?;
         let (n_streams, short_len, name_len) = (self.u16(at + 0x60)?, self.u16(at + 0x62)?, self.u16(at + 0x64)?);
         let mut next = at + ENTRY_LEN;
         let mut names = [(name_len, Vec::new()), (short_len, Vec::new())];
@@ -359,9 +362,12 @@ impl MetadataReader<'_> {
         let mut end = (at + len).next_multiple_of(8);
         for _ in 0..n_streams {
             let (len, name_len) = (self.u64(end)?, self.u16(end + 0x24)?);
-            let len = usize::try_from(len).ok().filter(|len| *len >= STREAM_LEN).ok_or("a stream has no length")?;
+            let len = usize::try_from(len)
+                .ok()
+                .filter(|len| *len >= STREAM_LEN)
+                .ok_or("a stream has an impossible length")?;
             let bytes = self.slice(end, len)?;
-            let name = bytes.get(STREAM_LEN..STREAM_LEN + name_len).ok_or("a stream's name passes its end")?;
+            let name = bytes.get(STREAM_LEN..STREAM_LEN + name_len).ok_or("the name of a stream exceeds it")?;
             entry.streams.push(ImageStream {
                 name: utf16(name),
                 unused: u64::from_le_bytes(array_at(bytes, 0x08)),
@@ -369,7 +375,7 @@ impl MetadataReader<'_> {
             });
             end = (end + len).next_multiple_of(8);
         }
-        self.n_left = self.n_left.checked_sub(end - at).ok_or("it has folders in a circle")?;
+        self.n_left = self.n_left.checked_sub(end - at).ok_or("its folders are cyclic")?;
         Ok(Some((entry, end, list_at)))
     }
 }
@@ -450,14 +456,14 @@ mod tests {
         // The list of the folder `a` is the one that contains it.
         let [root, child] = [8, 120];
         bytes.copy_within(root + 0x10..root + 0x18, child + 0x10);
-        assert_eq!(Metadata::parse(&bytes), Err("it has folders in a circle".into()));
+        assert_eq!(Metadata::parse(&bytes), Err("its folders are cyclic".into()));
     }
 
     #[test]
     fn security_data_that_end_at_the_last_number_are_no_panic() {
         let mut bytes = image().to_bytes();
         bytes[..4].fill(0xFF);
-        assert_eq!(check_tree(&bytes), Ok(()), "there is no root to check");
+        assert_eq!(check_tree(&bytes), Ok(()), "a missing root is not checked");
         assert!(Metadata::parse(&bytes).is_err());
     }
 

@@ -69,7 +69,7 @@ pub(super) fn normalize(path: &Utf8Path, sealing: &Normalization, progress: &Pro
     }
     if let Some(mut end) = edited.iter().map(|(at, _)| blobs[*at].resource.offset).min() {
         if blobs.iter().any(|blob| !blob.is_metadata() && is_stored_after(blob, end)) {
-            return Err(wrong("contents lie behind the metadata of an image".into()));
+            return Err(wrong("contents are stored after the metadata of an image".into()));
         }
         images.retain(|at| blobs[*at].resource.offset >= end);
         images.sort_by_key(|at| blobs[*at].resource.offset);

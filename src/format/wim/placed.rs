@@ -53,8 +53,8 @@ pub struct PlacedFiles {
 pub fn placed_files(source: &Arc<Source>) -> Result<PlacedFiles> {
     let (view, facts) = WimView::open(source)?;
     if facts.n_images != 1 {
-        return Err(Error::new(format!("`{}` holds {} images, and a medium is one", source.path(), facts.n_images))
-            .help("apply the one that is meant to a folder (`wimlib-imagex apply FILE INDEX FOLDER`), and name the folder"));
+        return Err(Error::new(format!("`{}` contains {} images; a medium has one", source.path(), facts.n_images))
+            .help("apply the right one to a folder (`wimlib-imagex apply FILE INDEX FOLDER`), and use the folder"));
     }
     let mut placed = PlacedFiles { label: view.property(INDEX, "NAME").unwrap_or_default(), files: Vec::new() };
     let mut memory_left = MAX_UNPACKED_LEN;
@@ -62,8 +62,9 @@ pub fn placed_files(source: &Arc<Source>) -> Result<PlacedFiles> {
     while let Some(folder) = folders.pop() {
         for entry in view.children(INDEX, &folder)? {
             if placed.files.len() == MAX_WIM_FILES {
-                let message = format!("`{}` holds more than {MAX_WIM_FILES} files", source.path());
-                return Err(Error::new(message).help("apply it to a folder, and name the folder"));
+                let message = format!("`{}` contains more than {MAX_WIM_FILES} files", source.path());
+                return Err(Error::new(message)
+                    .help("apply it to a folder (`wimlib-imagex apply FILE 1 FOLDER`), and use the folder"));
             }
             if entry.found.is_folder && matches!(entry.kind, WimEntryKind::Plain) {
                 folders.push(entry.found.path.clone());
@@ -83,7 +84,7 @@ fn locate_bytes(view: &WimView, entry: &LocatedEntry, memory_left: &mut u64) -> 
     match entry.kind {
         WimEntryKind::Link => return unreadable("it is a link"),
         WimEntryKind::Encrypted => return unreadable("it is encrypted"),
-        WimEntryKind::Plain if blob.is_missing => return unreadable("its contents are not in the WIM file"),
+        WimEntryKind::Plain if blob.is_missing => return unreadable("its contents are missing from the WIM file"),
         WimEntryKind::Plain => {}
     }
     if !blob.is_compressed {
@@ -91,7 +92,7 @@ fn locate_bytes(view: &WimView, entry: &LocatedEntry, memory_left: &mut u64) -> 
         return Ok(PlacedBytes::Range(start..start + blob.len));
     }
     let Some(left) = memory_left.checked_sub(blob.len) else {
-        return unreadable("the WIM file compresses it, and it is too large to be unpacked into memory");
+        return unreadable("it is compressed, and too large to be unpacked into memory");
     };
     *memory_left = left;
     match view.read(blob)? {

@@ -77,7 +77,7 @@ pub(in crate::format) struct ResourceCompression {
 pub(super) fn read(file: &impl ReadAt, packing: ResourceCompression, blob: &BlobLocation) -> Result<Vec<u8>, String> {
     let bytes = unpack(file, packing, blob)?;
     if blob.len > 0 && Sha1::digest(&bytes)[..] != blob.sha1 {
-        return Err("its contents don't have the SHA-1 that the file lists".into());
+        return Err("the SHA-1 of its contents does not match".into());
     }
     Ok(bytes)
 }
@@ -85,7 +85,7 @@ pub(super) fn read(file: &impl ReadAt, packing: ResourceCompression, blob: &Blob
 /// Reads contents without verifying them.
 pub(super) fn unpack(file: &impl ReadAt, packing: ResourceCompression, blob: &BlobLocation) -> Result<Vec<u8>, String> {
     if blob.is_missing {
-        return Err("its contents are not in the file".into());
+        return Err("its contents are missing from the file".into());
     }
     if blob.len == 0 {
         return Ok(Vec::new());
@@ -96,7 +96,7 @@ pub(super) fn unpack(file: &impl ReadAt, packing: ResourceCompression, blob: &Bl
     let file_len = file.len()?;
     let end = blob.resource_offset.checked_add(blob.resource_len);
     if end.is_none_or(|end| end > file_len) {
-        return Err(format!("its contents pass the end of the file at {file_len}"));
+        return Err(format!("its contents extend past the end of the file at byte {file_len}"));
     }
     if blob.is_solid {
         read_solid(file, blob)
@@ -105,7 +105,7 @@ pub(super) fn unpack(file: &impl ReadAt, packing: ResourceCompression, blob: &Bl
     } else if blob.resource_len == blob.len {
         read_at(file, blob.resource_offset, blob.len)
     } else {
-        Err("its contents have two lengths".into())
+        Err("the lengths of its contents contradict each other".into())
     }
 }
 
@@ -153,15 +153,15 @@ fn read_compressed(file: &impl ReadAt, packing: ResourceCompression, blob: &Blob
 
 /// Reads a part of a solid resource.
 fn read_solid(file: &impl ReadAt, blob: &BlobLocation) -> Result<Vec<u8>, String> {
-    let wanted = blob.offset..blob.offset.checked_add(blob.len).ok_or("it lies outside of its resource")?;
+    let wanted = blob.offset..blob.offset.checked_add(blob.len).ok_or("it is outside of its resource")?;
     if wanted.end > blob.resource_unpacked_len || blob.resource_len < SOLID_HEADER_LEN {
-        return Err("it lies outside of its resource".into());
+        return Err("it is outside of its resource".into());
     }
     let header = read_at(file, blob.resource_offset, SOLID_HEADER_LEN)?;
     let (len, chunk_len, compression) = (le_number(&header[..8]), le_number(&header[8..12]), le_number(&header[12..]));
     let compression = codec::compression(compression as u32).ok_or("its compression is unknown")?;
     if len != blob.resource_unpacked_len {
-        return Err("its resource has two lengths".into());
+        return Err("the lengths of its resource contradict each other".into());
     }
     let chunks = Chunks::new(compression, chunk_len, len)?;
     let max_table_len = MAX_WIM_CHUNK_TABLE_LEN.min(blob.resource_len - SOLID_HEADER_LEN);
@@ -235,7 +235,7 @@ impl Chunks {
         let packed_len = bounds.end.checked_sub(bounds.start).filter(|len| (1..=unpacked_len).contains(len));
         let packed_len = packed_len.ok_or("a chunk has an impossible length")?;
         if bounds.end > data.end - data.start {
-            return Err("a chunk lies outside of its resource".into());
+            return Err("a chunk is outside of its resource".into());
         }
         let packed = read_at(file, data.start + bounds.start, packed_len)?;
         if packed_len == unpacked_len {
@@ -284,7 +284,7 @@ impl ChunkReader {
     /// If the range is outside of the resource, a chunk is damaged, or the file can't be read.
     pub fn read(&mut self, file: &impl ReadAt, mut bytes: &mut [u8], mut at: u64) -> Result<(), String> {
         if at.checked_add(bytes.len() as u64).is_none_or(|end| end > self.chunks.unpacked_len) {
-            return Err(format!("its contents end at {}", self.chunks.unpacked_len));
+            return Err(format!("its contents end at byte {}", self.chunks.unpacked_len));
         }
         while !bytes.is_empty() {
             let chunk = at / self.chunks.chunk_len;

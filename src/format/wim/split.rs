@@ -1,9 +1,9 @@
-//! A WIM cut into parts (`.swm`): files that a file system or disc can hold where the whole is too long.
+//! Split WIMs (`.swm`), for files that are too large for a file system or disc.
 //!
-//! Each part is put together of ranges of the WIM, so nothing is compressed again. The parts share one identity and
-//! the XML; each has a table of the resources in it. The metadata of all images are in the first part, and no image is
-//! marked as the one to start, as wimlib and DISM have it. An integrity table is made for each part where the WIM has
-//! one. Not supported: WIMs with solid resources, and contents longer than a part.
+//! Each part is assembled from ranges of the WIM, so nothing is recompressed. All parts have the GUID and
+//! the XML, and each has a table of its own resources. As with wimlib and DISM, the metadata of all images are
+//! in the first part, and no image is the boot image. If the WIM has an integrity table, each part gets one.
+//! Not supported: WIMs with solid resources, and contents longer than a part.
 
 use super::command;
 use super::derive::{Assembly, derive_guid};
@@ -16,17 +16,17 @@ use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::size::Size;
 
-/// The names of the parts of a WIM.
+/// Naming scheme for the parts of a WIM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PartNames {
-    /// `install.swm`, `install2.swm`: those that Windows Setup and DISM look for.
+    /// `install.swm`, `install2.swm`: the names that Windows Setup and DISM expect.
     Setup,
-    /// `install000.swm`, `install001.swm`: those on stand-alone media of Configuration Manager.
+    /// `install000.swm`, `install001.swm`: the names on stand-alone media of Configuration Manager.
     ConfigurationManager,
 }
 
 impl PartNames {
-    /// The name of the `n`-th part, from 1, of a file whose name without extension is `stem`.
+    /// Name of part `n`, from 1, of a file with the name `stem` without extension.
     pub fn part_name(self, stem: &str, n: usize) -> String {
         match (self, n) {
             (Self::Setup, 1) => format!("{stem}.swm"),
@@ -37,15 +37,15 @@ impl PartNames {
 }
 
 impl WimStructure {
-    /// The parts of this WIM, none of more than `part_len` bytes.
+    /// Splits this WIM into parts of at most `part_len` bytes.
     ///
     /// # Errors
     ///
-    /// When a content alone takes more than a part, contents are solid, or there would be more than 65,535 parts.
+    /// If a content is longer than a part, contents are solid, or there would be more than 65,535 parts.
     pub fn split(&self, part_len: u64, progress: &Progress) -> Result<Vec<Pieced>> {
         let path = self.source().path();
         if self.is_solid() {
-            return Err(Error::new(format!("`{path}` has solid resources, which can't be divided between files"))
+            return Err(Error::new(format!("`{path}` has solid resources, which can't be split"))
                 .help(format!("convert it: `{}`", command::export(path, None, "--compress=LZX"))));
         }
         let parts = divide(self, part_len)?;
@@ -62,11 +62,11 @@ impl WimStructure {
     }
 }
 
-/// The resources of each part.
+/// Distributes the resources over the parts.
 fn divide(wim: &WimStructure, part_len: u64) -> Result<Vec<Vec<Blob>>> {
     let (mut metadata, mut contents): (Vec<Blob>, Vec<Blob>) = wim.blobs.iter().partition(|blob| blob.is_metadata());
     contents.sort_by_key(|blob| (blob.resource.offset, blob.sha1));
-    // Parts are as long as what is in them, and what every part has; the integrity table at its longest.
+    // Every part also has a header, the XML and an integrity table, which is counted at its longest.
     let integrity_len = match &wim.integrity {
         Some(table) => {
             Integrity { chunks: Vec::new(), ..*table }.to_bytes().len() as u64 + 20 * part_len.div_ceil(table.chunk_len)
@@ -77,7 +77,7 @@ fn divide(wim: &WimStructure, part_len: u64) -> Result<Vec<Vec<Blob>>> {
     let taken = |blob: &Blob| blob.resource.len + Blob::LEN as u64;
     let first = fixed + metadata.iter().map(taken).sum::<u64>();
     if first > part_len {
-        return Err(too_long_error(wim, "what describes the files of all images", first, part_len));
+        return Err(too_long_error(wim, "the metadata of its images", first, part_len));
     }
     let mut parts = vec![Vec::new()];
     let mut len = first;
@@ -101,14 +101,13 @@ fn divide(wim: &WimStructure, part_len: u64) -> Result<Vec<Vec<Blob>>> {
 fn too_long_error(wim: &WimStructure, what: &str, len: u64, part_len: u64) -> Error {
     let path = wim.source().path();
     let (len, part) = (Size(len), Size(part_len));
-    Error::new(format!("`{path}` can't be split into parts of {part}: {what} takes {len} in it, and can't be divided"))
-        .help(
-            "take it out of the image, or allow larger files: a larger `capacity` of discs, or on a stick \
-         `large-files = \"ntfs\"`",
-        )
+    Error::new(format!("`{path}` can't be split into parts of {part}: {what} takes {len} and can't be split")).help(
+        "remove it from the image, or allow larger files: a larger `capacity` for discs, or \
+         `large-files = \"ntfs\"` for sticks",
+    )
 }
 
-/// A content as the path of the first file that has it.
+/// Describes a content by the path of the first file that contains it.
 fn describe_blob(wim: &WimStructure, blob: &Blob) -> String {
     for index in 1..=wim.header.n_images {
         let Ok(metadata) = wim.metadata(index) else { continue };
@@ -119,6 +118,7 @@ fn describe_blob(wim: &WimStructure, blob: &Blob) -> String {
     "a file".into()
 }
 
+/// Assembles a part.
 fn build_part(
     wim: &WimStructure,
     (part, n_parts): (u16, u16),

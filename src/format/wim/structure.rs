@@ -1,8 +1,8 @@
-//! The structures of a WIM file, read by us: what a derived WIM is made of.
+//! Structures of a WIM file, from which other WIMs are derived.
 //!
-//! It is read from a source, so from a file or from what is itself derived. Read and checked here are header, table,
-//! XML and the metadata of images (by SHA-1); contents are neither. Not supported, each with an error: split and
-//! encrypted files, pipable ones, and solid resources where single contents are to be taken out of them.
+//! Reads any source, including derived WIMs. Header, table, XML and metadata (by SHA-1) are checked; contents are
+//! not. Not supported, with an error for each: split, encrypted and pipable files, and taking single contents out
+//! of solid resources.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -20,17 +20,17 @@ use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::source::OpenSource;
 
-/// The structures of a stand-alone WIM.
+/// Structures of a stand-alone WIM.
 #[derive(Clone, Debug)]
 pub struct WimStructure {
     source: Arc<Source>,
-    /// Its header.
+    /// Header.
     pub header: WimHeader,
-    /// Its resources.
+    /// Blob table.
     pub blobs: Vec<Blob>,
-    /// What its images say of themselves.
+    /// XML.
     pub xml: Xml,
-    /// Its integrity table, if it has one.
+    /// Integrity table, if there is one.
     pub integrity: Option<Integrity>,
 }
 
@@ -39,7 +39,7 @@ impl WimStructure {
     ///
     /// # Errors
     ///
-    /// When it is damaged, or a part of a split WIM.
+    /// If it is damaged, or a part of a split WIM.
     pub fn read(source: Arc<Source>) -> Result<Self> {
         let path = source.path().to_owned();
         let open = OpenSource::open(&source)?;
@@ -49,25 +49,25 @@ impl WimStructure {
             Ok((header, blobs, xml, integrity)) => Ok(Self { source, header, blobs, xml, integrity }),
             Err(StructureError::Damaged(why)) => Err(damaged(&source, &why)),
             Err(StructureError::Part(1)) => {
-                Err(Error::new(format!("`{path}` is marked as a part of a split WIM, and the only one"))
-                    .help(format!("write it again: `{}`", command::export(&path, None, ""))))
+                Err(Error::new(format!("`{path}` is marked as the only part of a split WIM"))
+                    .help(format!("re-export it: `{}`", command::export(&path, None, ""))))
             }
             Err(StructureError::Part(_)) => Err(Error::new(format!("`{path}` is a part of a split WIM"))
                 .help(format!("join the parts first: `{}`", command::join(&path)))),
         }
     }
 
-    /// What it was read from.
+    /// Source of the WIM.
     pub fn source(&self) -> &Arc<Source> {
         &self.source
     }
 
-    /// Whether some of its contents are compressed together, so that none can be taken out as it is.
+    /// Returns `true` if contents are in solid resources, so that single ones can't be copied.
     pub fn is_solid(&self) -> bool {
         self.blobs.iter().any(Blob::is_solid)
     }
 
-    /// Tells its images from all others: two WIMs with the same have the same images of the same contents.
+    /// Identity of the images and their contents: equal for two WIMs only if these are equal.
     pub fn identity(&self) -> Digest {
         let numbers = [self.header.version, self.header.flags, self.header.boot_index, self.integrity.is_some().into()];
         let parts = [numbers.map(u32::to_le_bytes).concat(), table_to_bytes(&self.blobs), self.xml.to_bytes()];
@@ -75,7 +75,7 @@ impl WimStructure {
         Digest::hash(&digests)
     }
 
-    /// Length in bytes of the longest chunks that contents are compressed together in; `None` if it is not solid.
+    /// Length of the longest solid chunk in bytes; `None` if the WIM is not solid.
     ///
     /// # Errors
     ///
@@ -89,11 +89,11 @@ impl WimStructure {
         Ok(lens.into_iter().max())
     }
 
-    /// The metadata of the `index`-th image, from 1.
+    /// Reads the metadata of image `index`, from 1.
     ///
     /// # Errors
     ///
-    /// When there is no such image, or its metadata is damaged.
+    /// If there is no such image, or its metadata are damaged.
     pub fn metadata(&self, index: u32) -> Result<Metadata> {
         let blob = self.metadata_blob(index)?;
         let open = OpenSource::open(&self.source)?;
@@ -104,21 +104,25 @@ impl WimStructure {
         Metadata::parse(&bytes).map_err(what)
     }
 
-    /// The entry of the metadata of the `index`-th image.
+    /// Blob of the metadata of image `index`.
     pub(super) fn metadata_blob(&self, index: u32) -> Result<Blob> {
         let at = (index as usize).checked_sub(1);
         let blob = at.and_then(|at| self.blobs.iter().filter(|blob| blob.is_metadata()).nth(at));
         blob.copied().ok_or_else(|| {
-            Error::new(format!("`{}` has no image {index}: it holds {}", self.source.path(), self.header.n_images))
+            Error::new(format!(
+                "`{}` has no image {index}; number of images: {}",
+                self.source.path(),
+                self.header.n_images
+            ))
         })
     }
 
-    /// A resource that holds bytes, as this WIM stores them, and whether it is compressed.
+    /// Compresses a resource as in this WIM. Returns `false` if it stays uncompressed.
     pub(super) fn pack(&self, bytes: Vec<u8>) -> Result<(Vec<u8>, bool)> {
         Ok(resource::pack(bytes, resource_compression(&self.header).map_err(|why| self.damaged(&why))?))
     }
 
-    /// A range of the WIM, to put something else together of.
+    /// Runs of bytes for a range of the WIM.
     pub(super) fn runs(&self, range: Range<u64>) -> Vec<ByteRun> {
         match &*self.source {
             Source::File(file) => {
@@ -138,12 +142,13 @@ fn damaged(source: &Source, why: &str) -> Error {
     Error::new(format!("`{}` is damaged: {why}", source.path())).help(verify_help(source.path()))
 }
 
+/// Fields of [`WimStructure`] without the source.
 type StructureParts = (WimHeader, Vec<Blob>, Xml, Option<Integrity>);
 
-/// Why structures can't be read.
+/// Reason why structures can't be read.
 enum StructureError {
     Damaged(String),
-    /// It is a part of a split WIM, which has so many.
+    /// The WIM is a part of a split WIM with this number of parts.
     Part(u16),
 }
 
@@ -156,7 +161,7 @@ impl<T: Into<String>> From<T> for StructureError {
 fn read_structure(open: &OpenSource) -> std::result::Result<StructureParts, StructureError> {
     let len = open.len()?;
     if len < HEADER_LEN as u64 {
-        return Err(format!("it has {len} bytes, and its header alone takes {HEADER_LEN}").into());
+        return Err(format!("it has {len} bytes, but its header alone has {HEADER_LEN}").into());
     }
     let mut bytes = [0; HEADER_LEN];
     open.fill(&mut bytes, 0)?;
@@ -170,7 +175,7 @@ fn read_structure(open: &OpenSource) -> std::result::Result<StructureParts, Stru
         read.map_err(|why| format!("its {what} can't be read: {why}"))
     };
     let blobs = parse_table(&get("table of resources", &header.table)?);
-    // Of solid resources the entries of contents say where they are within them.
+    // Contents in solid resources have an offset within the unpacked resource.
     let is_inside = |blob: &Blob| {
         let resource = blob.resource;
         let is_placed = !blob.is_solid() || blob.is_solid_resource();
@@ -179,7 +184,7 @@ fn read_structure(open: &OpenSource) -> std::result::Result<StructureParts, Stru
             || (resource.offset >= HEADER_LEN as u64 && resource.end().is_some_and(|end| end <= len))
     };
     if !blobs.iter().all(is_inside) {
-        return Err(format!("a resource lies outside of its {len} bytes").into());
+        return Err(format!("a resource is outside of its {len} bytes").into());
     }
     let xml = Xml::parse(&get("XML", &header.xml)?)?;
     let integrity = match header.integrity.len {
@@ -198,7 +203,7 @@ fn read_structure(open: &OpenSource) -> std::result::Result<StructureParts, Stru
     Ok((header, blobs, xml, integrity))
 }
 
-/// How the resources of a file are compressed.
+/// Compression of the resources, from the header.
 pub(super) fn resource_compression(header: &WimHeader) -> std::result::Result<ResourceCompression, String> {
     let number = match header.flags {
         flags if flags & WimHeader::COMPRESSED == 0 => 0,
@@ -207,12 +212,12 @@ pub(super) fn resource_compression(header: &WimHeader) -> std::result::Result<Re
         flags if flags & WimHeader::LZMS != 0 => 3,
         _ => return Err("its compression is unknown".into()),
     };
-    // A file says no chunk length where nothing is compressed.
+    // Uncompressed files need not give a chunk length.
     let compression = compression(number).unwrap_or(WimCompression::None);
     Ok(ResourceCompression { compression, chunk_len: if header.chunk_len == 0 { 32_768 } else { header.chunk_len } })
 }
 
-/// A resource as the reading of contents takes it.
+/// Location of a resource that is not solid.
 pub(super) fn blob_location(resource: &Resource, sha1: [u8; 20]) -> resource::BlobLocation {
     resource::BlobLocation {
         len: resource.unpacked_len,

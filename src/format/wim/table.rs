@@ -1,39 +1,39 @@
-//! The blob table of a WIM file: every resource but those that the header names, with the SHA-1 of its contents
-//! (Windows Imaging File Format, "lookup table").
+//! Blob table of a WIM file: all resources except those in the header, with the SHA-1 of their contents (Windows
+//! Imaging File Format, "lookup table").
 //!
-//! Entries have 50 bytes and no order that any reader asks for, except that the metadata resources are those of the
-//! images from the first to the last. A table is itself never compressed.
+//! Entries have 50 bytes and any order, except that metadata resources are in the order of the images. The table
+//! itself is uncompressed.
 
 use super::header::{Resource, array_at};
 
-/// An entry of a blob table.
+/// Entry of a blob table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Blob {
-    /// 0: where it is. In a solid resource: where in that.
+    /// 0: location in the file; in a solid resource, location in its unpacked bytes.
     pub resource: Resource,
-    /// 24: which part of a split file it is in, from 1.
+    /// 24: part of a split file, from 1.
     pub part: u16,
-    /// 26: how often files of all images have these contents; 1 for metadata.
+    /// 26: number of files with these contents in all images; 1 for metadata.
     pub n_refs: u32,
-    /// 30: the SHA-1 of its contents, unpacked.
+    /// 30: SHA-1 of the unpacked contents.
     pub sha1: [u8; 20],
 }
 
 impl Blob {
-    /// The bytes of an entry.
+    /// Length of an encoded entry in bytes.
     pub const LEN: usize = 50;
 
-    /// Whether it is the metadata of an image.
+    /// Returns `true` for metadata of an image.
     pub fn is_metadata(&self) -> bool {
         self.resource.flags & Resource::METADATA != 0
     }
 
-    /// Whether it is a solid resource, or within one.
+    /// Returns `true` for a solid resource, or contents in one.
     pub fn is_solid(&self) -> bool {
         self.resource.flags & Resource::SOLID != 0
     }
 
-    /// Whether it is a solid resource itself, whose contents have entries of their own.
+    /// Returns `true` for a solid resource itself. Its contents have entries of their own.
     pub fn is_solid_resource(&self) -> bool {
         self.is_solid() && self.resource.unpacked_len == 1 << 32
     }
@@ -57,12 +57,12 @@ impl Blob {
     }
 }
 
-/// Reads a blob table. What is left after the last whole entry is no entry.
+/// Parses a blob table. An incomplete entry at the end is ignored.
 pub fn parse_table(bytes: &[u8]) -> Vec<Blob> {
     bytes.as_chunks().0.iter().map(Blob::parse).collect()
 }
 
-/// The bytes of a blob table.
+/// Encodes a blob table.
 pub fn table_to_bytes(blobs: &[Blob]) -> Vec<u8> {
     blobs.iter().flat_map(|blob| blob.to_bytes()).collect()
 }

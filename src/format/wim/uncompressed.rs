@@ -1,21 +1,21 @@
-//! Media as WIM files: one image, every content once and stored as it is, so that a layout can be made of it.
+//! Media as WIM files: one image, uncompressed, with every content stored once, so that they can be laid out.
 //!
-//! Follows the Windows Imaging File Format 1.13. What it allows and others do not write: room between resources, as
-//! files have it from which something was deleted; readers go by the blob table. There is no integrity table, whose
-//! sums of 10 MiB each would have to be made of the whole file anew, and nothing to start from: boot index 0. Not
-//! supported: security descriptors (whoever applies the image has files inherit them), short names, streams, links.
+//! Follows the Windows Imaging File Format 1.13. Unlike other writers, leaves room between resources; readers
+//! accept this, since they use the blob table, and deleting files leaves such gaps, too. There is no integrity
+//! table, since its chunks of 10 MiB would have to be hashed for every change, and no boot image. Not supported:
+//! security descriptors (files inherit them when the image is applied), short names, streams, links.
 //!
-//! # Where things are put
+//! # Layout
 //!
-//! As on a disc ([`iso`](crate::format::iso) says what slots, groups and room are), in units of 512 bytes:
+//! Like on a disc (see [`iso`](crate::format::iso) for slots, groups and room), in units of 512 bytes:
 //!
 //! 1. The header, 208 bytes.
-//! 2. The contents that come from sources, from byte 4,096 on. Files with the same contents share them.
-//! 3. From a multiple of a generous power of two: the files that we made, the metadata, the blob table in the order of
-//!    places, and the XML, which is the end of the file. What wimlib or DISM append comes after all that.
+//! 2. Contents from sources, from byte 4,096 on. Files with the same contents share them.
+//! 3. Aligned to a generous power of two: generated files, the metadata, the blob table in the order of
+//!    offsets, and the XML at the end of the file. wimlib and DISM append after it.
 //!
-//! The XML carries the digest of everything outside files, itself but for that digest included, in the element
-//! `TSMEDIA` of the image.
+//! The element `TSMEDIA` of the image in the XML contains the digest of everything outside of files, including
+//! the XML without the digest itself.
 
 mod layout;
 mod read;
@@ -33,81 +33,81 @@ use crate::digest::{Digest, Sha1};
 pub use layout::layout;
 pub use read::read;
 
-/// What a medium as a WIM file says beside what its volume does.
+/// Properties of a medium in a WIM file that are not part of its volume.
 #[derive(Clone, Copy, Debug)]
 pub struct MediumText<'a> {
-    /// Who made it.
+    /// Author of the medium.
     pub created_by: Option<&'a str>,
-    /// Which version of it this is.
+    /// Version of the medium.
     pub version: Option<&'a str>,
-    /// The description of the image.
+    /// Description of the image.
     pub comment: Option<&'a str>,
-    /// The SHA-1 of sources; zeros stand for those that are not known.
+    /// SHA-1 of sources. Unknown ones are written as zeros.
     pub sha1s: &'a HashMap<SourceKey, Sha1>,
-    /// What stands for the digest of the structure: see [`seal`].
+    /// Placeholder for the digest of the structure; see [`encode_seal`].
     pub seal: &'a Content,
 }
 
-/// A medium as a WIM file.
+/// A medium in a WIM file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UncompressedWim {
-    /// How long the file is, in bytes.
+    /// Length of the file in bytes.
     pub len: u64,
-    /// The name of the image.
+    /// Name of the image.
     pub label: String,
-    /// Tells the file from others.
+    /// Identifier of the file.
     pub guid: [u8; 16],
-    /// When the image was made, if any format can write that.
+    /// Date of the image, if it is in the range of all formats.
     pub date: Option<Date>,
-    /// Who made it.
+    /// Author of the medium.
     pub created_by: Option<String>,
-    /// Which version of it this is.
+    /// Version of the medium.
     pub version: Option<String>,
-    /// The description of the image.
+    /// Description of the image.
     pub comment: Option<String>,
-    /// Files and folders, a folder before what is in it; the root is not among them.
+    /// Files and folders except the root. Folders come before their contents.
     pub files: Vec<UncompressedFile>,
-    /// What is no content of a file, ascending.
+    /// Ranges outside of files, ascending.
     pub structures: Vec<(UncompressedPart, Range<u64>)>,
-    /// Where the digest of the structure is, and which: nothing for a file that tsmedia did not make.
+    /// Range and value of the digest of the structure; `None` for a file of another program.
     pub seal: Option<(Range<u64>, Option<Digest>)>,
 }
 
-/// A file or folder of the image.
+/// A file or folder in the image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UncompressedFile {
-    /// Its path from the root, parts separated by `/`.
+    /// Path from the root, separated by `/`.
     pub path: String,
-    /// Whether it is a folder.
+    /// `true` for a folder.
     pub is_folder: bool,
-    /// How many bytes it has.
+    /// Length in bytes.
     pub len: u64,
-    /// Where its bytes are; nothing for a folder and for an empty file.
+    /// Range of the contents; `None` for folders and empty files.
     pub place: Option<Range<u64>>,
 }
 
-/// What a range outside files is.
+/// Purpose of a range outside of files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UncompressedPart {
-    /// The header.
+    /// Header of the file.
     Header,
-    /// Names, attributes, times, and the SHA-1 of contents.
+    /// Names, attributes, times and SHA-1s of the files.
     Metadata,
-    /// Where contents are.
+    /// Locations of contents.
     BlobTable,
-    /// What the image says of itself.
+    /// Properties of the image.
     Xml,
-    /// Sums of the file that somebody had made later.
+    /// Integrity table that another program added.
     Integrity,
 }
 
-/// The element of the XML with the digest of the structure.
+/// XML element with the digest of the structure.
 const SEAL: &str = "TSMEDIA";
-/// Who made the image, and which version of it this is.
+// XML elements with author and version of the medium.
 const CREATED_BY: &str = "CREATEDBY";
 const VERSION: &str = "VERSION";
 
-/// How a digest of the structure is spelled: 64 digits in UTF-16.
+/// Encodes the digest of the structure: 64 hexadecimal digits in UTF-16.
 pub fn encode_seal(structure: Digest) -> Vec<u8> {
     utf16(&structure.to_string())
 }

@@ -1,5 +1,4 @@
-//! Images of a WIM that is not a file of its own, such as one on a disc: read from its structures, without wimlib, which
-//! opens nothing but files.
+//! Images of a WIM within another file, such as a disc. Read from the structures, since wimlib only opens files.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -23,7 +22,7 @@ use crate::source::OpenSource;
 pub(super) struct WimView {
     structure: WimStructure,
     metadata: RefCell<BTreeMap<u32, Rc<Metadata>>>,
-    /// Places of contents in the table, by SHA-1.
+    /// Indexes of contents in the blob table, by SHA-1.
     contents: OnceCell<HashMap<[u8; 20], usize>>,
 }
 
@@ -35,7 +34,7 @@ impl WimView {
     ///
     /// # Errors
     ///
-    /// If it can't be read, is not a WIM, is damaged, or is of a kind that Windows does not read in place.
+    /// If it can't be read, is not a WIM, is damaged, or is of a kind that can't be read in place.
     pub(super) fn open(source: &Arc<Source>) -> Result<(Self, WimFacts)> {
         let path = source.path();
         if source.is_empty() {
@@ -65,7 +64,7 @@ impl WimView {
         let header = &structure.header;
         let facts = WimFacts {
             compression: packing.compression,
-            // As wimlib says: a file in which nothing is compressed need not give one.
+            // Like wimlib: uncompressed files need not give a chunk length.
             chunk_len: if packing.compression == WimCompression::None { header.chunk_len } else { packing.chunk_len },
             n_images: header.n_images,
             boot_index: Some(header.boot_index).filter(|index| (1..=header.n_images).contains(index)),
@@ -74,17 +73,17 @@ impl WimView {
         Ok((Self { structure, metadata: RefCell::default(), contents: OnceCell::new() }, facts))
     }
 
-    /// The structures.
+    /// Structures of the WIM.
     pub(super) fn structure(&self) -> &WimStructure {
         &self.structure
     }
 
-    /// A value of the XML, if it is there: `/` separates elements within others.
+    /// Value in the XML, if it is set. Nested elements are separated by `/`.
     pub(super) fn property(&self, index: u32, name: &str) -> Option<String> {
         self.structure.xml.images.get((index as usize).checked_sub(1)?)?.text(name)
     }
 
-    /// The entry at a path in an image, in any case.
+    /// Finds an entry in an image, ignoring case.
     pub(super) fn entry(&self, index: u32, path: &str) -> Result<Option<LocatedEntry>> {
         let metadata = self.metadata(index)?;
         match find_entry(&metadata.root, path) {
@@ -93,14 +92,14 @@ impl WimView {
         }
     }
 
-    /// The entries in a folder of an image.
+    /// Lists the entries of a folder in an image.
     pub(super) fn children(&self, index: u32, path: &str) -> Result<Vec<LocatedEntry>> {
         let metadata = self.metadata(index)?;
         let Some((folder, path)) = find_entry(&metadata.root, path) else { return Ok(Vec::new()) };
         folder.children.iter().map(|child| self.locate(child, join_path(&path, child))).collect()
     }
 
-    /// Fills `bytes` from the byte `at` of the WIM.
+    /// Fills `bytes` from offset `at` of the WIM.
     pub(super) fn fill(&self, bytes: &mut [u8], at: u64) -> Result<()> {
         let open = OpenSource::open(self.structure.source())?;
         open.read(bytes, at)?;
@@ -116,6 +115,7 @@ impl WimView {
         Ok(read)
     }
 
+    /// Metadata of an image, which are read once.
     fn metadata(&self, index: u32) -> Result<Rc<Metadata>> {
         if let Some(metadata) = self.metadata.borrow().get(&index) {
             return Ok(Rc::clone(metadata));
@@ -125,6 +125,7 @@ impl WimView {
         Ok(metadata)
     }
 
+    /// Locates the contents of an entry.
     fn locate(&self, entry: &ImageEntry, path: String) -> Result<LocatedEntry> {
         let kind = match entry.attributes {
             attributes if attributes & ImageEntry::REPARSE_POINT != 0 => WimEntryKind::Link,
@@ -136,7 +137,7 @@ impl WimView {
         Ok(LocatedEntry { found: WimEntry { path, is_folder: entry.is_folder(), len: blob.len }, kind, blob })
     }
 
-    /// Returns where contents are.
+    /// Location of contents.
     fn find_blob(&self, sha1: [u8; 20]) -> Result<resource::BlobLocation> {
         if sha1 == [0; 20] {
             return Ok(resource::BlobLocation::default());
@@ -154,8 +155,8 @@ impl WimView {
         }
     }
 
-    /// Returns where contents in a solid resource are. The entries of solid resources and of what is in them follow each
-    /// other in the table; offsets count from the start of the first resource of such a run, unpacked.
+    /// Location of contents in a solid resource. In the blob table, the entries of solid resources and those of their
+    /// contents follow each other, and offsets count from the start of the first resource of such a run, unpacked.
     fn find_solid_blob(&self, at: usize) -> Result<resource::BlobLocation> {
         let blobs = &self.structure.blobs;
         let first = blobs[..at].iter().rposition(|blob| !blob.is_solid()).map_or(0, |before| before + 1);
@@ -184,7 +185,7 @@ impl WimView {
     }
 }
 
-/// Returns the entry at a path below a folder and its path as spelled.
+/// Finds the entry at a path below a folder. Returns it with its path as spelled.
 fn find_entry<'a>(root: &'a ImageEntry, path: &str) -> Option<(&'a ImageEntry, String)> {
     let parts = path.split('/').filter(|part| !part.is_empty());
     let mut found = (root, String::new());
@@ -211,7 +212,7 @@ mod tests {
     use super::*;
     use crate::content::{ByteRun, Pieced, SourceFile, Stat};
 
-    /// Bytes that no compression makes much shorter.
+    /// Bytes that hardly compress.
     fn noise(seed: u8, len: usize) -> Vec<u8> {
         let mut state = u32::from(seed) + 1;
         let mut next = || {
@@ -221,7 +222,7 @@ mod tests {
         (0..len).map(|_| next()).collect()
     }
 
-    /// A WIM file, and the same between other bytes in another file.
+    /// A WIM file, and a copy of it in pieces within another file.
     fn both(root: &Utf8Path, options: &[&str]) -> (Wim, Wim) {
         let (tree, wim, holder) = (root.join("tree"), root.join("a.wim"), root.join("a.iso"));
         fs::create_dir_all(tree.join("Windows/System32/leer")).unwrap();

@@ -1,36 +1,36 @@
-//! The XML of a WIM file: what its images say of themselves.
+//! XML of a WIM file: properties of the images.
 //!
-//! UTF-16 (little-endian) with a byte order mark, uncompressed: a `WIM` element with the length of the file up to the
-//! XML (`TOTALBYTES`) and an `IMAGE` for each image, in the order of their `INDEX`. The text of an image is kept as it
-//! is, but for what is set here. Not supported: document types, and encodings other than UTF-16.
+//! UTF-16 (little-endian) with a byte order mark, uncompressed: a `WIM` element with the length of the file up to
+//! the XML (`TOTALBYTES`) and an `IMAGE` per image, ordered by `INDEX`. Texts are preserved except for changed
+//! properties. Not supported: document types, other encodings.
 
 use std::fmt::Write as _;
 use std::ops::Range;
 
 use crate::foreign_text::xml_reference;
 
-/// The XML of a file.
+/// XML of a WIM file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Xml {
-    /// Its images, in their order.
+    /// Images in order.
     pub images: Vec<ImageXml>,
-    /// How long the file is up to its XML, by its own word.
+    /// Length of the file up to its XML, as given.
     pub total_len: Option<u64>,
-    /// Whole elements beside images and the total.
+    /// Other elements.
     others: Vec<String>,
 }
 
-/// What an image says of itself.
+/// XML of an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImageXml {
-    /// What is between the tags.
+    /// Text between the tags.
     text: String,
-    /// Attributes of the element besides `INDEX`, each with a space before it.
+    /// Attributes except `INDEX`, each with a space before it.
     attributes: String,
 }
 
 impl Xml {
-    /// What the bytes of an XML resource say, or what is wrong with them.
+    /// Parses the XML resource.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         let (units, rest) = bytes.as_chunks();
         let units: Vec<_> = units.iter().map(|unit| u16::from_le_bytes(*unit)).collect();
@@ -56,17 +56,17 @@ impl Xml {
         }
         images.sort_by_key(|(index, _)| *index);
         if images.iter().zip(1..).any(|((index, _), expected)| *index != expected) {
-            return Err("its XML does not count its images from 1".into());
+            return Err("the indexes of the images in its XML don't start at 1".into());
         }
         xml.images = images.into_iter().map(|(_, image)| image).collect();
         Ok(xml)
     }
 
-    /// The bytes of the resource.
+    /// Encodes the resource.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut text = String::from("\u{feff}<WIM>");
         if let Some(len) = self.total_len {
-            // Writing to a text can't fail.
+            // Writing to a string can't fail.
             let _ = write!(text, "<TOTALBYTES>{len}</TOTALBYTES>");
         }
         for (image, index) in self.images.iter().zip(1..) {
@@ -79,13 +79,13 @@ impl Xml {
 }
 
 impl ImageXml {
-    /// What is between the tags of a child element, as it is written.
+    /// Raw text of a child element.
     pub fn get(&self, name: &str) -> Option<&str> {
         let child = parse_elements(&self.text)?.into_iter().find(|child| child.name == name)?;
         Some(&self.text[child.inner])
     }
 
-    /// The text of an element, found by its path: `WINDOWS/VERSION/BUILD`.
+    /// Decoded text of an element at a path such as `WINDOWS/VERSION/BUILD`.
     pub fn text(&self, path: &str) -> Option<String> {
         let mut inner = self.text.as_str();
         for name in path.split('/') {
@@ -95,18 +95,18 @@ impl ImageXml {
         Some(decode_text(inner))
     }
 
-    /// A number in a child element.
+    /// Number in a child element.
     pub fn number(&self, name: &str) -> Option<u64> {
         self.get(name)?.trim().parse().ok()
     }
 
-    /// Sets a child element to a text, in place of what it was or at the end.
+    /// Sets the text of a child element. A new one is appended.
     pub fn set(&mut self, name: &str, text: &str) {
         self.set_raw(name, &escape(text));
     }
 
-    /// Sets a child element to a moment in units of 100 ns since 1601, as `CREATIONTIME` and `LASTMODIFICATIONTIME`
-    /// have it.
+    /// Sets a child element to a time in units of 100 ns since 1601, in the form of `CREATIONTIME` and
+    /// `LASTMODIFICATIONTIME`.
     pub fn set_time(&mut self, name: &str, time: u64) {
         let (high, low) = (time >> 32, time & 0xFFFF_FFFF);
         self.set_raw(name, &format!("<HIGHPART>0x{high:08X}</HIGHPART><LOWPART>0x{low:08X}</LOWPART>"));
@@ -126,7 +126,7 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// The text that XML stands for: without its comments, with its entities replaced.
+/// Decodes XML text: removes comments and replaces entities.
 fn decode_text(mut xml: &str) -> String {
     let mut text = String::new();
     while let Some(at) = xml.find(['&', '<']) {
@@ -141,7 +141,7 @@ fn decode_text(mut xml: &str) -> String {
             let (name, rest) = xml.strip_prefix('&')?.split_once(';')?;
             Some((xml_reference(name)?.to_string(), rest))
         };
-        // What stands for nothing else stands for itself.
+        // Anything else stands for itself.
         let (found, rest) = special.or_else(entity).unwrap_or_else(|| (xml[..1].to_owned(), &xml[1..]));
         text += &found;
         xml = rest;
@@ -149,7 +149,7 @@ fn decode_text(mut xml: &str) -> String {
     text + xml
 }
 
-/// An element, as ranges of the text that it is in.
+/// An element, as ranges of the text that contains it.
 struct XmlElement<'a> {
     name: &'a str,
     whole: Range<usize>,
@@ -157,10 +157,10 @@ struct XmlElement<'a> {
     inner: Range<usize>,
 }
 
-/// The elements of a text that are not within others; none if its tags do not match.
+/// Top-level elements of a text; `None` if its tags do not match.
 fn parse_elements(text: &str) -> Option<Vec<XmlElement<'_>>> {
     let mut found: Vec<XmlElement> = Vec::new();
-    // The names of the open elements.
+    // Names of the open elements.
     let mut open: Vec<&str> = Vec::new();
     let mut at = 0;
     while let Some(start) = text[at..].find('<').map(|skip| at + skip) {
@@ -197,7 +197,7 @@ fn parse_elements(text: &str) -> Option<Vec<XmlElement<'_>>> {
     open.is_empty().then_some(found)
 }
 
-/// How long the tag is that a text begins with: a `>` between quotes does not end it.
+/// Length of the tag at the start of `text`. A `>` in quotes does not end it.
 fn tag_len(text: &str) -> Option<usize> {
     let mut quote = None;
     for (at, c) in text.char_indices() {
@@ -211,7 +211,7 @@ fn tag_len(text: &str) -> Option<usize> {
     None
 }
 
-/// The value of `INDEX` among the attributes of an image, and the others.
+/// Splits the attributes of an image into the value of `INDEX` and the others.
 fn parse_attributes(attributes: &str) -> Option<(u32, String)> {
     let mut index = None;
     let mut others = String::new();

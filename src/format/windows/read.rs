@@ -1,4 +1,4 @@
-//! Reads what an image says of its Windows. Nothing in it can make that fail: what can't be read is listed.
+//! Reader of the properties. Unreadable files are listed and don't fail it.
 
 use std::collections::BTreeSet;
 
@@ -11,21 +11,21 @@ use crate::limits::MAX_HIVE_LEN;
 
 const KERNEL: &str = "Windows/System32/ntoskrnl.exe";
 const SOFTWARE: &str = "Windows/System32/config/SOFTWARE";
-/// The driver database is in the first of these that has one: since Windows 8.1 mostly in a hive of its own.
+// Hives with a driver database. Since Windows 8.1 it is usually in a hive of its own.
 const DRIVER_HIVES: [&str; 2] = ["Windows/System32/config/DRIVERS", "Windows/System32/config/SYSTEM"];
 const POWERSHELL: &str = "Windows/System32/WindowsPowerShell/v1.0/powershell.exe";
 const DRVLOAD: &str = "Windows/System32/drvload.exe";
-/// Where Configuration Manager puts its programs in a boot image, and for which processors.
+// Folders of Configuration Manager's programs in a boot image, by architecture.
 const CLIENTS: [(&str, Architecture); 3] =
     [("i386", Architecture::X86), ("x64", Architecture::X64), ("arm64", Architecture::Arm64)];
-/// The program of Configuration Manager that Windows PE starts.
+/// Program of Configuration Manager that Windows PE starts.
 const CLIENT: &str = "TsBootShell.exe";
 
-/// What an image of a WIM file says of its Windows.
+/// Reads the properties of the Windows in an image.
 ///
 /// # Errors
 ///
-/// When the image can't be read at all, or there is none of that index.
+/// If there is no such image, or it can't be read at all.
 pub fn read(wim: &Wim, index: u32) -> Result<WindowsFacts> {
     let mut windows = WindowsFacts::default();
     let image = WindowsImage { wim, index };
@@ -51,6 +51,7 @@ pub fn read(wim: &Wim, index: u32) -> Result<WindowsFacts> {
     Ok(windows)
 }
 
+/// An image of a WIM file.
 struct WindowsImage<'a> {
     wim: &'a Wim,
     index: u32,
@@ -61,7 +62,7 @@ impl WindowsImage<'_> {
         Ok(self.wim.find(self.index, path)?.is_some_and(|found| !found.is_folder))
     }
 
-    /// Has something learnt from a file, if it is there.
+    /// Passes a file to `learn`, if it exists. Errors are collected.
     fn read_file(
         &self,
         path: &str,
@@ -82,7 +83,7 @@ impl WindowsImage<'_> {
     }
 }
 
-/// What the kernel says.
+/// Reads the kernel.
 pub(super) fn read_kernel(bytes: &[u8], windows: &mut WindowsFacts) -> std::result::Result<(), String> {
     let pe = Pe::parse(bytes).map_err(|why| why.to_string())?;
     windows.architecture = pe.architecture();
@@ -93,10 +94,10 @@ pub(super) fn read_kernel(bytes: &[u8], windows: &mut WindowsFacts) -> std::resu
     Ok(())
 }
 
-/// What the hive `SOFTWARE` says.
+/// Reads the hive `SOFTWARE`.
 pub(super) fn read_software(bytes: &[u8], windows: &mut WindowsFacts) -> Result<()> {
     let hive = Hive::read(bytes)?;
-    // The kernel's file version stays behind where an update did not replace it.
+    // Updates don't always replace the kernel, so its file version may be older.
     windows.version = read_version(&hive)?.or(windows.version);
     windows.components = read_components(&hive)?;
     Ok(())
@@ -108,7 +109,7 @@ fn read_version(hive: &Hive) -> Result<Option<WindowsVersion>> {
         Ok(key.value(name)?.and_then(|data| data.number()).and_then(|number| u32::try_from(number).ok()))
     };
     let text = |name: &str| -> Result<Option<String>> { Ok(key.value(name)?.and_then(|data| data.text())) };
-    // Before Windows 10 both were in one text, which has said 6.3 ever since.
+    // Before Windows 10, one text contained both. It has been 6.3 since then.
     let old = text("CurrentVersion")?.unwrap_or_default();
     let (old_major, old_minor) = old.split_once('.').unwrap_or_default();
     let major = number("CurrentMajorVersionNumber")?.or_else(|| old_major.parse().ok());
@@ -122,8 +123,8 @@ fn read_version(hive: &Hive) -> Result<Option<WindowsVersion>> {
     Ok(Some(WindowsVersion { major, minor, build, revision: number("UBR")?.unwrap_or(0) }))
 }
 
-/// The optional components, if the packages are listed. They are called
-/// `WinPE-WMI-Package~31bf3856ad364e35~amd64~~10.0.26100.1`: name, key of who signed it, processors, language, version.
+/// Installed optional components; `None` if packages are not listed. Package names are like
+/// `WinPE-WMI-Package~31bf3856ad364e35~amd64~~10.0.26100.1`: name, signing key, architecture, language, version.
 fn read_components(hive: &Hive) -> Result<Option<BTreeSet<String>>> {
     let Some(packages) = hive.key(r"Microsoft\Windows\CurrentVersion\Component Based Servicing\Packages")? else {
         return Ok(None);
@@ -143,31 +144,31 @@ fn read_components(hive: &Hive) -> Result<Option<BTreeSet<String>>> {
     Ok(Some(components))
 }
 
-/// How many values more there may be. Keys may share a list of values, which no Windows has them do: then there would be
-/// more to read than there is in the hive.
+/// Values that may still be read. Keys can share a list of values, although Windows never does that, so that reading
+/// all of them would take more than the size of the hive.
 struct ValueBudget(usize);
 
 impl ValueBudget {
     fn new(hive: &Hive) -> Self {
-        // A value has a record of 20 bytes and an offset, each of them in a cell.
+        // A value takes at least a record of 20 bytes and an offset.
         Self(hive.len() / 24)
     }
 
     fn take(&mut self, key: &HiveKey) -> Result<()> {
         let left = self.0.checked_sub(key.n_values());
-        self.0 = left.ok_or_else(|| Error::new("the registry hive is damaged: it has more values than fit in it"))?;
+        self.0 = left.ok_or_else(|| Error::new("the registry hive is damaged: its values are larger than the hive"))?;
         Ok(())
     }
 }
 
-/// Whether a package is installed, or will be when the image is next started.
+/// Returns `true` for a package that is installed, or will be at the next start.
 fn is_installed(package: &HiveKey) -> Result<bool> {
     const INSTALL_PENDING: u64 = 0x60;
     let state = package.value("CurrentState")?.and_then(|data| data.number());
     Ok(state.is_none_or(|state| state >= INSTALL_PENDING))
 }
 
-/// The drivers of the driver database of a hive, if there is one.
+/// Drivers in the driver database of a hive; `None` if it has none.
 pub(super) fn read_drivers(bytes: &[u8]) -> Result<Option<Drivers>> {
     let hive = Hive::read(bytes)?;
     let Some(packages) = hive.key(r"DriverDatabase\DriverPackages")? else { return Ok(None) };
@@ -175,7 +176,8 @@ pub(super) fn read_drivers(bytes: &[u8]) -> Result<Option<Drivers>> {
     let mut budget = ValueBudget::new(&hive);
     for package in packages.keys()? {
         budget.take(&package)?;
-        // The default value is the name of the INF file; without it, `netvsc.inf_amd64_0123456789abcdef` begins with it.
+        // The default value is the name of the INF file. Without it, use the start of the key's name, which is like
+        // `netvsc.inf_amd64_0123456789abcdef`.
         let key_name = package.name();
         let own_name = || key_name.split_inclusive(".inf").next().unwrap_or(&key_name).to_owned();
         let name = package.value("")?.and_then(|data| data.text()).filter(|name| !name.is_empty());
@@ -190,7 +192,7 @@ pub(super) fn read_drivers(bytes: &[u8]) -> Result<Option<Drivers>> {
     Ok(Some(drivers))
 }
 
-/// The class in the value `Version` of a driver package: 16 bytes from the ninth.
+/// Device class in the value `Version` of a driver package: 16 bytes from byte 8.
 fn parse_class(version: &[u8]) -> Option<DriverClass> {
     let guid: &[u8; 16] = version.get(8..24)?.try_into().ok()?;
     let [a, b, c, d, e, f, g, h, rest @ ..] = guid;

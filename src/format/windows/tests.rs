@@ -41,7 +41,7 @@ impl ImageFixture {
     }
 }
 
-/// A key at a path with some values.
+/// A key at a path, with values.
 fn path(path: &str, values: Vec<(&str, ValueData<'static>)>) -> KeyTree {
     let mut names = path.rsplit('\\');
     let mut tree = KeyTree::new(names.next().unwrap());
@@ -65,7 +65,7 @@ fn software(version: Vec<(&str, ValueData<'static>)>, packages: &[(&str, Option<
     hive(vec![KeyTree::new("Microsoft").with_key(windows).with_key(path(r"Windows NT\CurrentVersion", version))])
 }
 
-/// The value `Version` as the driver package of a virtual disk has it, from a registry of Windows 11, for another class.
+/// The value `Version` of the driver package of virtual disks in Windows 11, with another class.
 fn driver_version(class: [u8; 4]) -> ValueData<'static> {
     let [a, b, c, d] = class;
     let bytes = [
@@ -127,12 +127,12 @@ fn all_that_an_image_says_is_read() {
         ("display.inf_amd64_4", Some("display.inf"), driver_version(DISPLAY)),
         ("cut.inf_amd64_5", Some("cut.inf"), ValueData::from_bytes([0; 20])),
     ];
-    // Case does not matter.
+    // File names are case-insensitive.
     scratch
         .put("Windows/System32/NTOSKRNL.EXE", kernel.bytes())
         .put("Windows/System32/config/SOFTWARE", software(current, &packages))
         .put("Windows/System32/config/DRIVERS", hive(vec![driver_database(&drivers)]))
-        .put("Windows/System32/config/SYSTEM", b"not asked, for DRIVERS had what was looked for")
+        .put("Windows/System32/config/SYSTEM", b"not read, since DRIVERS has a driver database")
         .put("Windows/System32/drvload.exe", b"")
         .put("sms/bin/x64/TSBOOTSHELL.EXE", b"")
         .put("sms/bin/i386/other.exe", b"");
@@ -222,11 +222,11 @@ fn what_can_not_be_read_is_told_and_the_rest_is_read() {
     let paths: Vec<_> = windows.unread.iter().map(|(path, _)| path.as_str()).collect();
     assert_eq!(paths, ["Windows/System32/ntoskrnl.exe", "Windows/System32/config/SOFTWARE"]);
     assert_eq!(windows.unread[0].1, "it does not begin with `MZ`");
-    assert!(windows.unread[1].1.contains("should have"), "{:?}", windows.unread);
+    assert!(windows.unread[1].1.contains("were expected"), "{:?}", windows.unread);
     assert_eq!(windows.drivers, Some(Drivers::default()));
 }
 
-/// A hive that another program wrote: hivexsh puts keys and values into an empty one.
+/// A hive written by another program: hivexsh adds keys and values to an empty one.
 #[test]
 fn hives_that_hivex_wrote_are_read() {
     let scratch = ImageFixture::new();
@@ -251,7 +251,7 @@ fn hives_that_hivex_wrote_are_read() {
     assert_eq!((drivers.network, drivers.storage), (set(&[]), set(&["oem35.inf"])));
 }
 
-/// Whether a tool is there; it must have done its work then.
+/// Runs a tool, which must succeed. Returns `false` if it is not installed.
 fn done(tool: &str, arguments: &[&str]) -> bool {
     let Ok(output) = Command::new(tool).args(arguments).current_dir(Utf8Path::new("/")).output() else {
         assert!(std::env::var_os("TSMEDIA_REQUIRE_TOOLS").is_none(), "{tool} is not installed");
@@ -261,7 +261,7 @@ fn done(tool: &str, arguments: &[&str]) -> bool {
     true
 }
 
-/// Everything that is said of damaged bytes is an error or something else that they say; nothing falls over.
+/// Reads damaged bytes, with an error or another result, but without a panic.
 fn damaged(bytes: &[u8], read: impl Fn(&[u8]) -> bool) {
     let step = if is_thorough() { 1 } else { 29 };
     let is_hive = bytes.starts_with(b"regf");
@@ -275,7 +275,7 @@ fn damaged(bytes: &[u8], read: impl Fn(&[u8]) -> bool) {
         for byte in [0, 0xFF, bytes[at] ^ 1, bytes[at] ^ 0x80] {
             changed[at] = byte;
             if is_hive && at < 508 {
-                // Who changes a base block on purpose mends its checksum.
+                // Keep the checksum valid, so that the other fields are read.
                 let sum = checksum(changed.first_chunk().unwrap());
                 changed[508..512].copy_from_slice(&sum.to_le_bytes());
             }
@@ -310,7 +310,7 @@ fn damaged_kernels_and_hives_are_refused_or_read_and_end_nothing() {
     damaged(&hive(vec![driver_database(&drivers)]), |bytes| super::read::read_drivers(bytes).is_ok());
 }
 
-/// A hive in which very many keys have the same very long list of values would take hours to read.
+/// Many keys that share a long list of values: without a limit, reading them takes hours.
 #[test]
 fn keys_that_share_their_values_are_refused() {
     let mut names: Vec<_> = (0..4_000).map(|n| format!("a{n}.inf_amd64_1")).collect();
@@ -336,10 +336,10 @@ fn keys_that_share_their_values_are_refused() {
         from = at;
     }
     let error = super::read::read_drivers(&bytes).unwrap_err().to_string();
-    assert!(error.contains("more values than fit in it"), "{error}");
+    assert!(error.contains("its values are larger than the hive"), "{error}");
 }
 
-/// As many drivers as no Windows PE has: what is read grows with the hive, and not faster.
+/// More drivers than any Windows PE has: the time grows with the size of the hive, not faster.
 #[test]
 fn large_hives_are_read_in_one_go() {
     if !is_thorough() {

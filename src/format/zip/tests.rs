@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// An archive, and where the parts of its first entry are, so that tests can damage them.
+/// An archive with the offset of its directory, so that tests can damage it.
 struct TestArchive {
     bytes: Vec<u8>,
     directory: usize,
@@ -45,7 +45,7 @@ fn open(bytes: &[u8]) -> Result<Archive<Cursor<&[u8]>>> {
     Archive::open(Cursor::new(bytes))
 }
 
-/// Why an archive, or its file `a`, is refused.
+/// Reason for rejecting an archive or its file `a`.
 fn refused(bytes: &[u8]) -> String {
     open(bytes).and_then(|mut archive| archive.read("a", 1000)).unwrap_err().to_string()
 }
@@ -69,7 +69,7 @@ fn archives_that_are_a_danger_are_refused() {
         assert!(refused(&make(&[(name, 0, b"x")]).bytes).contains("leads out of it"), "{name}");
     }
     assert!(refused(&make(&[("a", 0, b"x"), ("A", 0, b"y")]).bytes).contains("twice"));
-    assert!(refused(&make(&[("a", 12, b"x")]).bytes).contains("a method that is not supported"));
+    assert!(refused(&make(&[("a", 12, b"x")]).bytes).contains("is not supported"));
     let damaged = |at: usize, with: &[u8]| {
         let mut made = make(&[("a", 8, &[b'x'; 900]), ("b", 0, b"y")]);
         let at = made.directory + at;
@@ -78,20 +78,20 @@ fn archives_that_are_a_danger_are_refused() {
     };
     assert!(damaged(8, &[1]).contains("encrypted"));
     assert!(damaged(24, &[0xff; 4]).contains("at most 1000 are read"));
-    // It unpacks to more than it says: the bomb is stopped one byte behind what it says.
-    assert!(damaged(24, &[9, 0, 0, 0]).contains("not what the directory says"));
-    // It reaches into the next one, or lies where that is.
+    // A bomb: it unpacks to more than listed. Unpacking stops one byte after the listed length.
+    assert!(damaged(24, &[9, 0, 0, 0]).contains("does not match the directory"));
+    // Two members that overlap, or have the same offset.
     assert!(damaged(20, &[200, 0, 0, 0]).contains("overlap"));
     let second = 46 + 1;
     assert!(damaged(second + 42, &[0; 4]).contains("overlap"));
-    // It is packed into more than it may have, which would be read first.
+    // Packed data that are longer than permitted.
     let long = make(&[("a", 0, &[b'x'; 9000])]);
     let mut bytes = long.bytes.clone();
-    // A stored file has one length; as a deflated one it may say another.
+    // Only deflated files have two lengths.
     bytes[long.directory + 10] = 8;
     bytes[long.directory + 24..long.directory + 28].copy_from_slice(&[9, 0, 0, 0]);
     assert!(refused(&bytes).contains("longer packed than unpacked"));
-    assert!(damaged(16, &[0; 4]).contains("not what the directory says"));
+    assert!(damaged(16, &[0; 4]).contains("does not match the directory"));
     assert!(damaged(0, b"X").contains("not a ZIP archive"));
     assert!(refused(b"PK").contains("not a ZIP archive"));
     assert!(refused(&[]).contains("not a ZIP archive"));

@@ -149,15 +149,13 @@ pub(super) fn check_password(
     work: &mut IterationBudget,
 ) -> Result<Password, PfxError> {
     let parts = fields(mac.value())?;
-    let [info, salt, rest @ ..] = parts.as_slice() else { return Err(malformed("its MAC is empty")) };
+    let [info, salt, rest @ ..] = parts.as_slice() else { return Err(malformed("its MAC is incomplete")) };
     let iterations = match rest.first() {
-        Some(iterations) => {
-            iterations.decode_as::<u32>().map_err(|_| malformed("its MAC has no number of iterations"))?
-        }
+        Some(iterations) => iterations.decode_as::<u32>().map_err(|_| malformed("its MAC has no iteration count"))?,
         None => 1,
     };
     let info = fields(info.value())?;
-    let [algorithm, digest] = info.as_slice() else { return Err(malformed("its MAC is empty")) };
+    let [algorithm, digest] = info.as_slice() else { return Err(malformed("its MAC is incomplete")) };
     let hash = parse_algorithm(*algorithm)?.0;
     let mut candidates = vec![Password::new(password)];
     if password.is_empty() {
@@ -229,8 +227,7 @@ impl<'a> Protection<'a> {
             _ if number == PBES2 => return Self::parse_pbes2(*first, *second),
             other => return Err(unsupported(&format!("`{other}`"))),
         };
-        let iterations =
-            second.decode_as::<u32>().map_err(|_| malformed("an algorithm has no number of iterations"))?;
+        let iterations = second.decode_as::<u32>().map_err(|_| malformed("an algorithm has no iteration count"))?;
         Ok(Self::Pbes1 { cipher, salt: first.value(), iterations })
     }
 
@@ -246,7 +243,8 @@ impl<'a> Protection<'a> {
         let [salt, iterations, rest @ ..] = parameters.as_slice() else {
             return Err(malformed("a key derivation has no parameters"));
         };
-        let iterations = iterations.decode_as::<u32>().map_err(|_| malformed("a key derivation has no iterations"))?;
+        let iterations =
+            iterations.decode_as::<u32>().map_err(|_| malformed("a key derivation has no iteration count"))?;
         // An optional key length may come between; all supported ciphers have a fixed one.
         let prf = match rest.last().filter(|last| der::Tagged::tag(*last) == der::Tag::Sequence) {
             None => Prf::Sha1,
@@ -266,7 +264,7 @@ impl<'a> Protection<'a> {
             "1.2.840.113549.3.7" => Pbes2::TripleDes,
             _ => return Err(unsupported(number)),
         };
-        let iv = iv.ok_or_else(|| malformed("a cipher has no start"))?.value();
+        let iv = iv.ok_or_else(|| malformed("a cipher has no initialization vector"))?.value();
         Ok(Self::Pbes2 { cipher, iv, salt: salt.value(), iterations, prf })
     }
 

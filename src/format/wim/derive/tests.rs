@@ -1,4 +1,4 @@
-//! Derived WIMs, read by wimlib.
+//! Derived WIMs, checked with wimlib.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,7 +22,7 @@ struct WimFixture {
 }
 
 impl WimFixture {
-    /// A folder with two trees, of which the second shares files with the first.
+    /// Creates a folder with two trees that share some files.
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
@@ -51,7 +51,7 @@ impl WimFixture {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// A WIM of both trees.
+    /// Captures both trees into a WIM.
     fn capture(&self, options: &[&str]) -> WimStructure {
         let all = |first: &[&str]| self.wimlib(&[first, options].concat());
         all(&["capture", "one", "old.wim", "One", "--boot"]);
@@ -65,7 +65,7 @@ impl WimFixture {
         WimStructure::read(Arc::new(Source::File(SourceFile { path, stat }))).unwrap()
     }
 
-    /// Writes something that was put together, and has wimlib look at the whole of it.
+    /// Writes an assembled WIM to a file.
     fn write(&self, pieced: &Pieced, name: &str) {
         let mut bytes = Vec::new();
         visit_piece(&Extent::new(&Content::pieced(pieced.clone()), 0), 0, pieced.len(), &mut |piece| {
@@ -76,7 +76,7 @@ impl WimFixture {
         self.put(name, &bytes);
     }
 
-    /// The files of an image.
+    /// Files of an image after applying it.
     fn apply(&self, arguments: &[&str]) -> BTreeMap<String, Option<Vec<u8>>> {
         let _ = fs::remove_dir_all(self.root.join("applied"));
         self.wimlib(&[&["apply"], arguments, &["applied"]].concat());
@@ -107,7 +107,7 @@ fn tree(root: &Utf8Path) -> BTreeMap<String, Option<Vec<u8>>> {
     found
 }
 
-/// What is put into an image: new files, one in place of another, and the same bytes as one that is there.
+/// Additions to an image: new files, a replaced file, and one with existing contents.
 fn additions() -> Folder {
     let mut additions = Folder::default();
     let mut put = |path: &str, bytes: Vec<u8>| additions.insert(path, Content::bytes(bytes)).unwrap();
@@ -149,12 +149,12 @@ fn an_edited_image_holds_what_it_held_and_what_was_put_in() {
         assert_eq!(detailed.matches("Jan 01 00:00:00 1980").count(), 3, "{detailed}");
         let info = scratch.wimlib(&["info", "new.wim"]);
         assert!(info.contains("Boot Index:     1"), "{info}");
-        // Everything but the header and the end is where it was.
+        // Everything but the header and the end stays at its offset.
         let (old_bytes, new_bytes) =
             (fs::read(scratch.root.join("old.wim")).unwrap(), fs::read(scratch.root.join("new.wim")).unwrap());
         let n_same = old_bytes[208..].iter().zip(&new_bytes[208..]).take_while(|(old, new)| old == new).count();
         assert!(n_same > old_bytes.len() * 3 / 4 || options[0].ends_with("LZX"), "{n_same} of {}", old_bytes.len());
-        // The counts are those that wimlib makes.
+        // The counts equal those of wimlib.
         let numbers = |name: &str| {
             let text = scratch.wimlib(&["info", name, "1"]);
             let wanted = ["Directory Count", "File Count", "Total Bytes", "Hard Link Bytes"];
@@ -187,13 +187,13 @@ fn what_is_exported_is_the_chosen_images_and_nothing_else() {
     scratch.wimlib(&["export", "old.wim", "2", "theirs.wim", "--check"]);
     let theirs = fs::metadata(scratch.root.join("theirs.wim")).unwrap().len();
     assert!(new.len().abs_diff(theirs) < 64, "{} and {theirs}", new.len());
-    // Only the mark of the image to start is another: all else stays where it is.
+    // Changing the boot image leaves everything else in place.
     let marked = old.export(&[1, 2], Some(2), &Progress::default()).unwrap();
     scratch.write(&marked, "marked.wim");
     scratch.wimlib(&["verify", "marked.wim"]);
     assert!(scratch.wimlib(&["info", "marked.wim"]).contains("Boot Index:     2"));
     assert_eq!(marked.len(), old.source().len());
-    // What is derived can be derived from again.
+    // A derived WIM can be the base of another one.
     let exported = WimStructure::read(Arc::new(Source::Pieced(new))).unwrap();
     let edit = ImageEdit { additions: &additions(), removals: &[], date: DATE };
     scratch.write(&exported.edit(1, &edit, &Progress::default()).unwrap(), "edited.wim");
@@ -201,7 +201,7 @@ fn what_is_exported_is_the_chosen_images_and_nothing_else() {
     assert_eq!(scratch.apply(&["edited.wim"]).len(), scratch.tree("two").len() + 8);
     assert_eq!(
         exported.export(&[2], None, &Progress::default()).unwrap_err().to_string().split("` has ").nth(1),
-        Some("no image 2: it holds 1")
+        Some("no image 2; number of images: 1")
     );
 }
 
@@ -252,9 +252,9 @@ fn what_can_not_be_done_is_said_with_the_file() {
     }
     let old = scratch.capture(&["--compress=none"]);
     let cases: [(&str, &[String], &str); 3] = [
-        ("Windows", &[], "a folder of that name is there"),
-        ("linked/x", &[], "a file or link of that name is there"),
-        ("x", &["no/such".to_owned()], "has no `no/such` to remove"),
+        ("Windows", &[], "a folder with that name exists"),
+        ("linked/x", &[], "a file or link with that name exists"),
+        ("x", &["no/such".to_owned()], "does not contain `no/such`, which should be removed"),
     ];
     for (path, removals, why) in cases {
         let mut additions = Folder::default();

@@ -65,7 +65,7 @@ impl<T> Pinned<T> {
     /// Borrows the value between calls of wimlib.
     fn get(&mut self) -> &mut T {
         // SAFETY: the pointer came from a box; the library uses it only within calls, and no call is under way while
-        // somebody has this.
+        // this borrow lasts.
         unsafe { self.0.as_mut() }
     }
 }
@@ -226,7 +226,7 @@ impl<'p> Builder<'p> {
         let root = self.c_string("/")?;
         let mut visit = ImageVisit { show, hollow: self.hollow.get(&index) };
         // SAFETY: the path ends in a zero; the callback gets the visit back as the very type that is passed here, while
-        // it is borrowed by nobody else.
+        // nothing else borrows it.
         let code = unsafe {
             sys::wimlib_iterate_dir_tree(
                 self.handle.0.as_ptr(),
@@ -335,7 +335,7 @@ struct ImageVisit<'a> {
 
 /// Passes an entry to the closure of a listing. Must not panic: unwinding into C aborts the process.
 unsafe extern "C" fn on_entry(entry: *const sys::wimlib_dir_entry, visit: *mut c_void) -> c_int {
-    // SAFETY: the library lends a valid entry, whose path lives until this returns; `visit` is what was passed with it.
+    // SAFETY: wimlib lends a valid entry, whose path lives until this returns; `visit` was passed to the listing.
     unsafe {
         let (entry, visit) = (&*entry, &mut *visit.cast::<ImageVisit>());
         let path = copy_text(entry.full_path).unwrap_or_default();
@@ -355,8 +355,8 @@ unsafe extern "C" fn on_progress(
     info: *mut sys::wimlib_progress_info,
     watch: *mut c_void,
 ) -> sys::wimlib_progress_status {
-    // SAFETY: this is the watch that `of` passed, which nobody else uses while the library works; the part of the
-    // union that is read is the one that belongs to the message; the texts in it live until this returns.
+    // SAFETY: `watch` was registered by `with_handle`, and nothing else uses it while wimlib works; the field of the
+    // union that is read belongs to the message; its texts live until this returns.
     unsafe {
         let watch = &mut *watch.cast::<CaptureWatch>();
         match message {

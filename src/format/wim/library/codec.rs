@@ -58,7 +58,7 @@ impl Compressor {
         initialise();
         let number = compression_type(compression)?;
         let mut compressor = ptr::null_mut();
-        // SAFETY: the place for the result is ours. 0 is the library's own level.
+        // SAFETY: the place for the result is ours. 0 is the default level.
         let code = unsafe { sys::wimlib_create_compressor(number as _, chunk_len, 0, &mut compressor) };
         let made = code == 0 && !compressor.is_null();
         made.then(|| Self { compressor, packed: vec![0; chunk_len] })

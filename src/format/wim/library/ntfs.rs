@@ -104,7 +104,7 @@ const EOPNOTSUPP: c_int = 95;
 const BLKGETSIZE64: c_ulong = 0x8008_1272;
 
 fn set_errno(number: c_int) {
-    // SAFETY: the C library has a place for it for every thread.
+    // SAFETY: the C library has one `errno` per thread.
     unsafe { *__errno_location() = number }
 }
 
@@ -125,14 +125,14 @@ pub(crate) unsafe extern "C" fn ntfs_mount(name: *const c_char, flags: c_ulong) 
         return ptr::null_mut();
     };
     let private = Box::into_raw(Box::new(volume));
-    // SAFETY: the name is copied; the operations live for ever; the window until the device is closed.
+    // SAFETY: the name is copied; the operations are static; the volume lives until the device is closed.
     let device = unsafe { ntfs_device_alloc(name, 0, &raw const OPERATIONS, private.cast()) };
     if device.is_null() {
-        // SAFETY: nobody else has got the window.
+        // SAFETY: nothing else has the pointer.
         drop(unsafe { Box::from_raw(private) });
         return ptr::null_mut();
     }
-    // SAFETY: the device is whole. Once it is mounted, the volume owns it, and unmounting closes and frees it.
+    // SAFETY: the device is valid. Once mounted, the volume owns it, and unmounting closes and frees it.
     unsafe {
         let mounted = ntfs_device_mount(device, flags | READ_ONLY);
         if mounted.is_null() {
@@ -168,7 +168,7 @@ unsafe fn free_volume(device: *mut NtfsDevice) {
 }
 
 unsafe extern "C" fn open(device: *mut NtfsDevice, _flags: c_int) -> c_int {
-    // SAFETY: libntfs-3g passes the device that it was given, here and in all that follows.
+    // SAFETY: libntfs-3g passes the device that it was given, here and in the other operations.
     let device = unsafe { &mut *device };
     if device.state & IS_OPEN != 0 {
         set_errno(EBUSY);
@@ -196,7 +196,7 @@ unsafe extern "C" fn close(device: *mut NtfsDevice) -> c_int {
 }
 
 unsafe extern "C" fn seek(device: *mut NtfsDevice, offset: i64, whence: c_int) -> i64 {
-    // SAFETY: as in `open`; an open device has its window.
+    // SAFETY: as in `open`; an open device has its volume.
     let Some(window) = (unsafe { (*device).volume.cast::<UnfilteredVolume>().as_mut() }) else { return fail(EBADF) };
     let place = match (whence, u64::try_from(offset)) {
         (0, Ok(offset)) => SeekFrom::Start(offset),

@@ -1,4 +1,4 @@
-//! Reading a medium as a WIM file: header, blob table, XML, and the metadata of its one image.
+//! Reader of media in WIM files: header, blob table, XML, and the metadata of the image.
 
 use std::collections::HashMap;
 use std::io::{Read, Seek, SeekFrom};
@@ -16,11 +16,11 @@ use crate::error::{Error, Result};
 use crate::foreign_text::from_utf16;
 use crate::limits::{MAX_PATHS_LEN, MAX_WIM_METADATA_LEN};
 
-/// Reads a WIM file of one image whose contents are stored as they are.
+/// Reads an uncompressed WIM file with one image.
 ///
 /// # Errors
 ///
-/// When it can't be read, is damaged, or is not such a file.
+/// If it can't be read, is damaged, or is not such a file.
 pub fn read<T: Read + Seek + ?Sized>(file: &mut T) -> Result<UncompressedWim> {
     let len = file.seek(SeekFrom::End(0)).map_err(read_error)?;
     let bytes = read_range(file, len, "header", 0..HEADER_LEN as u64)?;
@@ -29,7 +29,7 @@ pub fn read<T: Read + Seek + ?Sized>(file: &mut T) -> Result<UncompressedWim> {
         return Err(Error::new(format!("it is part {} of {} of a split WIM file", header.part, header.n_parts)));
     }
     if header.n_images != 1 {
-        return Err(Error::new(format!("it holds {} images, and a medium is one", header.n_images)));
+        return Err(Error::new(format!("it contains {} images; a medium has one", header.n_images)));
     }
     let table = parse_table(&read_resource(file, len, "blob table", &header.table)?);
     let xml_bytes = read_resource(file, len, "XML", &header.xml)?;
@@ -53,7 +53,7 @@ pub fn read<T: Read + Seek + ?Sized>(file: &mut T) -> Result<UncompressedWim> {
     ];
     let mut structures: Vec<_> = parts.into_iter().filter(|(_, range)| !range.is_empty()).collect();
     if structures.iter().any(|(_, range)| range.end > len) {
-        return Err(Error::new(format!("a table would be beyond its {len} bytes")).help("copy the file again"));
+        return Err(Error::new(format!("a table would be past its {len} bytes")).help("copy the file again"));
     }
     structures.sort_by_key(|(_, range)| range.start);
     let seal = find_seal(&xml_bytes).map(|at| {
@@ -79,11 +79,11 @@ fn read_error(error: std::io::Error) -> Error {
     Error::new("it can't be read").because(error)
 }
 
-/// The bytes of a resource that is stored as it is.
+/// Reads an uncompressed resource.
 fn read_resource<T: Read + Seek + ?Sized>(file: &mut T, len: u64, what: &str, resource: &Resource) -> Result<Vec<u8>> {
     if !resource.is_stored() {
-        return Err(Error::new(format!("its {what} is compressed, and a medium is stored as it is"))
-            .help("`tsmedia inspect` shows what a WIM file holds"));
+        return Err(Error::new(format!("its {what} is compressed; a medium is uncompressed"))
+            .help("list its images with `tsmedia inspect`"));
     }
     read_range(file, len, what, resource_range(resource))
 }
@@ -91,7 +91,7 @@ fn read_resource<T: Read + Seek + ?Sized>(file: &mut T, len: u64, what: &str, re
 fn read_range<T: Read + Seek + ?Sized>(file: &mut T, len: u64, what: &str, range: Range<u64>) -> Result<Vec<u8>> {
     if range.end > len || range.end - range.start > MAX_WIM_METADATA_LEN {
         let (start, end) = (range.start, range.end);
-        return Err(Error::new(format!("its {what} should be at bytes {start} to {end}, and it has {len}"))
+        return Err(Error::new(format!("its {what} should be at bytes {start} to {end}, but it has {len} bytes"))
             .help("copy the file again"));
     }
     let mut bytes = vec![0; (range.end - range.start) as usize];
@@ -99,23 +99,23 @@ fn read_range<T: Read + Seek + ?Sized>(file: &mut T, len: u64, what: &str, range
     Ok(bytes)
 }
 
-/// Where a resource is; nothing where its end is beyond every file.
+/// Range of a resource. It ends at the maximum on overflow, which fails later checks.
 fn resource_range(resource: &Resource) -> Range<u64> {
     resource.offset..resource.end().unwrap_or(u64::MAX)
 }
 
-/// The files of an image, as far as they were listed.
+/// Lists the files of an image.
 struct FileLister<'a> {
     blobs: HashMap<[u8; 20], &'a Blob>,
     /// Length of the medium in bytes.
     len: u64,
-    /// Length of all paths so far in bytes.
+    /// Total length of all paths so far in bytes.
     paths_len: u64,
     files: Vec<UncompressedFile>,
 }
 
 impl FileLister<'_> {
-    /// Lists what is in a folder, and what is below that.
+    /// Lists the contents of a folder and its subfolders.
     fn list(&mut self, folder: &ImageEntry, path: &str) -> Result<()> {
         for entry in &folder.children {
             let name = from_utf16(entry.name.iter().copied());
@@ -140,27 +140,29 @@ impl FileLister<'_> {
             return Ok(UncompressedFile { path, is_folder: false, len: 0, place: None });
         }
         let Some(blob) = self.blobs.get(&sha1) else {
-            return Err(Error::new(format!("the contents of `{path}` are not in it")));
+            return Err(Error::new(format!("the contents of `{path}` are missing")));
         };
         if !blob.resource.is_stored() {
-            let message = format!("the contents of `{path}` are compressed, and a medium is stored as it is");
-            return Err(Error::new(message).help("`tsmedia inspect` shows what a WIM file holds"));
+            let message = format!("the contents of `{path}` are compressed; a medium is uncompressed");
+            return Err(Error::new(message).help("list its images with `tsmedia inspect`"));
         }
         let place = resource_range(&blob.resource);
         if place.end > self.len {
             let (start, end, len) = (place.start, place.end, self.len);
-            let message = format!("the contents of `{path}` should be at bytes {start} to {end}, and it has {len}");
+            let message =
+                format!("the contents of `{path}` should be at bytes {start} to {end}, but it has {len} bytes");
             return Err(Error::new(message).help("copy the file again"));
         }
         Ok(UncompressedFile { path, is_folder: false, len: blob.resource.len, place: Some(place) })
     }
 }
 
+/// Date of the image: the time of the last write of its root.
 fn image_date(metadata: &Metadata) -> Option<Date> {
     metadata.root.times[2].date()
 }
 
-/// What a child element of the image says.
+/// Text of a child element of the image.
 fn element_text(image: &ImageXml, name: &str) -> Option<String> {
     let text = image.get(name)?;
     Some(text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
