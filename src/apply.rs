@@ -159,7 +159,7 @@ impl ApplyRun<'_> {
     /// the file system said of its file when the plan was made.
     fn carry_out(&mut self, change: &mut PlannedChange, looked: Option<Stat>) -> Result<bool> {
         let mut journal = None;
-        let is_news = match (change.action, target::named(self.work.targets, &change.name)) {
+        let is_news = match (change.action, target::find(self.work.targets, &change.name)) {
             (Action::Keep, Some(target)) => self.keep(target, looked)?,
             (Action::Create | Action::Patch | Action::Rebuild, Some(target)) => {
                 journal = self.make(target, change, looked)?;
@@ -293,7 +293,7 @@ fn refuse_strangers(work: &ApplyContext, plan: &Plan) -> Result<()> {
     match plan.changes.iter().find(stranger) {
         Some(change) if !work.force => {
             let name = &change.name;
-            let is_capture = target::named(work.targets, name).is_some_and(Target::is_capture);
+            let is_capture = target::find(work.targets, name).is_some_and(Target::is_capture);
             Err(Error::new(format!("`{name}` is there already, and tsmedia did not make it")).help(format!(
                 "move `{name}` away, choose another `path` in `[{}]`, or use `--force` to replace it",
                 if is_capture { "capture" } else { "output" }
@@ -305,7 +305,7 @@ fn refuse_strangers(work: &ApplyContext, plan: &Plan) -> Result<()> {
 
 fn refuse_unreadable(work: &ApplyContext, plan: &Plan) -> Result<()> {
     for change in plan.changes.iter().filter(|change| change.action != Action::Keep) {
-        let output = target::named(work.targets, &change.name).and_then(Target::medium);
+        let output = target::find(work.targets, &change.name).and_then(Target::medium);
         output.map_or(Ok(()), medium::refuse_unreadable)?;
     }
     Ok(())

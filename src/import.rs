@@ -1,8 +1,9 @@
-//! Projects from finished media: a manifest that builds the same medium, and the task sequences in its policies.
+//! Imports finished media: creates a manifest that builds the same medium, and extracts the task
+//! sequences in its policies.
 //!
-//! The medium itself stays the source of its content, so that nothing large is copied. A task sequence medium is the base
-//! of the new one ([`base`](crate::manifest::BaseTable)); of other media the boot image, the boot files and all other
-//! files are taken.
+//! The medium remains the source of its content, so nothing large is copied. A task sequence medium
+//! becomes the base of the new one ([`base`](crate::manifest::BaseTable)); of other media, boot
+//! image, boot files and all other files are used.
 
 mod manifest;
 mod sequences;
@@ -14,43 +15,44 @@ use crate::media::data::BaseData;
 use crate::resolve::ForeignMedium;
 
 pub use manifest::PasswordSource;
-pub use sequences::Recovered;
+pub use sequences::RecoveredSequence;
 
 /// Name of the manifest in a project.
 const MANIFEST: &str = "media.toml";
 
-/// A project made from a medium.
-pub struct Imported {
-    /// The files of the project: paths in its folder, and texts.
+/// A project created from a medium.
+pub struct ImportedProject {
+    /// Files of the project, by path relative to its folder.
     pub files: Vec<(Utf8PathBuf, String)>,
-    /// The task sequences among them.
-    pub sequences: Vec<Recovered>,
-    /// Facts that could not be determined, as whole sentences.
+    /// Task sequences among the files.
+    pub sequences: Vec<RecoveredSequence>,
+    /// Facts that could not be determined, as complete sentences.
     pub unknown: Vec<String>,
 }
 
-/// Makes a project of a medium. `password` opens it and `source` is where the password is found.
+/// Creates a project from a medium. `password` decrypts it, and `source` is the place of the
+/// password.
 ///
 /// # Errors
 ///
-/// The medium can't be read, starts nothing, or the password is wrong.
+/// The medium can't be read or started, or the password is wrong.
 pub fn import(
     path: &Utf8Path,
     folder: &Utf8Path,
     password: Option<&str>,
     source: Option<&PasswordSource>,
-) -> Result<Imported> {
+) -> Result<ImportedProject> {
     let medium = ForeignMedium::open(path)?;
     let asks = medium.bootstrap.as_ref().and_then(|bootstrap| bootstrap.requires_password()).unwrap_or(false);
     if password.is_some() && !asks {
-        return Err(Error::new(format!("`{path}` asks for no password")).help("leave out `--password-from`"));
+        return Err(Error::new(format!("`{path}` has no password")).help("remove `--password-from`"));
     }
     let mut unknown = Vec::new();
     let data = match asks && password.is_none() {
         false => medium.data(password)?,
         true => {
             unknown.push(
-                "The medium asks for a password, so that its variables and task sequences were not read: give it with \
+                "The medium has a password, so its variables and task sequences were not read: give the password with \
                  `--password-from`."
                     .to_owned(),
             );
@@ -64,10 +66,10 @@ pub fn import(
     let text = manifest::write(&medium, folder, source, &sequences, &mut unknown)?;
     let mut files = vec![(MANIFEST.into(), text)];
     files.extend(sequences.iter().map(|sequence| (sequence.path.clone(), sequence.text.clone())));
-    Ok(Imported { files, sequences, unknown })
+    Ok(ImportedProject { files, sequences, unknown })
 }
 
-fn recover(data: &BaseData, unknown: &mut Vec<String>) -> Vec<Recovered> {
+fn recover(data: &BaseData, unknown: &mut Vec<String>) -> Vec<RecoveredSequence> {
     let texts: Vec<_> = data.policies.iter().filter_map(|(path, text)| Some((path.as_str(), text.text()?))).collect();
     let (sequences, failed) = sequences::recover(&texts);
     unknown.extend(failed);

@@ -39,8 +39,8 @@ use crate::inputs::Inputs;
 use crate::problem::{Place, Problem, Problems, Severity};
 use crate::rule::Rule;
 use authoring::doc::Doc;
-use authoring::schema_errors::Checker;
-use authoring::spanned::{self, Entry, Node, Table, Value};
+use authoring::schema_errors::SchemaChecker;
+use authoring::spanned::{self, Node, Table, TableEntry, Value};
 use authoring::template::Templates;
 use authoring::values::{Context, UsedNames};
 
@@ -115,9 +115,9 @@ fn summarize_site(
     sources: &Problems,
 ) -> SiteSummary {
     let mut context = Context::new();
-    context.space("site");
+    context.namespace("site");
     match &site.code {
-        Some(code) => drop(context.space("site").insert("code".into(), code.as_str().into())),
+        Some(code) => drop(context.namespace("site").insert("code".into(), code.as_str().into())),
         None => context.fail("site", "code"),
     }
     let found = &mut Vec::new();
@@ -180,9 +180,9 @@ pub fn built_in_profiles() -> &'static [(&'static str, &'static str)] {
 ///
 /// A file can't be read.
 pub fn load(path: &Utf8Path, options: &Options, problems: &mut Problems) -> Result<Vec<Rendered>> {
-    let n_errors = problems.n_errors_told();
+    let n_errors = problems.n_errors_added();
     match load_with_inputs(path, options, problems, &mut Inputs::default())? {
-        Loaded::Media(rendered) if problems.n_errors_told() == n_errors => Ok(rendered),
+        Loaded::Media(rendered) if problems.n_errors_added() == n_errors => Ok(rendered),
         Loaded::Media(_) | Loaded::Captures(_) => Ok(Vec::new()),
     }
 }
@@ -245,7 +245,7 @@ fn render_sites<M: DeserializeOwned>(
         problems.add(problem);
         return Ok(Vec::new());
     }
-    let checker = Checker::new(manifest_kind)?;
+    let checker = SchemaChecker::new(manifest_kind)?;
     let mut libraries = library::Libraries::default();
     let inventory =
         all_sites.iter().map(|site| summarize_site(tree, site, given_vars.clone(), &templates, problems)).collect();
@@ -356,7 +356,7 @@ fn render_sites<M: DeserializeOwned>(
     }
     let found = merge_site_problems(found, sites.len());
     let silent = merge_site_problems(silent, sites.len());
-    problems.note_lowerings(rules::lowered::count_lowered(&lowered, &[&found[..], &silent].concat()));
+    problems.add_lowerings(rules::lowered::count_lowered(&lowered, &[&found[..], &silent].concat()));
     found.into_iter().for_each(|problem| problems.add(problem));
     Ok(rendered)
 }
@@ -375,7 +375,7 @@ fn standalone_context(options: &Options, problems: &mut Problems, inputs: &mut I
     context.used = Rc::clone(&options.used);
     context.no_site = "name a site with `--site CODE`";
     if let Some(code) = options.sites.first() {
-        context.space("site").insert("code".into(), code.as_str().into());
+        context.namespace("site").insert("code".into(), code.as_str().into());
     }
     let mut found = Vec::new();
     Templates::new().render_space("vars", &vars, &mut context, reader.problems, &mut found);
@@ -400,7 +400,7 @@ fn render(
     context.no_site = "the manifest has no `[[sites]]`: add one, or remove `site` from the template";
     let site_table = site.and_then(|site| site.node.as_table());
     if site.is_some() {
-        context.space("site");
+        context.namespace("site");
     }
     if site.is_some_and(|site| site.code.is_none()) {
         context.fail("site", "code");
@@ -415,7 +415,7 @@ fn render(
     let captures = root.get("capture").is_some();
     let media = root.get("media").and_then(Node::as_table).filter(|_| !captures);
     if !captures && media.is_some_and(|media| media.get("label").is_none()) {
-        context.space("media").insert("label".into(), model::default_label().into());
+        context.namespace("media").insert("label".into(), model::default_label().into());
     }
     let lacks = |key: &&str| media.is_none_or(|media| media.get(key).is_none());
     let lacking: Vec<_> = ["name", "kind"].into_iter().filter(lacks).collect();
@@ -423,7 +423,7 @@ fn render(
     if captures {
         context.no_media = "a manifest with `[capture]` has no `media`: use `site` or `vars` in its templates";
     } else {
-        context.space("media");
+        context.namespace("media");
     }
     // A missing key is reported once, at its table, not at each template that uses it.
     lacking.into_iter().filter(|_| !captures).for_each(|key| context.fail("media", key));
@@ -437,14 +437,14 @@ fn render(
             ("sites", Some(site), _) => Value::Array(vec![site.clone()]),
             _ => templates.render(&entry.node, &context, sources, found).value,
         };
-        table.0.push(Entry { node: Node { value, place: entry.node.place.clone() }, ..entry.clone() });
+        table.0.push(TableEntry { node: Node { value, place: entry.node.place.clone() }, ..entry.clone() });
     }
     if root.get("vars").is_none()
         && let Some(first) = vars.0.first()
     {
         let place = first.key.clone();
         let node = Node { value: Value::Table(vars.clone()), place: place.clone() };
-        table.0.push(Entry { name: "vars".into(), key: place, node });
+        table.0.push(TableEntry { name: "vars".into(), key: place, node });
     }
     (Node { value: Value::Table(table), place: tree.place.clone() }, context)
 }
@@ -461,7 +461,7 @@ fn render_site(
     let mut site = site.clone();
     let Value::Table(table) = &mut site.value else { return site };
     // Code and path of the site file were rendered when the sites were selected.
-    let is_left = |entry: &Entry| !["code", "data", "vars"].contains(&entry.name.as_str());
+    let is_left = |entry: &TableEntry| !["code", "data", "vars"].contains(&entry.name.as_str());
     let rest = Table(table.0.iter().filter(|entry| is_left(entry)).cloned().collect());
     let rest = templates.render_space("site", &rest, context, sources, found);
     for entry in &mut table.0 {

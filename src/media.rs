@@ -1,7 +1,7 @@
-//! What a manifest means for one site: everything on the medium, found and checked.
+//! A resolved medium for one site: all its content, found and checked.
 //!
-//! A [`Media`] is made by `resolve` and becomes the [`Target`]s that are built. What every medium of a kind carries of
-//! its own accord (its label, its autorun file) is written here and nowhere else.
+//! `resolve` creates a [`Media`], which becomes the [`Target`]s to build. The files that every
+//! medium of a kind carries (label, autorun file) are generated here only.
 
 pub mod data;
 pub mod set;
@@ -19,70 +19,70 @@ use crate::output::{ContentEntry, Form, Output, SecretContent, TemplateValue};
 use crate::target::{Recipe, Target};
 use crate::volume::{BootEntry, Folder};
 
-/// One medium for one site.
+/// A resolved medium for one site.
 #[derive(Clone, Debug)]
 pub struct Media {
-    /// Its name in the manifest.
+    /// Name in the manifest.
     pub name: String,
-    /// What it is for.
+    /// Kind of medium.
     pub kind: Kind,
-    /// The site that it is made for, if the manifest has sites.
+    /// Site code; `None` if the manifest has no sites.
     pub site: Option<String>,
-    /// What its output is as a file.
+    /// File format of the output.
     pub form: Form,
-    /// The volume label; of a prestaged medium its name.
+    /// Volume label; the name for prestaged media.
     pub label: String,
-    /// What else it says of itself: key and value.
-    pub words: Vec<(&'static str, String)>,
-    /// Every time on the medium.
+    /// Optional descriptive entries: key and value.
+    pub description: Vec<(&'static str, String)>,
+    /// Date of everything on the medium.
     pub date: Date,
-    /// Whether `autorun.inf` is written.
+    /// Write `autorun.inf`.
     pub autorun: bool,
-    /// What it can hold.
+    /// Capacity of the medium.
     pub capacity: Capacity,
-    /// Where its output is put.
+    /// Path of the output.
     pub path: Utf8PathBuf,
-    /// The same as the author wrote it, relative to the manifest.
+    /// Path of the output as written, relative to the manifest.
     pub path_as_written: String,
-    /// Everything on the medium.
+    /// Tree of all files.
     pub root: Folder,
-    /// How it starts.
+    /// Boot catalog entries.
     pub boot: Vec<BootEntry>,
-    /// The content entries of the manifest, in its order.
+    /// Content entries, in the order of the manifest.
     pub entries: Vec<ContentEntry>,
-    /// The template values that it is made with, by name.
+    /// Template values that the medium depends on, by name.
     pub values: Vec<TemplateValue>,
-    /// What of it depends on secrets, if anything does.
+    /// Fingerprints of the secrets in it; `None` without secrets.
     pub secret_content: Option<SecretContent>,
-    /// The discs that it is a set of, where one does not hold it.
+    /// Discs of the set, if one disc is too small.
     pub discs: Vec<Output>,
 }
 
-/// Where a client looks for packages on stand-alone media; they need not be on the first disc of a set.
+/// Folder of packages on stand-alone media. In a disc set, packages may be on any disc.
 pub const PACKAGES: &str = "SMS/PKG";
 
-/// Where the label stands in clear, as Configuration Manager writes it since version 1902.
+/// Label in clear text, as Configuration Manager writes it since version 1902.
 pub const LABEL_FILE: &str = "MediaLabel.txt";
 
-/// What Windows runs, or shows, when the medium is put in.
+/// File that Windows evaluates when the medium is inserted.
 pub const AUTORUN_FILE: &str = "autorun.inf";
 
-/// Script that starts a medium in Windows, on media of Configuration Manager.
+/// Script that starts a Configuration Manager medium from Windows.
 pub const LAUNCH_FILE: &str = "LaunchMedia.cmd";
 
-/// Programs that start a medium in a running Windows, the preferred one first. They are Microsoft's.
+/// Programs that start a medium from Windows, in order of preference. They belong to Microsoft.
 pub const AUTORUN_PROGRAMS: [&str; 3] =
     ["SMS/bin/x64/TSMBAutorun.exe", "SMS/bin/i386/TSMBAutorun.exe", "SMS/bin/arm64/TSMBAutorun.exe"];
 
-/// Program of capture media that captures, started by one of [`AUTORUN_PROGRAMS`].
+/// Program that performs the capture on capture media, started by one of [`AUTORUN_PROGRAMS`].
 pub const CAPTURE_PROGRAM: &str = "OsdCaptureCD.exe";
 
-/// Returns the path of the program on a medium that starts it in Windows, if there is one.
+/// Returns the path of the program that starts a medium from Windows; `None` if it has none.
 pub fn autorun_program(root: &Folder) -> Option<&'static str> {
     AUTORUN_PROGRAMS.into_iter().find(|path| root.get(path).is_some())
 }
 
-/// The files that a disc or stick carries of its own accord: where, and what.
+/// Returns the files that every disc or stick carries, by path.
 pub fn own_files(label: &str, autorun: bool, root: &Folder) -> Vec<(&'static str, Content)> {
     let mut files = vec![(LABEL_FILE, Content::bytes(format!("label={label}\r\n").into_bytes()))];
     if autorun {
@@ -97,7 +97,7 @@ pub fn own_files(label: &str, autorun: bool, root: &Folder) -> Vec<(&'static str
 }
 
 impl Media {
-    /// The targets that it is made as: one, or one for each disc of a set.
+    /// Returns the targets to build: one, or one per disc of a set.
     pub fn targets(mut self) -> Vec<Target> {
         let discs = std::mem::take(&mut self.discs);
         if discs.is_empty() {
@@ -105,19 +105,19 @@ impl Media {
             return vec![Target { path, name, values, recipe: Recipe::Medium(Box::new(self.into())) }];
         }
         let target = |(number, disc): (usize, Output)| {
-            let (path, name) = self.place_of_disc(number);
+            let (path, name) = self.disc_path(number);
             Target { path, name, values: self.values.clone(), recipe: Recipe::Medium(Box::new(disc)) }
         };
         (1..).zip(discs).map(target).collect()
     }
 
-    /// Path of a disc of a set, and the same path as the author sees it.
-    pub fn place_of_disc(&self, number: usize) -> (Utf8PathBuf, String) {
+    /// Returns the path of a disc of a set, absolute and as the author sees it.
+    pub fn disc_path(&self, number: usize) -> (Utf8PathBuf, String) {
         (set::numbered(self.path.as_str(), number).into(), set::numbered(&self.path_as_written, number))
     }
 }
 
-/// The medium as one.
+/// Converts a medium that is not a disc set.
 impl From<Media> for Output {
     fn from(media: Media) -> Self {
         let mut description = vec![("kind", media.kind.as_str().into()), ("name", media.name)];
@@ -132,12 +132,12 @@ impl From<Media> for Output {
                 description.push(("large-files", "ntfs".into()));
             }
         }
-        description.extend(media.words);
+        description.extend(media.description);
         let capacity = match media.capacity {
             Capacity::Unlimited => None,
             Capacity::AtMost(size) => Some(size),
         };
-        // It decides how much slack the medium has.
+        // The capacity determines the amount of slack.
         description.extend(capacity.map(|capacity| ("capacity", format!("{} bytes", capacity.0))));
         Self {
             form: media.form,

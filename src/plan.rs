@@ -228,7 +228,7 @@ pub fn plan(inputs: &Inputs) -> Result<Plan> {
         });
     }
     let is_made =
-        |name: &str| target::named(inputs.targets, name).is_some() || inputs.others.iter().any(|other| other == name);
+        |name: &str| target::find(inputs.targets, name).is_some() || inputs.others.iter().any(|other| other == name);
     for recorded in inputs.record.targets().filter(|recorded| !is_made(recorded.name())) {
         let existing = (inputs.existing)(recorded.name());
         let reason = finished_file::unclaimed(existing, recorded, (inputs.claim)(recorded.name()));

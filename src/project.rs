@@ -304,7 +304,7 @@ fn resolve(
 ) -> Result<Vec<Project>> {
     let (date, limit) = (environment.source_date, environment.cache_limit);
     let mut projects = Vec::new();
-    request.manifests.iter().for_each(|manifest| inputs.leave_out(cache_beside(manifest)));
+    request.manifests.iter().for_each(|manifest| inputs.exclude(cache_beside(manifest)));
     let all = render(request, problems, inputs)?;
     for (manifest, loaded) in request.manifests.iter().zip(&all) {
         if let Loaded::Captures(rendered) = loaded {

@@ -143,7 +143,7 @@ impl Resolver {
         }
         let media = &rendered.manifest.media;
         let mut data = MediaData::new(media.kind, &media.name, rendered.site.as_deref());
-        base.and_then(|base| base.data).iter().for_each(|base| data.start_from(base));
+        base.and_then(|base| base.data).iter().for_each(|base| data.inherit(base));
         site::add_site(&request, &mut data, problems).map(|(certificate, _)| certificate)
     }
 
@@ -216,7 +216,7 @@ impl Resolver {
 
 /// Resolves one medium. Each step returns its part and reports the problems of that part.
 fn resolve(request: &MediumRequest<'_>, problems: &mut Problems) -> Option<Media> {
-    let n_errors = problems.n_errors_told();
+    let n_errors = problems.n_errors_added();
     let base = base::open(request, problems);
     if base.is_none() && request.rendered.manifest.base().is_some() {
         // Don't report as missing what the base would have supplied.
@@ -236,7 +236,7 @@ fn resolve(request: &MediumRequest<'_>, problems: &mut Problems) -> Option<Media
     for check in CHECKS {
         check(request, &medium, problems);
     }
-    let is_wrong = |problems: &Problems| problems.n_errors_told() > n_errors;
+    let is_wrong = |problems: &Problems| problems.n_errors_added() > n_errors;
     if is_wrong(problems) || !request.notes.awaited.borrow().is_empty() {
         return None;
     }
@@ -265,7 +265,7 @@ fn to_media(
         site: rendered.site.clone(),
         form: Form::from(manifest),
         label: medium.label,
-        words: description,
+        description,
         date: request.date,
         autorun: manifest.media.autorun,
         // The size is unknown while a re-exported WIM file is pending.

@@ -1,7 +1,7 @@
-//! One file that a manifest makes, and the recipe that it is made by.
+//! Targets: files that manifests build, each with its recipe.
 //!
-//! `resolve` returns targets; plan, apply, record, report and watch work on them. What one kind of target does
-//! differently from the other is in its [`Recipe`].
+//! `resolve` returns targets; plan, apply, record, report and watch work on them. Differences
+//! between kinds of targets are in their [`Recipe`].
 
 mod capture;
 mod snapshot;
@@ -13,30 +13,31 @@ use crate::output::{Output, TemplateValue};
 pub use capture::{CaptureRequest, CaptureSource, ExclusionList};
 pub use snapshot::SourceSnapshot;
 
-/// One file to make.
+/// A file to build.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// Where it is put.
+    /// Path of the file.
     pub path: Utf8PathBuf,
-    /// The same path as its author wrote it: relative to the manifest, or absolute. Records and messages use it.
+    /// Path as written: relative to the manifest, or absolute. Used in records and messages.
     pub name: String,
-    /// The template values that it is made with, by name. They decide nothing themselves: what they went into does.
+    /// Template values that it depends on, by name. They only document the target; its contents are
+    /// what counts.
     pub values: Vec<TemplateValue>,
-    /// How it is made.
+    /// Recipe for building it.
     pub recipe: Recipe,
 }
 
-/// How a target is made.
+/// Recipe for a target.
 #[derive(Clone, Debug)]
 pub enum Recipe {
-    /// A medium, laid out and written by us.
+    /// A medium, laid out and written by tsmedia.
     Medium(Box<Output>),
     /// A WIM file captured from folders, volumes or disks.
     Capture(Box<CaptureRequest>),
 }
 
 impl Target {
-    /// The medium, if it is one.
+    /// Returns the medium; `None` for a capture.
     pub fn medium(&self) -> Option<&Output> {
         match &self.recipe {
             Recipe::Medium(output) => Some(output),
@@ -44,7 +45,7 @@ impl Target {
         }
     }
 
-    /// The capture, if it is one.
+    /// Returns the capture; `None` for a medium.
     pub fn capture(&self) -> Option<&CaptureRequest> {
         match &self.recipe {
             Recipe::Medium(_) => None,
@@ -52,14 +53,14 @@ impl Target {
         }
     }
 
-    /// `true` if it is a WIM file that is captured.
+    /// Returns `true` for a capture.
     pub fn is_capture(&self) -> bool {
         self.capture().is_some()
     }
 }
 
-/// The target with this name.
-pub fn named<'a>(targets: &'a [Target], name: &str) -> Option<&'a Target> {
+/// Finds a target by name.
+pub fn find<'a>(targets: &'a [Target], name: &str) -> Option<&'a Target> {
     targets.iter().find(|target| target.name == name)
 }
 

@@ -22,7 +22,7 @@ use crate::write::open;
 pub(super) fn make(run: &mut ApplyRun, target: &Target, request: &CaptureRequest) -> Result<Captured> {
     // What changes from now on shows, also where the clock of the file system is coarse.
     run.store.wait_past(request.newest_ns());
-    let mut request = request.look_again().map_err(|error| {
+    let mut request = request.refresh().map_err(|error| {
         Error::new(format!("looking at the sources of `{}`", target.name)).because(error).help("run it again")
     })?;
     let options = |source: &CaptureSource| SourceOptions {
@@ -75,7 +75,7 @@ pub(super) fn keep(
     looked: Option<Stat>,
 ) -> Result<bool> {
     let stat = unchanged(&target.path, looked)?;
-    let is_known = run.store.finished(&target.name) == Some((stat, request.id_here(), None));
+    let is_known = run.store.finished(&target.name) == Some((stat, request.local_id(), None));
     if is_known && run.record.capture(&target.name).is_some_and(|recorded| recorded.values == target.values) {
         return Ok(false);
     }
@@ -90,7 +90,7 @@ fn remember(run: &mut ApplyRun, target: &Target, request: &CaptureRequest, stat:
             .help("run it again"));
     };
     run.record.put_capture(RecordedCapture::new(target, request, guid, stat.len));
-    run.store.remember_finished(&target.name, stat, request.id_here(), None);
+    run.store.remember_finished(&target.name, stat, request.local_id(), None);
     Ok(())
 }
 

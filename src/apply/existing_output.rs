@@ -61,7 +61,7 @@ impl FoundOutput {
 pub(super) fn look_at(work: &ApplyContext, name: &str, store: &Store, record: &Record) -> Result<FoundOutput> {
     let Some(path) = path_of(work, name) else { return Ok(FoundOutput::outside()) };
     let recorded = record.get(name);
-    let expected = match target::named(work.targets, name).map(|target| &target.recipe) {
+    let expected = match target::find(work.targets, name).map(|target| &target.recipe) {
         Some(Recipe::Medium(output)) => Expected::Medium(Some(output)),
         Some(Recipe::Capture(_)) => Expected::Capture(recorded.and_then(Recorded::capture)),
         None => match recorded {
@@ -133,7 +133,7 @@ fn look(path: &Utf8Path, name: &str, expected: Expected, store: &Store) -> Resul
 
 /// Path of a target; `None` for one that only the record names, and that it may not speak for.
 pub(super) fn path_of(work: &ApplyContext, name: &str) -> Option<Utf8PathBuf> {
-    match target::named(work.targets, name) {
+    match target::find(work.targets, name) {
         Some(target) => Some(target.path.clone()),
         None => recorded_path(work, name),
     }

@@ -96,7 +96,7 @@ pub(super) fn recover(work: &ApplyContext, store: &mut Store, record: &Record, p
             continue;
         }
         // What a medium says of its secrets is on the medium, where one has any.
-        let output = target::named(work.targets, name).and_then(Target::medium);
+        let output = target::find(work.targets, name).and_then(Target::medium);
         let may_have_secrets = output.is_some_and(|output| output.secret_content.is_some())
             || record.medium(name).is_some_and(|recorded| recorded.secrets.is_some());
         match may_have_secrets {

@@ -35,7 +35,7 @@ pub fn survey_to_save(
 
 /// What a saved plan holds of a change. One of a target that is to be deleted is of the recorded kind.
 fn planned(change: &PlannedChange, work: &ApplyContext, store: &Store, record: &Record) -> Result<Planned> {
-    let target = target::named(work.targets, &change.name);
+    let target = target::find(work.targets, &change.name);
     let is_capture = target.map_or_else(|| record.capture(&change.name).is_some(), |target| target.is_capture());
     let (name, action) = (change.name.clone(), change.action);
     if is_capture {

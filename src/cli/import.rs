@@ -9,7 +9,7 @@ use super::init::create;
 use super::password::{self, PasswordLocation};
 use super::screen::Screen;
 use crate::error::{Error, Result};
-use crate::import::{self, Imported, PasswordSource};
+use crate::import::{self, ImportedProject, PasswordSource};
 use crate::report;
 use crate::secret::Secret;
 use crate::write::open;
@@ -92,7 +92,7 @@ fn refuse_medium(medium: &Utf8Path, folder: &Utf8Path) -> Result<()> {
 }
 
 /// Writes the files of the project; fails if one exists.
-fn write(imported: &Imported, folder: &Utf8Path) -> Result<()> {
+fn write(imported: &ImportedProject, folder: &Utf8Path) -> Result<()> {
     for (path, text) in &imported.files {
         let path = folder.join(path);
         let parent = path.parent().unwrap_or(folder);

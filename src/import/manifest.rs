@@ -1,10 +1,10 @@
-//! The manifest of a medium that was imported.
+//! Writes the manifest of an imported medium.
 
 use std::fmt::Write as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::Recovered;
+use super::RecoveredSequence;
 use crate::error::{Error, Result};
 use crate::foreign_text;
 use crate::manifest::{Kind, MAX_LABEL, relative};
@@ -14,7 +14,7 @@ use crate::resolve::ForeignMedium;
 use crate::volume::{Folder, Node};
 use authoring::template::escape_templates;
 
-/// Files that a medium has of its boot files, in lower case. What else is in their folders is listed by itself.
+/// Boot files of a medium, in lower case. Other files in their folders are listed separately.
 const BOOT_FILES: [&str; 12] = [
     "bootmgr",
     "bootmgr.efi",
@@ -30,7 +30,7 @@ const BOOT_FILES: [&str; 12] = [
     BOOT_IMAGE,
 ];
 const BOOT_IMAGE: &str = "sources/boot.wim";
-/// Images of Windows on the discs of Windows.
+/// Operating system images on Windows discs.
 const INSTALL_IMAGES: [&str; 2] = ["sources/install.wim", "sources/install.esd"];
 
 /// Place of a password.
@@ -42,22 +42,23 @@ pub enum PasswordSource {
     File(Utf8PathBuf),
 }
 
-/// The boot image and the boot files of a medium without data for a client.
+/// Boot image and boot files of a medium without client data.
 struct BootParts {
     image: String,
     files: String,
 }
 
-/// Writes the manifest of a medium for a project in `folder`, and notes what could not be determined.
+/// Writes the manifest of a medium for a project in `folder`, and adds facts that could not be
+/// determined to `unknown`.
 ///
 /// # Errors
 ///
-/// The medium starts nothing.
+/// The medium can't be started.
 pub(super) fn write(
     medium: &ForeignMedium,
     folder: &Utf8Path,
     password: Option<&PasswordSource>,
-    sequences: &[Recovered],
+    sequences: &[RecoveredSequence],
     unknown: &mut Vec<String>,
 ) -> Result<String> {
     let path = path_from(folder, &medium.path)?;
@@ -68,21 +69,20 @@ pub(super) fn write(
         Some("fullmedia") | None => Kind::StandAlone,
         Some(_) => Kind::Capture,
     };
-    let name = name(&medium.path);
+    let name = medium_name(&medium.path);
     let mut text = format!(
         "# Written by `tsmedia import`. The medium stays the source of its content.\n\
          manifest-version = 1\n\n[media]\nname = {}\nkind = {}\n",
-        quoted(&name),
-        quoted(kind.as_str())
+        toml_string(&name),
+        toml_string(kind.as_str())
     );
     if media_type.is_none() {
-        // The label of a task sequence medium comes from its base.
+        // The label of a task sequence medium is inherited from its base.
         if !medium.label.is_empty() && medium.label.encode_utf16().count() <= MAX_LABEL {
-            let _ = writeln!(text, "label = {}", quoted(&medium.label));
+            let _ = writeln!(text, "label = {}", toml_string(&medium.label));
         }
         unknown.push(
-            "The medium is not a task sequence medium, so that its kind is assumed to be `stand-alone`: see `kind`."
-                .into(),
+            "The medium is not a task sequence medium, so its kind is assumed to be `stand-alone`: see `kind`.".into(),
         );
     }
     let (format, extension) = match (kind, !medium.is_folder && !medium.is_disc) {
@@ -93,15 +93,15 @@ pub(super) fn write(
     let _ = write!(text, "\n[output]\n{format}path = \"out/{{{{ media.name }}}}.{extension}\"\n");
     match &medium.bootstrap {
         Some(bootstrap) => {
-            let _ = write!(text, "\n[base]\nmedium = {}\n", quoted(&path));
+            let _ = write!(text, "\n[base]\nmedium = {}\n", toml_string(&path));
             if bootstrap.requires_password() == Some(true) {
-                let _ = writeln!(text, "password = {}", reference(folder, password)?);
+                let _ = writeln!(text, "password = {}", password_reference(folder, password)?);
                 let _ = write!(
                     text,
                     "\n[security]\n# The password of the new medium.\npassword = {{ env = \"MEDIA_PASSWORD\" }}\n"
                 );
             }
-            if waits_for_no_key(&medium.root) {
+            if starts_without_prompt(&medium.root) {
                 text.push_str("\n[boot]\nprompt = false\n");
             }
             write_content(&mut text, medium, sequences);
@@ -113,16 +113,17 @@ pub(super) fn write(
             let _ = write!(
                 text,
                 "\n[boot]\nimage = {{ file = {} }}\nfiles = {}\n",
-                quoted(&path_in(medium, &path, &parts.image)),
-                quoted(&path_in(medium, &path, &parts.files))
+                toml_string(&path_in(medium, &path, &parts.image)),
+                toml_string(&path_in(medium, &path, &parts.files))
             );
-            if waits_for_no_key(&medium.root) {
+            if starts_without_prompt(&medium.root) {
                 text.push_str("prompt = false\n");
             }
             write_images(&mut text, medium, &path, unknown);
             if parts.files.is_empty() {
                 let whole = path_in(medium, &path, "");
-                let _ = write!(text, "\n# Everything else.\n[[file]]\nsource = {}\npath = \".\"\n", quoted(&whole));
+                let _ =
+                    write!(text, "\n# Everything else.\n[[file]]\nsource = {}\npath = \".\"\n", toml_string(&whole));
             }
         }
     }
@@ -135,8 +136,9 @@ pub(super) fn write(
     Ok(text)
 }
 
-/// Names the content of the medium, which comes from the base unless the manifest lists other content.
-fn write_content(text: &mut String, medium: &ForeignMedium, sequences: &[Recovered]) {
+/// Lists the content of the medium in comments; it is inherited from the base unless the manifest
+/// lists other content.
+fn write_content(text: &mut String, medium: &ForeignMedium, sequences: &[RecoveredSequence]) {
     let Some(Node::Folder(packages)) = medium.root.get(PACKAGES) else { return };
     if packages.iter().len() == 0 {
         return;
@@ -148,12 +150,13 @@ fn write_content(text: &mut String, medium: &ForeignMedium, sequences: &[Recover
             Node::File(_) => (1, "package"),
         };
         let files = if n_files == 1 { "1 file".to_owned() } else { format!("{n_files} files") };
-        let _ = writeln!(text, "#   [[{table}]] id = {}: {files}", quoted(id.as_str()));
+        let _ = writeln!(text, "#   [[{table}]] id = {}: {files}", toml_string(id.as_str()));
     }
 }
 
-/// Returns the table of content with an ID, by the steps that refer to it. Other content is taken for packages.
-fn table_of(sequences: &[Recovered], id: &str) -> &'static str {
+/// Returns the table for a content ID, according to the steps that refer to it; other content is
+/// assumed to be a package.
+fn table_of(sequences: &[RecoveredSequence], id: &str) -> &'static str {
     let steps = sequences.iter().flat_map(|one| one.sequence.walk());
     let mut tables = steps.filter_map(|(_, step)| step.action()).flat_map(crate::sequence::rules::referred);
     let table = tables.find(|(_, referred, ..)| *referred == id).map(|(_, _, table, _)| table);
@@ -164,31 +167,32 @@ fn table_of(sequences: &[Recovered], id: &str) -> &'static str {
     }
 }
 
-fn write_sequences(text: &mut String, sequences: &[Recovered]) {
+fn write_sequences(text: &mut String, sequences: &[RecoveredSequence]) {
     for one in sequences {
         let _ = write!(
             text,
-            "\n# The base carries this task sequence. Name it to replace its steps by those of the file, whose secrets are\n\
+            "\n# The base carries this task sequence. Name it to replace its steps by those of the file, whose \
+             secrets are\n\
              # not in it.\n# [task-sequence]\n# file = {}\n",
-            quoted(one.path.as_str())
+            toml_string(one.path.as_str())
         );
     }
 }
 
-/// Lists files and folders at the root that the new medium would not have otherwise.
+/// Lists files and folders at the root that the new medium would otherwise lack.
 fn write_files(text: &mut String, medium: &ForeignMedium, path: &str, others: &[String]) {
     for other in others {
         let source = path_in(medium, path, other);
-        let _ = write!(text, "\n[[file]]\nsource = {}\npath = {}\n", quoted(&source), quoted(other));
+        let _ = write!(text, "\n[[file]]\nsource = {}\npath = {}\n", toml_string(&source), toml_string(other));
     }
 }
 
-/// Names the images of Windows on a disc of Windows.
+/// Lists the operating system images of a Windows disc in comments.
 fn write_images(text: &mut String, medium: &ForeignMedium, path: &str, unknown: &mut Vec<String>) {
     for image in INSTALL_IMAGES.into_iter().filter(|image| medium.root.get(image).is_some()) {
         match medium.images(image) {
             Ok(images) => {
-                let file = quoted(&path_in(medium, path, image));
+                let file = toml_string(&path_in(medium, path, image));
                 let _ = write!(
                     text,
                     "\n# Images of Windows. A task sequence applies one of them:\n# [[operating-system]]\n\
@@ -204,12 +208,13 @@ fn write_images(text: &mut String, medium: &ForeignMedium, path: &str, unknown: 
     }
 }
 
-/// Returns `true` for a medium that starts without waiting for a key: BIOS waits because of `bootfix.bin`.
-fn waits_for_no_key(root: &Folder) -> bool {
+/// Returns `true` if a medium starts without waiting for a key press; BIOS waits if `bootfix.bin`
+/// exists.
+fn starts_without_prompt(root: &Folder) -> bool {
     root.get("boot/bootfix.bin").is_none() && root.get("Media/boot/bootfix.bin").is_none()
 }
 
-/// Returns the entries at the root that neither a base nor boot files bring.
+/// Returns the entries at the root that neither a base nor boot files supply.
 fn other_files(root: &Folder) -> Vec<String> {
     let own = ["SMS", LAUNCH_FILE, AUTORUN_FILE, LABEL_FILE, lists::FOLDER];
     let is_own = |name: &str| own.iter().any(|own| own.eq_ignore_ascii_case(name));
@@ -230,14 +235,14 @@ fn other_files(root: &Folder) -> Vec<String> {
     others
 }
 
-/// Finds the boot image and the boot files on a medium of Windows, or in a folder of the ADK.
+/// Finds boot image and boot files on a Windows medium, or in a folder of the ADK.
 fn boot_parts(medium: &ForeignMedium) -> Result<BootParts> {
     let root = &medium.root;
     let is_file = |path: &str| matches!(root.get(path), Some(Node::File(_)));
     if is_file(BOOT_IMAGE) {
         return Ok(BootParts { image: BOOT_IMAGE.to_owned(), files: String::new() });
     }
-    // The ADK keeps Windows PE for each language beside its boot files.
+    // The ADK has a Windows PE image per language beside its boot files.
     let languages = root.iter().filter(|(_, node)| matches!(node, Node::Folder(_)));
     let mut images = languages.map(|(name, _)| format!("{name}/winpe.wim")).filter(|path| is_file(path));
     let english = Some("en-us/winpe.wim".to_owned()).filter(|path| is_file(path));
@@ -251,15 +256,15 @@ fn boot_parts(medium: &ForeignMedium) -> Result<BootParts> {
     ))
 }
 
-/// Returns the name of a medium by that of its file.
-fn name(path: &Utf8Path) -> String {
+/// Returns the name of a medium, derived from its file name.
+fn medium_name(path: &Utf8Path) -> String {
     let stem = path.file_stem().or(path.file_name()).unwrap_or_default();
     let parts = stem.split(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '.')).filter(|part| !part.is_empty());
     let name = parts.collect::<Vec<_>>().join("-");
     if name.trim_matches('.').is_empty() { "medium".to_owned() } else { name }
 }
 
-/// Returns the path of the medium as the manifest has it.
+/// Returns the path of the medium for the manifest.
 fn path_from(folder: &Utf8Path, path: &Utf8Path) -> Result<String> {
     let path = match folder.is_absolute() && !path.is_absolute() {
         true => path.canonicalize_utf8().map_err(|error| Error::io("finding", path, error))?,
@@ -269,7 +274,8 @@ fn path_from(folder: &Utf8Path, path: &Utf8Path) -> Result<String> {
     Ok(if path.as_str().is_empty() { ".".to_owned() } else { path.into_string() })
 }
 
-/// Returns the path of a file or folder on the medium as the manifest has it. The empty path is all of it.
+/// Returns the path of a file or folder on the medium for the manifest. An empty path is the whole
+/// medium.
 fn path_in(medium: &ForeignMedium, path: &str, within: &str) -> String {
     match (medium.is_folder, within) {
         (true, "") => path.to_owned(),
@@ -280,15 +286,15 @@ fn path_in(medium: &ForeignMedium, path: &str, within: &str) -> String {
 }
 
 /// Returns the reference to the password of the base.
-fn reference(folder: &Utf8Path, password: Option<&PasswordSource>) -> Result<String> {
+fn password_reference(folder: &Utf8Path, password: Option<&PasswordSource>) -> Result<String> {
     Ok(match password {
-        Some(PasswordSource::Env(name)) => format!("{{ env = {} }}", quoted(name)),
-        Some(PasswordSource::File(path)) => format!("{{ file = {} }}", quoted(&path_from(folder, path)?)),
+        Some(PasswordSource::Env(name)) => format!("{{ env = {} }}", toml_string(name)),
+        Some(PasswordSource::File(path)) => format!("{{ file = {} }}", toml_string(&path_from(folder, path)?)),
         None => "{ env = \"BASE_PASSWORD\" }".to_owned(),
     })
 }
 
-/// Returns a text as TOML. It is rendered, and then the same.
-fn quoted(text: &str) -> String {
+/// Returns a text as a TOML string, with templates escaped.
+fn toml_string(text: &str) -> String {
     foreign_text::toml(&toml::Value::from(escape_templates(text)).to_string()).into_owned()
 }

@@ -1,4 +1,4 @@
-//! Task sequences in the policies of a medium, as sequence files.
+//! Extracts task sequences from the policies of a medium to sequence files.
 
 use std::collections::BTreeMap;
 
@@ -8,19 +8,19 @@ use crate::foreign_text;
 use crate::sequence::policy::{self, Instance, TASK_SEQUENCE};
 use crate::sequence::{self, Body, Sequence, Step, Variable, xml};
 
-/// A task sequence that a policy carried.
-pub struct Recovered {
+/// A task sequence extracted from a policy.
+pub struct RecoveredSequence {
     /// Path of its file in the project.
     pub path: Utf8PathBuf,
-    /// The sequence, without the values of its secrets.
+    /// The task sequence, without the values of its secrets.
     pub sequence: Sequence,
-    /// The text of its file.
+    /// Content of the file.
     pub text: String,
 }
 
-/// Recovers the task sequences in the texts of policies, each with the path of its file. Returns sentences about those that
-/// can't be read.
-pub(super) fn recover(texts: &[(&str, &str)]) -> (Vec<Recovered>, Vec<String>) {
+/// Extracts the task sequences in policies, given by path and text. Returns sentences about those
+/// that can't be read.
+pub(super) fn recover(texts: &[(&str, &str)]) -> (Vec<RecoveredSequence>, Vec<String>) {
     let (mut found, mut failed) = (Vec::new(), Vec::new());
     for (path, text) in texts {
         let policies = policy::read(text).unwrap_or_default();
@@ -31,35 +31,35 @@ pub(super) fn recover(texts: &[(&str, &str)]) -> (Vec<Recovered>, Vec<String>) {
             }
         }
     }
-    let mut recovered: Vec<Recovered> = Vec::new();
+    let mut recovered: Vec<RecoveredSequence> = Vec::new();
     for sequence in found {
         let name = sequence::export::file_name(&sequence.name);
         let mut paths = std::iter::once(name.clone()).chain((2..).map(|number| format!("{name}-{number}")));
         let is_free = |path: &Utf8PathBuf| !recovered.iter().any(|other| other.path == *path);
         let path = paths.find_map(|name| Some(Utf8PathBuf::from(format!("sequences/{name}.toml"))).filter(is_free));
         let text = foreign_text::toml(&sequence::write(&sequence, &BTreeMap::new())).into_owned();
-        recovered.extend(path.map(|path| Recovered { path, sequence, text }));
+        recovered.extend(path.map(|path| RecoveredSequence { path, sequence, text }));
     }
     (recovered, failed)
 }
 
-/// Reads the sequence of a policy.
+/// Reads the task sequence in a policy instance.
 fn read(text: &str, instance: &Instance) -> Result<Sequence, String> {
     let range = instance.range("TS_Sequence").ok_or("the policy has no `TS_Sequence`")?;
     if instance.sequence.is_none() {
-        return Err("its text is not XML, as where a site compresses it".into());
+        return Err("its text is not XML; a site may have compressed it".into());
     }
     let value = xml::document::parse(&format!("<value>{}</value>", &text[range])).map_err(|error| error.to_string())?;
     let mut sequence = xml::read(value.own_text().trim()).map_err(|error| error.to_string())?;
     sequence.name = instance.property("PKG_Name").unwrap_or("Task sequence").to_owned();
     sequence.boot_image = instance.property("TS_BootImageID").map(str::to_owned);
-    clear(&mut sequence.variables);
+    clear_hidden_values(&mut sequence.variables);
     clear_steps(&mut sequence.steps);
     Ok(sequence)
 }
 
-/// Clears the values of hidden variables, which an export of the console has not either.
-fn clear(variables: &mut [Variable]) {
+/// Clears the values of hidden variables, as an export by the console does.
+fn clear_hidden_values(variables: &mut [Variable]) {
     variables.iter_mut().filter(|variable| variable.is_hidden).for_each(|variable| variable.value.clear());
 }
 
@@ -67,8 +67,8 @@ fn clear_steps(steps: &mut [Step]) {
     for step in steps {
         match &mut step.body {
             Body::Group(steps) => clear_steps(steps),
-            Body::Action(action) => clear(&mut action.variables),
-            Body::Foreign(foreign) => clear(foreign.variables.as_deref_mut().unwrap_or_default()),
+            Body::Action(action) => clear_hidden_values(&mut action.variables),
+            Body::Foreign(foreign) => clear_hidden_values(foreign.variables.as_deref_mut().unwrap_or_default()),
         }
     }
 }

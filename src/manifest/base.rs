@@ -5,7 +5,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::model::BOOT_IMAGE_PATH;
 use crate::format::medium_tree::path_on_medium;
 use authoring::doc::Doc;
-use authoring::spanned::{Entry, Node, Table, Value};
+use authoring::spanned::{Node, Table, TableEntry, Value};
 
 /// JSON pointers of bases; that of the site takes precedence.
 pub(super) const POINTERS: [&str; 2] = ["/sites/0/base", "/base"];
@@ -34,7 +34,7 @@ pub(super) fn supply_boot(manifest: &mut Node, folder_of: impl Fn(&Node) -> Utf8
     let Some(path) = medium.as_str() else { return };
     let is_folder = folder_of(&medium).join(path).is_dir();
     let text = |text: String| Node { value: Value::String(text), place: medium.place.clone() };
-    let entry = |name: &str, node: Node| Entry { name: name.to_owned(), key: medium.place.clone(), node };
+    let entry = |name: &str, node: Node| TableEntry { name: name.to_owned(), key: medium.place.clone(), node };
     let file = text(path_in_medium(path.into(), BOOT_IMAGE_PATH, is_folder));
     let files = text(path_in_medium(path.into(), "", is_folder));
     let table = |entries| Node { value: Value::Table(Table(entries)), place: medium.place.clone() };

@@ -6,7 +6,7 @@ use crate::problem::Problem;
 use crate::rule::Rule;
 use authoring::Dialect;
 use authoring::doc::Doc;
-use authoring::schema::at;
+use authoring::schema;
 use authoring::spanned::escape;
 
 use super::ManifestKind;
@@ -54,7 +54,7 @@ impl Dialect for ManifestKind {
 
     fn foreign_key(&self, doc: Doc<'_>, key: &str) -> Option<Problem> {
         let pointer = format!("/{}", escape(key));
-        if *self != Self::Capture || at(&rendered_schema(Self::Medium), &pointer).is_none() {
+        if *self != Self::Capture || schema::find(&rendered_schema(Self::Medium), &pointer).is_none() {
             return None;
         }
         let message = format!("a manifest with `[capture]` does not build a medium, so it has no `{key}`");

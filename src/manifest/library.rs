@@ -26,7 +26,7 @@ use super::model::Kind;
 use super::profile::{self, SourceFolders};
 use super::{base, task_sequence};
 use authoring::doc::Doc;
-use authoring::spanned::{Entry, Node, Table, Value};
+use authoring::spanned::{Node, Table, TableEntry, Value};
 use authoring::template::Templates;
 use authoring::values::Context;
 
@@ -205,7 +205,7 @@ fn add_entry(tree: &mut Node, entry: &LibraryEntry, mut node: Node) -> Option<St
         table.remove("id");
         let boot = value_or_insert(root, "boot", Value::Table(Table::default()), &place);
         let Value::Table(boot) = boot else { return None };
-        boot.0.push(Entry { name: "image".into(), key: place, node });
+        boot.0.push(TableEntry { name: "image".into(), key: place, node });
         return Some("/boot/image".into());
     }
     match value_or_insert(root, entry.table, Value::Array(Vec::new()), &place) {
@@ -221,7 +221,7 @@ fn add_entry(tree: &mut Node, entry: &LibraryEntry, mut node: Node) -> Option<St
 fn value_or_insert<'a>(root: &'a mut Table, name: &str, empty: Value, place: &Place) -> &'a mut Value {
     let at = root.0.iter().position(|entry| entry.name == name).unwrap_or_else(|| {
         let node = Node { value: empty, place: place.clone() };
-        root.0.push(Entry { name: name.to_owned(), key: place.clone(), node });
+        root.0.push(TableEntry { name: name.to_owned(), key: place.clone(), node });
         root.0.len() - 1
     });
     &mut root.0[at].node.value

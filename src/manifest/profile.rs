@@ -131,12 +131,12 @@ impl<'a> ManifestReader<'a> {
             };
             all_sound &= is_sound;
             under = Some(match under {
-                Some(far) => profile.over(far),
+                Some(far) => profile.merged_over(far),
                 None => profile,
             });
         }
         Ok(match under {
-            Some(under) => (tree.over(without_profile(under)), all_sound),
+            Some(under) => (tree.merged_over(without_profile(under)), all_sound),
             None => (tree, all_sound),
         })
     }

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value as Json, json};
 
-use authoring::schema::{self, of, to_text};
+use authoring::schema::{self, generate, to_text};
 
 use super::ManifestKind;
 use super::model::{CaptureManifest, LibrarySchema, LoweredTo, Manifest};
@@ -28,8 +28,8 @@ const KINDS: [&str; 4] = ["capture", "bootable", "prestaged", "stand-alone"];
 /// Returns the schema of a rendered manifest.
 pub fn rendered_schema(manifest_kind: ManifestKind) -> Json {
     let mut schema = match manifest_kind {
-        ManifestKind::Medium => of::<Manifest>(),
-        ManifestKind::Capture => of::<CaptureManifest>(),
+        ManifestKind::Medium => generate::<Manifest>(),
+        ManifestKind::Capture => generate::<CaptureManifest>(),
     };
     schema["title"] = json!("tsmedia manifest");
     schema
@@ -62,7 +62,7 @@ pub fn editor_schema() -> String {
     drop_required(&mut schema["properties"]["sites"]["items"], "code");
     drop_required(&mut schema, "boot");
     drop_required(&mut schema["properties"]["boot"], "image");
-    let of_captures = schema::closed(keys(&capture));
+    let of_captures = schema::closed_object(keys(&capture));
     for (key, table) in capture["properties"].as_object().into_iter().flatten() {
         if schema["properties"].get(key).is_none() {
             schema["properties"][key] = table.clone();
@@ -92,7 +92,7 @@ const LIBRARY_ID: &str = "urn:tsmedia:schema:library:1";
 
 /// Returns the schema of a content library before its templates are rendered.
 pub fn library_schema() -> Json {
-    let mut schema = of::<LibrarySchema>();
+    let mut schema = generate::<LibrarySchema>();
     schema["title"] = json!("tsmedia content library");
     allow_templates(&mut schema, true);
     schema
@@ -128,10 +128,10 @@ fn close_by_kind(schema: &mut Json, of_captures: Json) {
     let tables: BTreeSet<_> = all.iter().filter_map(|path| Some(path.split_once('/')?.0)).collect();
     let closed = |refused: &[String]| {
         let is_taken = |path: &str| !refused.iter().any(|refused| refused == path);
-        let mut closed = schema::closed(keys(schema).filter(|key| is_taken(key)));
+        let mut closed = schema::closed_object(keys(schema).filter(|key| is_taken(key)));
         for table in &tables {
             let own = keys(&schema["properties"][table]).filter(|key| is_taken(&format!("{table}/{key}")));
-            closed["properties"][table] = schema::closed(own);
+            closed["properties"][table] = schema::closed_object(own);
         }
         closed
     };
@@ -143,7 +143,7 @@ fn close_by_kind(schema: &mut Json, of_captures: Json) {
     };
     let mut cases = vec![(json!({ "required": ["capture"] }), of_captures)];
     cases.extend(KINDS.iter().map(of_kind));
-    let chain = schema::chain(cases, closed(&[]));
+    let chain = schema::if_chain(cases, closed(&[]));
     for table in &tables {
         schema["properties"][table]["additionalProperties"] = json!(true);
     }

@@ -9,7 +9,7 @@ use crate::problem::{Place, Problem, Problems};
 use super::Options;
 use super::profile::{self, ManifestReader};
 use super::site_data::{SiteFile, SiteFiles};
-use authoring::spanned::{Entry, Node, Table, Value};
+use authoring::spanned::{Node, Table, TableEntry, Value};
 use authoring::suggestions::{nearest, one_of};
 use authoring::template::{Templates, is_template};
 use authoring::values::Context;
@@ -44,7 +44,7 @@ pub fn select_sites(
     let mut context = Context::new();
     context.no_site = "a site code can't refer to `site`; use `vars`";
     context.used = Rc::clone(&options.used);
-    context.space("vars");
+    context.namespace("vars");
     for entry in vars.0.iter().filter(|entry| !entry.node.as_str().is_some_and(is_template)) {
         context.insert("vars", &entry.name, &entry.node);
     }
@@ -117,7 +117,7 @@ fn read_site_data(
     let mut context = context.clone();
     context.no_site = "the path of a site file can only refer to `site.code` and `vars`";
     if let Some(code) = &site.code {
-        context.space("site").insert("code".into(), code.as_str().into());
+        context.namespace("site").insert("code".into(), code.as_str().into());
     }
     entry.node = templates.render(&entry.node, &context, reader.problems, found);
     if matches!(entry.node.value, Value::Failed) {
@@ -144,7 +144,7 @@ fn read_site_data(
         None if table.get("code").is_none() => {
             let place = file.place("/code");
             let node = Node { value: Value::String(file.data.code.clone()), place: place.clone() };
-            table.0.insert(0, Entry { name: "code".into(), key: place, node });
+            table.0.insert(0, TableEntry { name: "code".into(), key: place, node });
             site.code = Some(file.data.code.clone());
         }
         Some(code) if *code != file.data.code => {

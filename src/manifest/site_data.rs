@@ -18,7 +18,7 @@ use authoring::Dialect;
 use authoring::doc::Doc;
 use authoring::json;
 use authoring::schema;
-use authoring::schema_errors::Checker;
+use authoring::schema_errors::SchemaChecker;
 use authoring::spanned::{Node, Spans};
 use authoring::suggestions::{join, similar_path};
 
@@ -39,7 +39,7 @@ impl Dialect for SiteDialect {
     }
 
     fn schema(&self) -> serde_json::Value {
-        let mut schema = schema::of::<SiteData>();
+        let mut schema = schema::generate::<SiteData>();
         schema["title"] = "tsmedia site".into();
         schema
     }
@@ -100,11 +100,12 @@ pub fn read_site_file(name: &str, path: &Utf8Path, place: &Place, problems: &mut
             return None;
         }
     };
-    let n_errors = problems.n_errors_told();
+    let n_errors = problems.n_errors_added();
     let source = problems.add_source(path.as_str(), text.as_str());
     let tree = json::parse(source, &text, problems)?;
     let (value, spans) = tree.flatten();
-    let checker = Checker::new(SiteDialect).map_err(|error| problems.add(Problem::error(error.to_string()))).ok()?;
+    let checker =
+        SchemaChecker::new(SiteDialect).map_err(|error| problems.add(Problem::error(error.to_string()))).ok()?;
     let found = checker.check(Doc { json: &value, spans: &spans, sources: problems });
     let is_sound = found.iter().all(|problem| problem.severity != Severity::Error);
     found.into_iter().for_each(|problem| problems.add(problem));
@@ -115,7 +116,7 @@ pub fn read_site_file(name: &str, path: &Utf8Path, place: &Place, problems: &mut
         Ok(data) => {
             let file = SiteFile { name: name.to_owned(), data, tree, spans };
             content::check_ids(&file, problems);
-            (problems.n_errors_told() == n_errors).then_some(file)
+            (problems.n_errors_added() == n_errors).then_some(file)
         }
         // The schema should reject everything that the types reject; report it here if it doesn't.
         Err(error) => {

@@ -6,7 +6,7 @@ use crate::problem::{Place, Problem};
 
 use super::Options;
 use super::profile::ManifestReader;
-use authoring::spanned::{Entry, Node, Table, Value};
+use authoring::spanned::{Node, Table, TableEntry, Value};
 
 /// Returns the values of `--vars` and `--var`. The second value is `false` if any is invalid.
 pub fn command_line_vars(options: &Options, reader: &mut ManifestReader<'_>) -> Result<(Table, bool)> {
@@ -33,7 +33,7 @@ pub fn command_line_vars(options: &Options, reader: &mut ManifestReader<'_>) -> 
         let mut node = Node { value: parse_value(value), place: Place { source, span: value_at..text.len() } };
         // `a.b=c` is the value `b` of the table `a`.
         for part in name.rsplit('.') {
-            let entry = Entry { name: part.to_owned(), key: key.clone(), node };
+            let entry = TableEntry { name: part.to_owned(), key: key.clone(), node };
             node = Node { value: Value::Table(Table(vec![entry])), place: key.clone() };
         }
         vars = merge(node, vars);
@@ -54,7 +54,7 @@ pub fn site_vars(tree: &Node, site: Option<&Node>, given: Table) -> Table {
 
 fn merge(near: Node, far: Table) -> Table {
     let place = near.place.clone();
-    match near.over(Node { value: Value::Table(far.clone()), place }).value {
+    match near.merged_over(Node { value: Value::Table(far.clone()), place }).value {
         Value::Table(table) => table,
         // Reported by the schema.
         _ => far,

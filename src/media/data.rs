@@ -1,11 +1,12 @@
-//! What a medium tells the client that starts from it: `SMS\data`.
+//! Data of a medium for the client that starts from it: `SMS\data`.
 //!
-//! All media have `TsmBootstrap.ini` (in clear) and `Variables.dat`, those that carry their sequence `Policy.xml` too;
-//! both are [containers](crate::format::media_variables_file). A [`MediaData`] is all of it as values, and
-//! [`MediaData::files`] is the bytes: pure, so the same values are the same bytes.
+//! All media have `TsmBootstrap.ini` (in clear) and `Variables.dat`; those that carry their task
+//! sequence also have `Policy.xml`. The latter two are [containers](crate::format::media_variables_file). A
+//! [`MediaData`] has the values, and [`MediaData::files`] serializes them deterministically.
 //!
-//! Microsoft documents none of this. What is known comes from public readers and logs, and no client has read what is
-//! written here: it is experimental. Of the documented variables only those are here that the author asks for.
+//! Microsoft documents none of this. It is based on public readers and logs, and has not been
+//! tested with a client, so it is experimental. Documented variables are only written if the author
+//! asks for them.
 
 mod base;
 mod bootstrap;
@@ -22,103 +23,104 @@ use crate::format::media_variables_file::{self, DEFAULT_PASSWORD, VariablesCiphe
 use crate::manifest::Kind;
 use crate::secret::Secret;
 
-pub use base::{BaseData, Encrypted, NoBase};
+pub use base::{BaseData, BaseDataError, EncryptedFile};
 pub use bootstrap::Bootstrap;
 pub use variables::read_variables;
 
-/// The folder of it on a medium.
+/// Folder of the data on a medium.
 pub const FOLDER: &str = "SMS/data";
-/// What is told in clear.
+/// File with the data in clear.
 pub const BOOTSTRAP_FILE: &str = "SMS/data/TsmBootstrap.ini";
-/// The variables.
+/// File with the variables.
 pub const VARIABLES_FILE: &str = "SMS/data/Variables.dat";
-/// The policy of media that carry their sequence.
+/// File with the policy of media that carry their task sequence.
 pub const POLICY_FILE: &str = "SMS/data/Policy.xml";
 
-/// The variable with the GUID of a medium.
+/// Variable with the GUID of the medium.
 pub const GUID: &str = "_SMSMediaGuid";
 
-/// Returns whether a file of a medium may depend on secrets: the encrypted ones of `SMS\data`.
+/// Returns `true` if a file of a medium may depend on secrets: one of the encrypted files in
+/// `SMS\data`.
 pub fn may_hold_secrets(path: &str) -> bool {
     let is_in_folder = path.get(..FOLDER.len()).is_some_and(|start| start.eq_ignore_ascii_case(FOLDER));
     is_in_folder && path.as_bytes().get(FOLDER.len()) == Some(&b'/') && !path.eq_ignore_ascii_case(BOOTSTRAP_FILE)
 }
 
-/// The version that stands in the XML of the variables. Public readers do not look at it.
+/// Version in the XML of the variables, which public readers ignore.
 const VAR_LIST_VERSION: &str = "4.00.5345.0000";
 
-/// What a medium tells the client.
+/// Data of a medium for the client.
 #[derive(Clone, Debug)]
 pub struct MediaData {
-    /// What the medium is for.
+    /// Kind of medium.
     pub kind: Kind,
-    /// Whether nobody is asked for anything but the password.
+    /// Prompt only for the password.
     pub is_unattended: bool,
-    /// The password; everybody knows the one of media that are given none.
+    /// Password; media without one are encrypted with a well-known key.
     pub password: Option<Arc<Secret>>,
-    /// How variables and policy are encrypted.
+    /// Encryption algorithm of variables and policy.
     pub algorithm: VariablesCipher,
-    /// What holds the sequence.
-    pub policy: Option<Policy>,
-    /// Encrypted files of the base beside its variables and `Policy.xml`: paths and texts.
+    /// Policy with the task sequence.
+    pub policy: Option<MediaPolicy>,
+    /// Other encrypted files of the base, by path.
     others: Vec<(String, Arc<Secret>)>,
     bootstrap: Bootstrap,
     guid: String,
-    variables: Vec<Variable>,
+    variables: Vec<MediaVariable>,
 }
 
-/// What a site tells its clients of a sequence.
+/// Policy of a task sequence.
 #[derive(Clone, Debug)]
-pub struct Policy {
-    /// The XML.
+pub struct MediaPolicy {
+    /// XML of the policy.
     pub text: Arc<Secret>,
-    /// Whether secrets of the author are in it. What is in the policy of a site is not known here.
+    /// The policy contains secrets of the author. Policies of a site are not analyzed.
     pub has_secrets: bool,
 }
 
-/// A variable of a task sequence.
+/// A task sequence variable on a medium.
 #[derive(Clone, Debug)]
-pub struct Variable {
-    /// Its name. Case does not tell names apart.
+pub struct MediaVariable {
+    /// Name; case is ignored.
     pub name: String,
-    /// Its value.
-    pub value: Value,
+    /// Value.
+    pub value: MediaValue,
 }
 
-/// The value of a variable.
+/// Value of a variable.
 #[derive(Clone, Debug)]
-pub enum Value {
-    /// One that anybody may read.
+pub enum MediaValue {
+    /// Public value.
     Text(String),
-    /// One that nobody may.
+    /// Secret value.
     Secret(Arc<Secret>),
 }
 
-/// A file of the folder `SMS\data`.
+/// A file in `SMS\data`.
 #[derive(Clone, Debug)]
 pub struct DataFile {
-    /// Where it goes on the medium.
+    /// Path on the medium.
     pub path: String,
-    /// What is in it.
+    /// Content.
     pub content: Content,
-    /// Whether its bytes depend on a secret, so that no digest of it may be kept in the open.
+    /// The bytes depend on a secret, so no plain digest of them may be stored.
     pub is_secret: bool,
 }
 
-/// A character that XML 1.0 does not hold, or that its readers replace (2.2, 2.11).
+/// A character that XML 1.0 does not allow, or that its parsers replace (2.2, 2.11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadCharacter(pub char);
 
 impl fmt::Display for BadCharacter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "XML holds no `{}`", self.0)
+        write!(f, "XML does not allow the character `{}`", self.0)
     }
 }
 
 impl std::error::Error for BadCharacter {}
 
-impl Value {
-    /// What it is. A secret that is no text is refused before it comes here.
+impl MediaValue {
+    /// Returns the value as text. Secrets that are not text are refused earlier.
     fn text(&self) -> &str {
         match self {
             Self::Text(text) => text,
@@ -127,19 +129,20 @@ impl Value {
     }
 }
 
-/// The first character of a text that XML does not hold as it is.
-pub fn bad_character(text: &str) -> Option<BadCharacter> {
+/// Returns the first character of a text that XML can't represent unchanged.
+pub fn find_bad_character(text: &str) -> Option<BadCharacter> {
     let is_bad = |c: &char| {
-        // Readers make a line feed of a carriage return.
+        // Parsers replace carriage returns by line feeds.
         (c.is_control() && !matches!(c, '\t' | '\n' | '\u{7F}'..)) || matches!(c, '\u{FFFE}' | '\u{FFFF}')
     };
     text.chars().find(is_bad).map(BadCharacter)
 }
 
 impl MediaData {
-    /// What a medium of this kind, of this name and for this site, tells at least: who it is and what it is.
+    /// Creates the data that every medium of a kind has: GUID and type. The GUID is derived from
+    /// kind, name and site.
     pub fn new(kind: Kind, name: &str, site: Option<&str>) -> Self {
-        let guid = guid(kind, name, site);
+        let guid = derive_guid(kind, name, site);
         let mut data = Self {
             kind,
             is_unattended: false,
@@ -151,85 +154,86 @@ impl MediaData {
             guid: guid.clone(),
             variables: Vec::new(),
         };
-        data.set(GUID, Value::Text(guid));
-        data.set("_SMSTSMediaType", Value::Text(media_type(kind).into()));
+        data.set(GUID, MediaValue::Text(guid));
+        data.set("_SMSTSMediaType", MediaValue::Text(media_type(kind).into()));
         if kind.carries_sequence() {
-            data.set("_SMSTSStandAloneMedia", Value::Text("true".into()));
+            data.set("_SMSTSStandAloneMedia", MediaValue::Text("true".into()));
         }
-        // What prestaged media are started from is documented, and steps that partition disks go by it. Of the others it
-        // is not known here: a disc image may be burnt to a CD or DVD or put on a stick, and which sticks are `UFD` and
-        // which `UFD+FORMAT` is written down nowhere.
+        // The launch mode of prestaged media is documented, and steps that partition disks depend
+        // on it. For others it is unknown: a disc image may end up on a CD, a DVD or a stick, and
+        // the difference between `UFD` and `UFD+FORMAT` is not documented.
         if kind == Kind::Prestaged {
-            data.set("_SMSTSLaunchMode", Value::Text("HD".into()));
+            data.set("_SMSTSLaunchMode", MediaValue::Text("HD".into()));
         }
         data
     }
 
-    /// Puts what a base tells in place of what a medium of its kind tells at least: the medium then goes by the GUID
-    /// of the base, which its site knows.
-    pub fn start_from(&mut self, base: &BaseData) {
+    /// Replaces the data by those of a base. The medium then has the GUID of the base, which its
+    /// site knows.
+    pub fn inherit(&mut self, base: &BaseData) {
         self.bootstrap = base.bootstrap.clone();
         self.is_unattended = base.bootstrap.is_unattended().unwrap_or(false);
         self.algorithm = base.algorithm;
         for (name, value) in &base.variables {
-            self.set(name, Value::Secret(Arc::clone(value)));
+            self.set(name, MediaValue::Secret(Arc::clone(value)));
         }
         self.guid = base.guid().unwrap_or(&self.guid).to_owned();
         for (path, text) in &base.policies {
             match path.eq_ignore_ascii_case(POLICY_FILE) {
-                true => self.policy = Some(Policy { text: Arc::clone(text), has_secrets: true }),
+                true => self.policy = Some(MediaPolicy { text: Arc::clone(text), has_secrets: true }),
                 false => self.others.push((path.clone(), Arc::clone(text))),
             }
         }
     }
 
-    /// What the medium is known by: a GUID without braces. It follows from kind, name and site, so it stays the same
-    /// while content changes. Its first 31 characters are the password of `_SMSTSMediaPFX`.
+    /// Returns the GUID of the medium, without braces. It depends only on kind, name and site, so
+    /// it does not change with content. Its first 31 characters are the password of
+    /// `_SMSTSMediaPFX`.
     pub fn guid(&self) -> &str {
         &self.guid
     }
 
-    /// Sets a variable, in place of one that has its name already. The order in which variables are first set is
-    /// their order on the medium.
-    pub fn set(&mut self, name: &str, value: Value) {
+    /// Sets a variable, replacing one with the same name. Variables keep the order in which they
+    /// are first set.
+    pub fn set(&mut self, name: &str, value: MediaValue) {
         match self.variables.iter_mut().find(|variable| variable.name.eq_ignore_ascii_case(name)) {
             Some(variable) => variable.value = value,
-            None => self.variables.push(Variable { name: name.to_owned(), value }),
+            None => self.variables.push(MediaVariable { name: name.to_owned(), value }),
         }
     }
 
-    /// Takes a variable away, and returns its value.
-    pub fn remove(&mut self, name: &str) -> Option<Value> {
+    /// Removes a variable, and returns its value.
+    pub fn remove(&mut self, name: &str) -> Option<MediaValue> {
         let at = self.variables.iter().position(|variable| variable.name.eq_ignore_ascii_case(name))?;
         Some(self.variables.remove(at).value)
     }
 
-    /// Returns the value of a variable. Case does not tell names apart.
-    pub fn get(&self, name: &str) -> Option<&Value> {
+    /// Returns the value of a variable, ignoring the case of its name.
+    pub fn get(&self, name: &str) -> Option<&MediaValue> {
         let variable = self.variables.iter().find(|variable| variable.name.eq_ignore_ascii_case(name))?;
         Some(&variable.value)
     }
 
-    /// The texts of its policies, and of what else of the base is encrypted.
+    /// Returns the texts of the policies, and of other encrypted files of the base.
     pub fn policies(&self) -> impl Iterator<Item = &Secret> {
         let policy = self.policy.iter().map(|policy| &*policy.text);
         policy.chain(self.others.iter().map(|(_, text)| &**text))
     }
 
-    /// The variables, in their order.
-    pub fn variables(&self) -> &[Variable] {
+    /// Returns the variables, in order.
+    pub fn variables(&self) -> &[MediaVariable] {
         &self.variables
     }
 
-    /// The files that tell it.
+    /// Serializes the data to files.
     ///
     /// # Errors
     ///
-    /// A character in a variable that XML does not hold.
+    /// A variable contains a character that XML does not allow.
     pub fn files(&self) -> Result<Vec<DataFile>, BadCharacter> {
         let has_password = self.password.is_some();
         let password = self.password.as_ref().and_then(|password| password.text());
-        let has_secrets = self.variables.iter().any(|variable| matches!(variable.value, Value::Secret(_)));
+        let has_secrets = self.variables.iter().any(|variable| matches!(variable.value, MediaValue::Secret(_)));
         let file = |path: &str, bytes: Vec<u8>, is_secret| DataFile {
             path: path.to_owned(),
             content: Content::bytes(bytes),
@@ -238,11 +242,12 @@ impl MediaData {
         let variables =
             media_variables_file::encode(&self.to_xml()?, password.unwrap_or(DEFAULT_PASSWORD), self.algorithm);
         let mut files = vec![
-            file(BOOTSTRAP_FILE, self.bootstrap(), false),
+            file(BOOTSTRAP_FILE, self.bootstrap_bytes(), false),
             file(VARIABLES_FILE, variables, has_password || has_secrets),
         ];
         if let Some(policy) = &self.policy {
-            // Whoever can read the variables of a medium without a password can read its policy.
+            // Without a password the policy key is the GUID, which anyone can read in the
+            // variables.
             let text = policy.text.text().unwrap_or_default();
             let bytes = media_variables_file::encode(text, password.unwrap_or(&self.guid), self.algorithm);
             files.push(file(POLICY_FILE, bytes, has_password || policy.has_secrets));
@@ -258,24 +263,24 @@ impl MediaData {
         Ok(files)
     }
 
-    fn bootstrap(&self) -> Vec<u8> {
+    fn bootstrap_bytes(&self) -> Vec<u8> {
         let mut bootstrap = self.bootstrap.clone();
         bootstrap.require_password(self.password.is_some());
         bootstrap.set_unattended(self.is_unattended);
         bootstrap.to_bytes()
     }
 
-    /// The XML of the variables.
+    /// Serializes the variables to XML.
     fn to_xml(&self) -> Result<Zeroizing<String>, BadCharacter> {
         let head = format!("<?xml version=\"1.0\"?>\r\n<MediaVarList Version=\"{VAR_LIST_VERSION}\">\r\n");
         let tail = "</MediaVarList>\r\n";
-        // As much room as any of it takes: a string that grows leaves copies behind.
-        let room = |variable: &Variable| 64 + 6 * variable.name.len() + 5 * variable.value.text().len();
+        // Reserve the maximum length: a growing string would leave copies of secrets behind.
+        let room = |variable: &MediaVariable| 64 + 6 * variable.name.len() + 5 * variable.value.text().len();
         let len = head.len() + tail.len() + self.variables.iter().map(room).sum::<usize>();
         let mut xml = Zeroizing::new(String::with_capacity(len));
         xml.push_str(&head);
-        for Variable { name, value } in &self.variables {
-            let bad = bad_character(name).or_else(|| bad_character(value.text()));
+        for MediaVariable { name, value } in &self.variables {
+            let bad = find_bad_character(name).or_else(|| find_bad_character(value.text()));
             bad.map_or(Ok(()), Err)?;
             xml.push_str("<var name=\"");
             for c in name.chars() {
@@ -287,7 +292,7 @@ impl MediaData {
                 }
             }
             xml.push_str("\"><![CDATA[");
-            // The end of a section can't stand in one: it is parted between two.
+            // `]]>` can't occur in a CDATA section, so it is split between two.
             for (at, part) in value.text().split("]]>").enumerate() {
                 xml.push_str(if at == 0 { "" } else { "]]]]><![CDATA[>" });
                 xml.push_str(part);
@@ -300,8 +305,9 @@ impl MediaData {
     }
 }
 
-/// What Configuration Manager calls a kind of medium. What it calls capture media is not known; of the names that are,
-/// only that of stand-alone media has the client read the sequence from the medium.
+/// Returns the name that Configuration Manager has for a kind of medium. That of capture media is
+/// unknown; of the known ones, only that of stand-alone media makes the client read the task
+/// sequence from the medium.
 fn media_type(kind: Kind) -> &'static str {
     match kind {
         Kind::Bootable => "BootMedia",
@@ -310,8 +316,8 @@ fn media_type(kind: Kind) -> &'static str {
     }
 }
 
-/// What a medium is known by: follows from what it names.
-fn guid(kind: Kind, name: &str, site: Option<&str>) -> String {
+/// Derives the GUID of a medium from its kind, name and site.
+fn derive_guid(kind: Kind, name: &str, site: Option<&str>) -> String {
     let named = [kind.as_str(), name, site.unwrap_or_default()];
     let lens = named.map(|part| part.len().to_string()).join(",");
     Digest::hash(format!("tsmedia media GUID {lens} {}", named.concat()).as_bytes()).guid()
@@ -331,9 +337,9 @@ mod tests {
     #[test]
     fn variables_are_written_as_readers_expect_them() {
         let mut data = MediaData::new(Kind::StandAlone, "win11", Some("BER"));
-        data.set("OSDOrg", Value::Text("a ]]> <b> & ]]]]>>".into()));
-        data.set("OSDKEY", Value::Secret(Arc::new(Secret::from("hunter2".to_owned()))));
-        data.set("osdkey", Value::Secret(Arc::new(Secret::from("hunter3".to_owned()))));
+        data.set("OSDOrg", MediaValue::Text("a ]]> <b> & ]]]]>>".into()));
+        data.set("OSDKEY", MediaValue::Secret(Arc::new(Secret::from("hunter2".to_owned()))));
+        data.set("osdkey", MediaValue::Secret(Arc::new(Secret::from("hunter3".to_owned()))));
         assert_eq!(
             read(&data, VARIABLES_FILE, DEFAULT_PASSWORD),
             format!(
@@ -362,7 +368,7 @@ mod tests {
         let mut data = MediaData::new(Kind::Bootable, "boot", None);
         let values = ["", "a]]>b", "]]>", "<var name=\"x\">", "&amp; ]] > ä\n𝄞"];
         for (at, value) in values.iter().enumerate() {
-            data.set(&format!("A{at}"), Value::Text((*value).into()));
+            data.set(&format!("A{at}"), MediaValue::Text((*value).into()));
         }
         let read = read_variables(&data.to_xml().unwrap());
         let read: Vec<_> = read.iter().skip(2).map(|(_, value)| value.as_str()).collect();
@@ -381,10 +387,10 @@ mod tests {
         };
         let mut data = MediaData::new(Kind::StandAlone, "win11", None);
         let text = Arc::new(Secret::from("<Policy/>".to_owned()));
-        data.policy = Some(Policy { text, has_secrets: false });
+        data.policy = Some(MediaPolicy { text, has_secrets: false });
         assert_eq!(secrets(&data), files([false, false, false]));
         assert_eq!(read(&data, POLICY_FILE, data.guid()), "<Policy/>");
-        data.set("A", Value::Secret(Arc::new(Secret::from("b".to_owned()))));
+        data.set("A", MediaValue::Secret(Arc::new(Secret::from("b".to_owned()))));
         assert_eq!(secrets(&data), files([false, true, false]));
         data.policy.as_mut().unwrap().has_secrets = true;
         assert_eq!(secrets(&data), files([false, true, true]));
@@ -396,7 +402,7 @@ mod tests {
     #[test]
     fn what_stands_in_clear_says_how_the_medium_starts() {
         let mut data = MediaData::new(Kind::Bootable, "boot", None);
-        let ini = |data: &MediaData| String::from_utf8(data.bootstrap()).unwrap();
+        let ini = |data: &MediaData| String::from_utf8(data.bootstrap_bytes()).unwrap();
         assert_eq!(ini(&data), "[MediaInfo]\r\nMediaType=BootMedia\r\nPasswordRequired=false\r\nUnattended=false\r\n");
         data.is_unattended = true;
         data.password = Some(Arc::new(Secret::from("p".to_owned())));
@@ -414,7 +420,7 @@ mod tests {
             ("\u{FFFF}", Some('\u{FFFF}')),
         ] {
             let mut data = MediaData::new(Kind::Bootable, "boot", None);
-            data.set("A", Value::Text(text.into()));
+            data.set("A", MediaValue::Text(text.into()));
             assert_eq!(data.files().err(), bad.map(BadCharacter), "{text:?}");
         }
     }
@@ -422,12 +428,12 @@ mod tests {
     #[test]
     fn media_are_told_apart_by_kind_name_and_site() {
         let guids = [
-            guid(Kind::Bootable, "ab", Some("c")),
-            guid(Kind::Bootable, "a", Some("bc")),
-            guid(Kind::Bootable, "abc", None),
-            guid(Kind::Prestaged, "abc", None),
-            guid(Kind::StandAlone, "abc", None),
-            guid(Kind::Capture, "abc", None),
+            derive_guid(Kind::Bootable, "ab", Some("c")),
+            derive_guid(Kind::Bootable, "a", Some("bc")),
+            derive_guid(Kind::Bootable, "abc", None),
+            derive_guid(Kind::Prestaged, "abc", None),
+            derive_guid(Kind::StandAlone, "abc", None),
+            derive_guid(Kind::Capture, "abc", None),
         ];
         for (at, guid) in guids.iter().enumerate() {
             assert!(!guids[..at].contains(guid), "{guid}");

@@ -1,31 +1,32 @@
-//! A medium that one disc does not hold, as a set of discs: which file is on which, and what each says of itself.
+//! Divides a medium that exceeds one disc into a set of discs.
 //!
-//! The first disc has everything but the packages (what is below `SMS\PKG`, except that of the prestart command): it
-//! starts, and whatever runs from it finds its files there. Packages follow in the order of the manifest. Nothing is known
-//! here of the discs that there were before: a set follows from names and lengths alone, and its discs change little all
-//! the same.
+//! The first disc has everything except packages (the content of `SMS\PKG`, apart from that of the
+//! prestart command), so that it can start and programs on it find their files. Packages follow in
+//! the order of the manifest. The set depends only on names and lengths, not on earlier discs;
+//! nevertheless its discs change little between builds.
 //!
-//! # Which file is on which disc
+//! # Placement
 //!
-//! * Packages **flow** over the discs in their order. One of up to a sixteenth of a disc is never divided; a larger one
-//!   flows file by file, and may be on several discs.
-//! * What is too large to flow **floats**, as pictures do in a text: a file of more than a sixteenth of a disc, together
-//!   with all of its package if a disc holds that. What finds no room on a disc is the first on the next, while what
-//!   follows it goes on here.
-//! * **Where a disc ends depends on nothing behind it**: in the last sixteenth (which ends a sixty-fourth before the
-//!   capacity, as slack needs room) it ends behind the first file or package that a hash of its path says so of, the
-//!   more likely the larger it is. So what is behind may change, come or go, and the disc stays as it is. Were a disc
-//!   filled as far as possible, each change would move the ends of all discs behind it; the end that a hash chose stays
-//!   where it is, unless what changed is longer than the way between two such places, which is a sixty-fourth of a disc
-//!   on average, or happens to be near one. A disc whose beginning moved gets into step again at its end in the same way.
+//! * Packages are **flowing**: they fill the discs in order. A package of up to 1/16 of a disc is
+//!   never divided; larger ones are placed file by file, and may span several discs.
+//! * Files over 1/16 of a disc are **floating**, as in typesetting: they are placed with all of
+//!   their package if a disc can hold it. If one does not fit, it becomes the first on the next
+//!   disc, and later packages continue on the current one.
+//! * **The end of a disc does not depend on later content.** In a window of 1/16 of a disc (which
+//!   ends 1/64 before the capacity, to leave room for slack), the disc ends after the first file or
+//!   package selected by a hash of its path, with a probability that grows with its length. So
+//!   later content may change without changing the disc. If discs were filled completely, every
+//!   change would move the ends of all later discs. An end selected by hash only moves if a change
+//!   is larger than the distance between two candidates (1/64 of a disc on average), or happens
+//!   near one. A disc whose start moved usually ends where it did before.
 //!
-//! The exceptions: where no hash says so in that sixteenth, a disc ends before what has no room, and what floats past a
-//! disc does so because it has no room. If that becomes small enough, it moves to the disc before. The last disc says
-//! that it is the last, so it changes when there comes another one.
+//! There are exceptions: if no candidate is in the window, the disc ends before the first item that
+//! does not fit; and a floating item that shrinks may move to an earlier disc. The last disc is
+//! marked as such, so it changes if another one is added.
 //!
-//! Discs that are filled with what flows are full to nine tenths at least, 94 percent on average; slack is in the rest.
-//! What things take is [bounded from above](crate::output::size_bound) without laying them out, so no disc is ever too full;
-//! a disc that could not be laid out would be refused all the same.
+//! Discs filled with flowing packages are at least 90 % full, 94 % on average; the rest is slack.
+//! Sizes are [bounded from above](crate::output::size_bound) without a layout, so no disc is ever
+//! too full; a disc that can't be laid out would be refused anyway.
 
 mod fill;
 
@@ -38,39 +39,39 @@ use crate::error::{Error, Result};
 use crate::output::{DiscPart, Output, Overflow, SetDisc, lists, size_bound};
 use crate::size::Size;
 use crate::volume::{Folder, Misplaced, Node};
-use fill::{Room, Shared, Thing, fill};
+use fill::{DiscRoom, SetItem, SharedFolder, fill};
 
-/// The most discs of a set. A capacity that needs more is a slip of the pen.
+/// Maximum number of discs of a set. A capacity that needs more is most likely a typo.
 pub const MAX_DISCS: usize = 99;
 
-/// The most characters of a volume label that Windows shows.
+/// Maximum length of a volume label that Windows shows, in characters.
 const MAX_LABEL: usize = 32;
 
-/// Why a medium can't be a set of discs.
+/// A medium that can't be divided into discs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TooLarge {
-    /// What has to be on the first disc does not fit on one.
+    /// The required content of the first disc does not fit.
     Start(Overflow),
-    /// A file does not fit on a disc: its path, and how it passes the capacity.
+    /// A file does not fit on a disc: its path, and the overflow.
     File(String, Overflow),
-    /// It would take so many discs.
+    /// The set would need this many discs.
     Discs(usize),
 }
 
-/// The discs that a medium takes if each holds so much.
-pub fn discs(media: &Media, capacity: Size) -> Result<std::result::Result<Vec<Output>, TooLarge>> {
-    let set = Set::new(media, capacity)?;
-    let packages = Packages::new(media, &set);
+/// Divides a medium into discs of a capacity.
+pub fn split_into_discs(media: &Media, capacity: Size) -> Result<std::result::Result<Vec<Output>, TooLarge>> {
+    let set = DiscSet::new(media, capacity)?;
+    let packages = PackageItems::new(media, &set);
     if let Some(too_large) = set.too_large(&packages)? {
         return Ok(Err(too_large));
     }
-    let filled = fill(&packages.things, &packages.folders, &set.room);
+    let filled = fill(&packages.items, &packages.folders, &set.room);
     if filled.len() > MAX_DISCS {
         return Ok(Err(TooLarge::Discs(filled.len())));
     }
     let mut roots = vec![set.first.root.clone()];
     roots.resize_with(filled.len(), Folder::default);
-    packages.put_on(&mut roots, &filled)?;
+    packages.place_on_discs(&mut roots, &filled)?;
     let n_discs = roots.len();
     let mut discs = Vec::with_capacity(n_discs);
     for (index, root) in roots.into_iter().enumerate() {
@@ -79,24 +80,24 @@ pub fn discs(media: &Media, capacity: Size) -> Result<std::result::Result<Vec<Ou
     Ok(Ok(discs))
 }
 
-/// How long a file can be so that a disc of the set surely holds it.
+/// Returns the maximum length of a file that certainly fits on a disc of the set, in bytes.
 pub fn file_room(media: &Media, capacity: Size) -> Result<u64> {
-    /// What a file takes beside its bytes, with the folders that it is in.
+    /// Overhead of a file and its folders, in bytes.
     const AROUND: u64 = 128 << 10;
-    Ok(capacity.0.saturating_sub(Set::new(media, capacity)?.room.others + AROUND))
+    Ok(capacity.0.saturating_sub(DiscSet::new(media, capacity)?.room.others + AROUND))
 }
 
-/// What the discs of a set have in common.
-struct Set<'a> {
+/// Common properties of the discs of a set.
+struct DiscSet<'a> {
     media: &'a Media,
     capacity: Size,
     id: String,
-    /// The whole medium, but for its packages.
+    /// The medium without its packages.
     first: Output,
-    room: Room,
+    room: DiscRoom,
 }
 
-impl<'a> Set<'a> {
+impl<'a> DiscSet<'a> {
     fn new(media: &'a Media, capacity: Size) -> Result<Self> {
         let mut first = Output::from(media.clone());
         first.root.remove(PACKAGES);
@@ -105,11 +106,11 @@ impl<'a> Set<'a> {
                 Node::File(content) => first.root.insert(&path, content),
                 Node::Folder(folder) => first.root.merge(&path, folder).map(drop),
             };
-            put.map_err(|misplaced| misplaced_on(1, &path, &misplaced))?;
+            put.map_err(|misplaced| misplaced_error(1, &path, &misplaced))?;
         }
-        let room = Room { capacity: capacity.0, first: 0, others: 0 };
-        let mut set = Self { media, capacity, id: id(&first), first, room };
-        // As long as any: of the last disc, with the highest number.
+        let room = DiscRoom { capacity: capacity.0, first: 0, others: 0 };
+        let mut set = Self { media, capacity, id: set_id(&first), first, room };
+        // Use the highest number, for the longest possible disc.
         let mut longest = set.disc(MAX_DISCS, MAX_DISCS, Folder::default())?;
         set.room.others = size_bound::at_most(&longest) + size_bound::folder("SMS") + size_bound::folder(PACKAGES);
         longest.root = set.first.root.clone();
@@ -121,16 +122,17 @@ impl<'a> Set<'a> {
         Ok(set)
     }
 
-    /// What is known to be too large for a disc, by the bounds of what it takes and then by its layout.
-    fn too_large(&self, packages: &Packages) -> Result<Option<TooLarge>> {
+    /// Returns the first content that is too large for a disc, by its size bound and then by its
+    /// layout.
+    fn too_large(&self, packages: &PackageItems) -> Result<Option<TooLarge>> {
         if self.room.first > self.capacity.0
             && let Some(overflow) = self.disc(1, 1, self.first.root.clone())?.overflow()?
         {
             return Ok(Some(TooLarge::Start(overflow)));
         }
-        for (index, thing) in packages.things.iter().enumerate() {
-            let mut needed = thing.len;
-            let mut above = thing.folder;
+        for (index, item) in packages.items.iter().enumerate() {
+            let mut needed = item.len;
+            let mut above = item.folder;
             while let Some(folder) = above {
                 needed += packages.folders[folder].len;
                 above = packages.folders[folder].parent;
@@ -139,7 +141,7 @@ impl<'a> Set<'a> {
                 continue;
             }
             let mut roots = [Folder::default()];
-            packages.put_on(&mut roots, &[vec![index]])?;
+            packages.place_on_discs(&mut roots, &[vec![index]])?;
             let [root] = roots;
             let path = root.files().into_iter().max_by_key(|(_, content)| content.len()).map(|(path, _)| path);
             if let Some(overflow) = self.disc(MAX_DISCS, MAX_DISCS, root)?.overflow()? {
@@ -149,7 +151,7 @@ impl<'a> Set<'a> {
         Ok(None)
     }
 
-    /// A disc that holds this.
+    /// Creates a disc with the content `root`.
     fn disc(&self, number: usize, n_discs: usize, root: Folder) -> Result<Output> {
         let whole = &self.first;
         let label = numbered_label(&whole.label, number);
@@ -174,7 +176,7 @@ impl<'a> Set<'a> {
         }
         for (path, content) in own_files(&disc.label, self.media.autorun && number == 1, &disc.root) {
             if !disc.root.replace(path, content.clone()) {
-                disc.root.insert(path, content).map_err(|misplaced| misplaced_on(number, path, &misplaced))?;
+                disc.root.insert(path, content).map_err(|misplaced| misplaced_error(number, path, &misplaced))?;
             }
         }
         let mut parts = Vec::new();
@@ -185,34 +187,34 @@ impl<'a> Set<'a> {
             }
             disc.entries.push(entry.clone());
             if let (Some(here), Some(whole)) = (is_here, self.media.root.get(&entry.path)) {
-                let ((n_files, len), all) = (tally(here), tally(whole));
+                let ((n_files, len), all) = (count_node(here), count_node(whole));
                 parts.push(DiscPart { title: entry.title.clone(), n_files, len, is_whole: (n_files, len) == all });
             }
         }
-        let (n_files, len) = tally_of(&disc.root);
+        let (n_files, len) = count_files(&disc.root);
         disc.disc =
             Some(SetDisc { set: self.id.clone(), number, n_discs, capacity: self.capacity, n_files, len, parts });
         Ok(disc)
     }
 }
 
-/// Returns the package that the prestart command runs in, which the disc that starts has to have.
+/// Returns the package that the prestart command runs in, which must be on the first disc.
 fn prestart_package(media: &Media) -> Option<(String, Node)> {
-    let (_, folder) = media.words.iter().find(|(key, _)| *key == lists::PRESTART)?;
+    let (_, folder) = media.description.iter().find(|(key, _)| *key == lists::PRESTART)?;
     let path = folder.replace('\\', "/");
     let node = media.root.get(&path)?.clone();
     Some((path, node))
 }
 
-/// Tells a set from every other one, and follows from nothing that a change of its content changes.
-fn id(whole: &Output) -> String {
+/// Returns an identifier of the set that does not change with its content.
+fn set_id(whole: &Output) -> String {
     let mut text = format!("tsmedia set\n{}\n{}\n", whole.label, whole.date.unix());
     let lasting = whole.description.iter().filter(|(key, _)| *key != lists::PROMPT);
     lasting.for_each(|(key, value)| text += &format!("{key}\n{value}\n"));
     Digest::hash(text.as_bytes()).to_string()[..16].to_owned()
 }
 
-/// `win11.iso` as `win11.2.iso`.
+/// Inserts the number of a disc into a path: `win11.iso` becomes `win11.2.iso`.
 pub(super) fn numbered(path: &str, number: usize) -> String {
     match path.rsplit_once('.') {
         Some((stem, extension)) => format!("{stem}.{number}.{extension}"),
@@ -220,7 +222,8 @@ pub(super) fn numbered(path: &str, number: usize) -> String {
     }
 }
 
-/// `WIN11 BER` as `WIN11 BER 2`; a label that is too long with its number is cut.
+/// Appends the number of a disc to a label, which is shortened if necessary: `WIN11 BER` becomes
+/// `WIN11 BER 2`.
 fn numbered_label(label: &str, number: usize) -> String {
     let number = format!(" {number}");
     let mut room = MAX_LABEL - number.len();
@@ -235,102 +238,103 @@ fn numbered_label(label: &str, number: usize) -> String {
     format!("{}{number}", cut.trim_end())
 }
 
-fn tally(node: &Node) -> (u64, u64) {
+fn count_node(node: &Node) -> (u64, u64) {
     match node {
         Node::File(content) => (1, content.len()),
-        Node::Folder(folder) => tally_of(folder),
+        Node::Folder(folder) => count_files(folder),
     }
 }
 
-/// How many files there are in a folder, and how many bytes they have.
-fn tally_of(folder: &Folder) -> (u64, u64) {
-    folder.iter().map(|(_, node)| tally(node)).fold((0, 0), |(n, len), of| (n + of.0, len + of.1))
+/// Returns the number of files in a folder, and their total length.
+fn count_files(folder: &Folder) -> (u64, u64) {
+    folder.iter().map(|(_, node)| count_node(node)).fold((0, 0), |(n, len), of| (n + of.0, len + of.1))
 }
 
-fn misplaced_on(number: usize, path: &str, misplaced: &Misplaced) -> Error {
+fn misplaced_error(number: usize, path: &str, misplaced: &Misplaced) -> Error {
     let why = match misplaced {
-        Misplaced::Taken(by) => format!("`{by}` is there already"),
+        Misplaced::Taken(by) => format!("its path is taken by `{by}`"),
         Misplaced::BadName(bad) => bad.to_string(),
     };
-    Error::new(format!("`{path}` has no place on disc {number}: {why}"))
+    Error::new(format!("`{path}` can't be placed on disc {number}: {why}"))
 }
 
-/// Everything that need not be on the first disc.
-struct Packages<'a> {
+/// Content that need not be on the first disc.
+struct PackageItems<'a> {
     packages: Vec<(String, &'a Node)>,
-    things: Vec<Thing>,
-    /// Of each thing, the package that it belongs to.
+    items: Vec<SetItem>,
+    /// Package of each item.
     of: Vec<usize>,
-    /// Of each package, whether it is more than one thing.
+    /// For each package, `true` if it is divided into several items.
     is_divided: Vec<bool>,
-    folders: Vec<Shared>,
+    folders: Vec<SharedFolder>,
 }
 
-impl<'a> Packages<'a> {
-    fn new(media: &'a Media, set: &Set) -> Self {
-        let packages = in_order(media);
+impl<'a> PackageItems<'a> {
+    fn new(media: &'a Media, set: &DiscSet) -> Self {
+        let packages = packages_in_order(media);
         let mut all = Self {
             packages: Vec::new(),
-            things: Vec::new(),
+            items: Vec::new(),
             of: Vec::new(),
             is_divided: Vec::new(),
             folders: Vec::new(),
         };
         for (path, node) in packages {
             let len = size_bound::node(&path, node);
-            let n_things = all.things.len();
+            let n_items = all.items.len();
             match node {
                 Node::Folder(folder) if len > set.room.flow() => {
                     let is_one = set.room.others + len <= set.room.capacity && has_large(&path, folder, &set.room);
                     if is_one {
-                        all.things.push(thing(&path, len, None, &set.room));
+                        all.items.push(new_item(&path, len, None, &set.room));
                     } else {
                         all.divide(&path, folder, None, &set.room);
                     }
                     all.is_divided.push(!is_one);
                 }
                 _ => {
-                    all.things.push(thing(&path, len, None, &set.room));
+                    all.items.push(new_item(&path, len, None, &set.room));
                     all.is_divided.push(false);
                 }
             }
-            if let Some(last) = all.things[n_things..].last_mut() {
+            if let Some(last) = all.items[n_items..].last_mut() {
                 last.ends = len;
             }
-            all.of.resize(all.things.len(), all.packages.len());
+            all.of.resize(all.items.len(), all.packages.len());
             all.packages.push((path, node));
         }
         all
     }
 
-    /// Each file and each empty folder by itself.
-    fn divide(&mut self, path: &str, folder: &Folder, parent: Option<usize>, room: &Room) {
-        self.folders.push(Shared { len: size_bound::folder(path), parent });
+    /// Adds each file and each empty folder of a package as an item.
+    fn divide(&mut self, path: &str, folder: &Folder, parent: Option<usize>, room: &DiscRoom) {
+        self.folders.push(SharedFolder { len: size_bound::folder(path), parent });
         let own = Some(self.folders.len() - 1);
         for (name, node) in folder.iter() {
             let path = format!("{path}/{}", name.as_str());
             match node {
                 Node::Folder(below) if below.iter().len() > 0 => self.divide(&path, below, own, room),
-                _ => self.things.push(thing(&path, size_bound::node(&path, node), own, room)),
+                _ => self.items.push(new_item(&path, size_bound::node(&path, node), own, room)),
             }
         }
     }
 
-    /// Puts things on discs, given the numbers of those of each.
-    fn put_on(&self, roots: &mut [Folder], filled: &[Vec<usize>]) -> Result<()> {
-        let mut disc_of = vec![None; self.things.len()];
-        for (disc, things) in filled.iter().enumerate() {
-            things.iter().for_each(|thing| disc_of[*thing] = Some(disc));
+    /// Places items on discs, given the item numbers of each disc.
+    fn place_on_discs(&self, roots: &mut [Folder], filled: &[Vec<usize>]) -> Result<()> {
+        let mut disc_of = vec![None; self.items.len()];
+        for (disc, items) in filled.iter().enumerate() {
+            items.iter().for_each(|item| disc_of[*item] = Some(disc));
         }
         let mut next = 0;
         for (package, (path, node)) in self.packages.iter().enumerate() {
-            let n_things = self.of[next..].iter().take_while(|of| **of == package).count();
-            let mut discs = disc_of[next..next + n_things].iter().copied();
-            next += n_things;
+            let n_items = self.of[next..].iter().take_while(|of| **of == package).count();
+            let mut discs = disc_of[next..next + n_items].iter().copied();
+            next += n_items;
             let parts = match node {
-                Node::Folder(folder) if self.is_divided[package] => {
-                    divided(folder, &mut discs).into_iter().map(|(disc, part)| (disc, Node::Folder(part))).collect()
-                }
+                Node::Folder(folder) if self.is_divided[package] => divide_folder(folder, &mut discs)
+                    .into_iter()
+                    .map(|(disc, part)| (disc, Node::Folder(part)))
+                    .collect(),
                 _ => discs.flatten().map(|disc| (disc, (*node).clone())).collect::<Vec<_>>(),
             };
             for (disc, part) in parts {
@@ -338,19 +342,19 @@ impl<'a> Packages<'a> {
                     Node::File(content) => roots[disc].insert(path, content),
                     Node::Folder(folder) => roots[disc].merge(path, folder).map(drop),
                 };
-                put.map_err(|misplaced| misplaced_on(disc + 1, path, &misplaced))?;
+                put.map_err(|misplaced| misplaced_error(disc + 1, path, &misplaced))?;
             }
         }
         Ok(())
     }
 }
 
-fn thing(path: &str, len: u64, folder: Option<usize>, room: &Room) -> Thing {
+fn new_item(path: &str, len: u64, folder: Option<usize>, room: &DiscRoom) -> SetItem {
     let hash = u64::from_le_bytes(Digest::hash(path.as_bytes()).0[..8].try_into().unwrap_or_default());
-    Thing { len, folder, floats: len > room.flow(), ends: len, hash }
+    SetItem { len, folder, floats: len > room.flow(), ends: len, hash }
 }
 
-fn has_large(path: &str, folder: &Folder, room: &Room) -> bool {
+fn has_large(path: &str, folder: &Folder, room: &DiscRoom) -> bool {
     folder.iter().any(|(name, node)| {
         let path = format!("{path}/{}", name.as_str());
         match node {
@@ -360,15 +364,15 @@ fn has_large(path: &str, folder: &Folder, room: &Room) -> bool {
     })
 }
 
-/// A folder as it is on each disc, given the discs of its files and empty folders in their order. A folder that is
-/// on one disc as a whole is shared, not copied.
-fn divided(folder: &Arc<Folder>, discs: &mut dyn Iterator<Item = Option<usize>>) -> Vec<(usize, Arc<Folder>)> {
+/// Divides a folder, given the discs of its files and empty folders in order. A folder that is on
+/// one disc as a whole is shared, not copied.
+fn divide_folder(folder: &Arc<Folder>, discs: &mut dyn Iterator<Item = Option<usize>>) -> Vec<(usize, Arc<Folder>)> {
     let mut parts: BTreeMap<usize, Folder> = BTreeMap::new();
     let mut is_whole = true;
     for (name, node) in folder.iter() {
         let below = match node {
             Node::Folder(below) if below.iter().len() > 0 => {
-                let parts = divided(below, discs);
+                let parts = divide_folder(below, discs);
                 parts.into_iter().map(|(disc, part)| (disc, Node::Folder(part))).collect()
             }
             _ => discs.next().flatten().map(|disc| vec![(disc, node.clone())]).unwrap_or_default(),
@@ -388,8 +392,9 @@ fn divided(folder: &Arc<Folder>, discs: &mut dyn Iterator<Item = Option<usize>>)
     }
 }
 
-/// The packages in the order of the manifest; then those that no entry names, in the order of the tree.
-fn in_order(media: &Media) -> Vec<(String, &Node)> {
+/// Returns the packages in the order of the manifest, followed by those without an entry in the
+/// order of the tree.
+fn packages_in_order(media: &Media) -> Vec<(String, &Node)> {
     let Some(Node::Folder(folder)) = media.root.get(PACKAGES) else { return Vec::new() };
     let on_first = prestart_package(media).map(|(path, _)| path);
     let mut packages: Vec<_> =

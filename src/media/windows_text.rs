@@ -1,9 +1,9 @@
-//! Text files as Windows writes them.
+//! Decodes text files written by Windows.
 
 use zeroize::Zeroizing;
 
-/// Decodes a text in UTF-16 that begins with a byte order mark, or in UTF-8 with or without one. `None` if it is neither,
-/// or holds a NUL.
+/// Decodes UTF-16 with a byte order mark, or UTF-8 with or without one. `None` for other encodings,
+/// or if the text contains NUL.
 pub fn windows_text(bytes: &[u8]) -> Option<Zeroizing<String>> {
     let text = match bytes {
         [0xFF, 0xFE, rest @ ..] => utf16(rest)?,
@@ -14,7 +14,7 @@ pub fn windows_text(bytes: &[u8]) -> Option<Zeroizing<String>> {
 
 fn utf16(bytes: &[u8]) -> Option<Zeroizing<String>> {
     let (units, []) = bytes.as_chunks::<2>() else { return None };
-    // As much room as any text of so many units takes: a string that grows leaves copies behind.
+    // Reserve the maximum length: a growing string would leave copies of secrets behind.
     let mut text = Zeroizing::new(String::with_capacity(3 * units.len()));
     for c in char::decode_utf16(units.iter().map(|unit| u16::from_le_bytes(*unit))) {
         text.push(c.ok()?);

@@ -31,8 +31,9 @@ fn reasons(
     recorded: Option<&RecordedCapture>,
     existing: ExistingFile,
 ) -> Vec<Reason> {
-    let device = request.all().find(|source| source.seen.is_device).map(|source| Reason::Device(source.title.clone()));
-    let is_as_here = matches!(existing, ExistingFile::Medium { id, .. } if id == request.id_here());
+    let device =
+        request.all_sources().find(|source| source.seen.is_device).map(|source| Reason::Device(source.title.clone()));
+    let is_as_here = matches!(existing, ExistingFile::Medium { id, .. } if id == request.local_id());
     let Some(recorded) = recorded else {
         return match existing {
             // The record was lost, but the cache knows the file.
@@ -64,7 +65,7 @@ pub(super) fn differences(target: &Target, request: &CaptureRequest, recorded: &
         let old = old.map(|old| FileCount { n_files: old.n_files, len: old.len });
         Reason::Entry(EntryChange { title: Some(title.to_owned()), path: None, old, new, files: Vec::new() })
     };
-    for source in request.all() {
+    for source in request.all_sources() {
         let old = old_of(&source.title);
         if old.is_none_or(|old| old.listing != source.seen.listing) {
             let new = FileCount { n_files: source.seen.n_files, len: source.seen.len };
@@ -72,7 +73,7 @@ pub(super) fn differences(target: &Target, request: &CaptureRequest, recorded: &
         }
     }
     for old in &recorded.sources {
-        if !request.all().any(|source| source.title == old.title) {
+        if !request.all_sources().any(|source| source.title == old.title) {
             reasons.push(entry(&old.title, Some(old), None));
         }
     }
@@ -138,7 +139,7 @@ mod tests {
     fn reasons_of(request: &CaptureRequest) -> Vec<Reason> {
         let mut record = Record::default();
         record.put_capture(recorded(request));
-        let existing = |_: &str| ExistingFile::Medium { id: request.id_here(), secrets: None, len: 50 };
+        let existing = |_: &str| ExistingFile::Medium { id: request.local_id(), secrets: None, len: 50 };
         let plan = plan(&Inputs {
             targets: &[target(request)],
             others: &[],

@@ -259,7 +259,7 @@ pub fn find_stale(planned: &[Planned], now: &CurrentState) -> Result<Vec<StaleTa
 }
 
 fn check_medium(planned: &PlannedMedium, now: &CurrentState) -> Result<Option<StaleTarget>> {
-    let target = target::named(now.targets, &planned.name).and_then(|target| Some((target, target.medium()?)));
+    let target = target::find(now.targets, &planned.name).and_then(|target| Some((target, target.medium()?)));
     let existing = (now.existing)(&planned.name);
     let recorded = now.record.medium(&planned.name).map(|recorded| recorded.id);
     let mut differences = Vec::new();
@@ -297,7 +297,7 @@ fn check_medium(planned: &PlannedMedium, now: &CurrentState) -> Result<Option<St
 /// action counts.
 fn check_capture(planned: &PlannedCapture, now: &CurrentState) -> Option<StaleTarget> {
     let action = now.action(&planned.name);
-    let target = target::named(now.targets, &planned.name).and_then(|target| Some((target, target.capture()?)));
+    let target = target::find(now.targets, &planned.name).and_then(|target| Some((target, target.capture()?)));
     let inputs = match (target, &planned.wanted) {
         (Some((target, request)), Some(wanted)) => capture::differences(target, request, wanted),
         _ => Vec::new(),

@@ -208,7 +208,7 @@ impl RecordedCapture {
             format_version: FORMAT_VERSION,
             date: request.date.unix(),
             description: request.description.clone(),
-            sources: request.all().map(source).collect(),
+            sources: request.all_sources().map(source).collect(),
             values: target.values.clone(),
         }
     }

@@ -18,7 +18,7 @@ use crate::format::media_variables_file::{VariablesError, VariablesHeader};
 use crate::format::medium_tree::path_on_medium;
 use crate::limits::{MAX_BASE_DATA_LEN, MAX_SCRIPT_LEN};
 use crate::manifest::{BaseTable, CONTENT, Kind, MAX_LABEL};
-use crate::media::data::{self, BaseData, Bootstrap, Encrypted, NoBase};
+use crate::media::data::{self, BaseData, BaseDataError, Bootstrap, EncryptedFile};
 use crate::media::{AUTORUN_FILE, LABEL_FILE, LAUNCH_FILE, PACKAGES, windows_text};
 use crate::problem::{Problem, Problems};
 use crate::rule::Rule;
@@ -173,7 +173,7 @@ fn decrypt_data(
         Err(failed) => failed,
     };
     let problem = match why {
-        NoBase::Unreadable(VariablesError::Password) if password.is_some() => {
+        BaseDataError::Unreadable(VariablesError::Password) if password.is_some() => {
             Problem::error(format!("the password does not open `{}` of the base", windows_path(&path)))
                 .at(request.place(&password_at), "")
                 .at(request.place(&medium_at), "the base")
@@ -192,10 +192,10 @@ pub(super) fn read_encrypted_files(
     sources: &dyn Sources,
     variables: &Content,
     folder: &Folder,
-) -> Result<(Encrypted, Vec<Encrypted>)> {
-    let read = |path: &str, content: &Content| -> Result<Encrypted> {
+) -> Result<(EncryptedFile, Vec<EncryptedFile>)> {
+    let read = |path: &str, content: &Content| -> Result<EncryptedFile> {
         let bytes = sources.read_content(content, MAX_BASE_DATA_LEN)?;
-        Ok(Encrypted { path: path.to_owned(), bytes })
+        Ok(EncryptedFile { path: path.to_owned(), bytes })
     };
     let mut others = Vec::new();
     if let Some(Node::Folder(folder)) = folder.get(data::FOLDER) {

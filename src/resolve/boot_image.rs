@@ -119,7 +119,7 @@ fn collect_additions(
     windows: &WindowsFacts,
     problems: &mut Problems,
 ) -> Option<Folder> {
-    let n_errors = problems.n_errors_told();
+    let n_errors = problems.n_errors_added();
     let mut tree = VolumeTree::new(Location::BootImage);
     let files = &request.rendered.manifest.boot.file;
     for (at, file) in files.iter().enumerate().filter(|(_, file)| file.when) {
@@ -132,7 +132,7 @@ fn collect_additions(
     add_prestart(request, windows_pe, &mut tree, problems);
     let classes = add_drivers(request, windows_pe, windows, &mut tree, problems);
     boot_image_checks::check(request, windows_pe, windows, &tree.root, &classes, problems);
-    (problems.n_errors_told() == n_errors).then_some(tree.root)
+    (problems.n_errors_added() == n_errors).then_some(tree.root)
 }
 
 /// Adds the background image of Windows PE.

@@ -47,10 +47,10 @@ pub(super) fn fit_capacity(
         }
     }
     loop {
-        match set::discs(media, capacity) {
+        match set::split_into_discs(media, capacity) {
             Ok(Ok(discs)) => {
                 for number in 1..=discs.len() {
-                    let (path, name) = media.place_of_disc(number);
+                    let (path, name) = media.disc_path(number);
                     request.notes.inputs.borrow_mut().note_output(&path);
                     check_path(request, &path, &name, problems);
                 }

@@ -36,7 +36,7 @@ impl Resolver {
         date: Date,
         problems: &mut Problems,
     ) -> Option<Target> {
-        let n_errors = problems.n_errors_told();
+        let n_errors = problems.n_errors_added();
         let table = &rendered.manifest.capture;
         // Outputs are relative to the manifest, even if a profile sets their path.
         let path = rendered.path.with_file_name(&table.path);
@@ -75,7 +75,7 @@ impl Resolver {
         }
         let exclusions = self.read_exclusions(rendered, problems);
         let update_from = self.find_update_source(rendered, &written_paths, problems);
-        if problems.n_errors_told() > n_errors {
+        if problems.n_errors_added() > n_errors {
             return None;
         }
         let (exclusions, exclusions_said) = exclusions?;
@@ -179,7 +179,7 @@ impl Resolver {
             problems.add(unreadable(rendered, &path, &error, POINTER));
             return None;
         }
-        match SourceSnapshot::of(&path, &[]) {
+        match SourceSnapshot::take(&path, &[]) {
             Err(error) => {
                 problems.add(problem_from(&error).at(rendered.place(POINTER), ""));
                 None
@@ -243,10 +243,10 @@ fn inspect_source(
         problems.add(problem_from(&git_lfs::error(found)).at(rendered.place(pointer), "named here"));
         return None;
     }
-    match SourceSnapshot::of(path, references) {
-        Ok((seen, mut beside)) => {
-            beside.small.sort();
-            if let Some(error) = lfs_pointers::error_for(path, &lfs_pointers::filter_pointers(&beside.small)) {
+    match SourceSnapshot::take(path, references) {
+        Ok((seen, mut related)) => {
+            related.pointer_sized.sort();
+            if let Some(error) = lfs_pointers::error_for(path, &lfs_pointers::filter_pointers(&related.pointer_sized)) {
                 let mut problem = problem_from(&error).at(rendered.place(pointer), "named here");
                 // A custom exclusion list may exclude the pointers.
                 if ![WINDOWS, NONE].contains(&rendered.manifest.capture.exclusions.as_str()) {
@@ -254,7 +254,7 @@ fn inspect_source(
                 }
                 problems.add(problem);
             }
-            Some((seen, beside.named))
+            Some((seen, related.referenced))
         }
         Err(error) if kind.is_dir() => {
             let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);

@@ -137,11 +137,11 @@ fn collect_packages(
     for (at, package) in packages.iter().enumerate().filter(|(_, package)| package.when) {
         let target = format!("{PACKAGES}/{}", package.id);
         let pointer = format!("/{table}/{at}/source");
-        let n_errors = problems.n_errors_told();
+        let n_errors = problems.n_errors_added();
         let found = find_source(request, &package.source, &target, &pointer, Location::Medium, problems);
         if let Some(found) = &found {
             check_package_wims(request, found, problems);
-            if table == "driver-package" && problems.n_errors_told() == n_errors {
+            if table == "driver-package" && problems.n_errors_added() == n_errors {
                 check_driver_package(request, found, problems);
             }
         }

@@ -63,7 +63,7 @@ pub(super) fn add_drivers(
     if folders.is_empty() {
         return classes;
     }
-    let n_errors = problems.n_errors_told();
+    let n_errors = problems.n_errors_added();
     let mut script = String::from(SCRIPT_HEAD);
     for (at, written) in folders.iter().enumerate() {
         let pointer = format!("{DRIVERS}/{at}");
@@ -92,7 +92,7 @@ pub(super) fn add_drivers(
             script += &load_line(&format!("{target}/{name}"));
         }
     }
-    if problems.n_errors_told() > n_errors {
+    if problems.n_errors_added() > n_errors {
         return classes;
     }
     script += "exit /b 0\r\n";

@@ -32,7 +32,7 @@ pub(super) fn check_image(
     pointer: &str,
     problems: &mut Problems,
 ) -> bool {
-    let n_errors = problems.n_errors_told();
+    let n_errors = problems.n_errors_added();
     check_compatibility(request, wim, Some(wanted), pointer, problems);
     match wim.missing_contents(index) {
         Ok(None) => {}
@@ -43,7 +43,7 @@ pub(super) fn check_image(
         }
         Err(error) => request.failed(&error, pointer, problems),
     }
-    problems.n_errors_told() == n_errors
+    problems.n_errors_added() == n_errors
 }
 
 /// Reports properties that Microsoft's programs can't read; as warnings if `wanted` is `None`.
@@ -204,7 +204,7 @@ fn missing_help(sources: &dyn Sources, wim: &KnownWim, index: u32) -> String {
     });
     match wim.select_complements(index, beside.collect()) {
         Ok((others, true)) => {
-            let refs: Vec<_> = others.iter().map(|other| format!("--ref={}", shell::word(other.as_str()))).collect();
+            let refs: Vec<_> = others.iter().map(|other| format!("--ref={}", shell::quote(other.as_str()))).collect();
             let options = format!("{}{compress}", refs.join(" "));
             format!("merge the contents into one file: `{}`", command::export(path, Some(index), &options))
         }

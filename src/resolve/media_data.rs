@@ -12,7 +12,7 @@ use super::site::add_site;
 use super::supplied::SuppliedByBase;
 use crate::format::media_variables_file::VariablesCipher;
 use crate::manifest::{Encryption, Kind, MAX_VALUE, Manifest, Mode, VariableValue};
-use crate::media::data::{self, DataFile, MediaData, Policy, Value};
+use crate::media::data::{self, DataFile, MediaData, MediaPolicy, MediaValue};
 use crate::output::SecretContent;
 use crate::problem::{Problem, Problems};
 use crate::rule::Rule;
@@ -56,7 +56,7 @@ pub(super) fn build(request: &MediumRequest<'_>, base: Option<&Base>, problems: 
     let mut secrets: Vec<(String, Arc<Secret>)> = base.iter().flat_map(|base| base.secrets()).collect();
     let base_data = base.and_then(|base| base.data.as_ref());
     if let Some(base_data) = base_data {
-        data.start_from(base_data);
+        data.inherit(base_data);
     }
     if base_data.is_none() || rendered.is_written("/media/unattended") {
         data.is_unattended = media.unattended;
@@ -73,7 +73,7 @@ pub(super) fn build(request: &MediumRequest<'_>, base: Option<&Base>, problems: 
     }
     replace_points(&rendered.manifest, &mut data);
     for (name, value) in rendered.manifest.media_variables() {
-        data.set(name, Value::Text(value));
+        data.set(name, MediaValue::Text(value));
     }
     let certificate = add_site(request, &mut data, problems);
     secrets.extend(certificate.map(|(_, file)| ("the certificate and its key".into(), file)));
@@ -84,7 +84,7 @@ pub(super) fn build(request: &MediumRequest<'_>, base: Option<&Base>, problems: 
             let Some(value) = variable_value(request, &format!("/{table}/{name}"), name, value, problems) else {
                 continue;
             };
-            if let Value::Secret(secret) = &value {
+            if let MediaValue::Secret(secret) = &value {
                 secrets.push((format!("the variable `{name}`"), Arc::clone(secret)));
             }
             data.set(name, value);
@@ -94,7 +94,7 @@ pub(super) fn build(request: &MediumRequest<'_>, base: Option<&Base>, problems: 
         Some(table) => policies::read_policies(request, table, problems).map(|text| {
             let text = Arc::new(text);
             secrets.push(("the policies of the site".into(), Arc::clone(&text)));
-            Policy { text, has_secrets: true }
+            MediaPolicy { text, has_secrets: true }
         }),
         None => sequence_policy(request, data.policy.as_ref(), &mut secrets, problems),
     };
@@ -188,20 +188,22 @@ fn variable_value(
     name: &str,
     value: &VariableValue,
     problems: &mut Problems,
-) -> Option<Value> {
+) -> Option<MediaValue> {
     let value = match value {
-        VariableValue::Text(text) => Value::Text(text.clone()),
-        VariableValue::Secret(reference) => Value::Secret(fetch_secret_text(request, pointer, reference, problems)?),
+        VariableValue::Text(text) => MediaValue::Text(text.clone()),
+        VariableValue::Secret(reference) => {
+            MediaValue::Secret(fetch_secret_text(request, pointer, reference, problems)?)
+        }
     };
     let text = match &value {
-        Value::Text(text) => text.as_str(),
-        Value::Secret(secret) => secret.text().unwrap_or_default(),
+        MediaValue::Text(text) => text.as_str(),
+        MediaValue::Secret(secret) => secret.text().unwrap_or_default(),
     };
     let n_chars = text.encode_utf16().count();
-    let fault = match data::bad_character(text) {
+    let fault = match data::find_bad_character(text) {
         Some(bad) => Some((None, format!("the variable `{name}` can't be written: {bad}"))),
         // Values written in the manifest are checked with it.
-        None if n_chars > MAX_VALUE && matches!(value, Value::Secret(_)) => {
+        None if n_chars > MAX_VALUE && matches!(value, MediaValue::Secret(_)) => {
             let message = format!(
                 "the secret value of the variable `{name}` has {n_chars} characters; at most {MAX_VALUE} are allowed"
             );
@@ -219,10 +221,10 @@ fn variable_value(
 /// steps replaced, or a new one. Adds the secrets in it to `secrets`.
 fn sequence_policy(
     request: &MediumRequest<'_>,
-    of_base: Option<&Policy>,
+    of_base: Option<&MediaPolicy>,
     secrets: &mut Vec<(String, Arc<Secret>)>,
     problems: &mut Problems,
-) -> Option<Policy> {
+) -> Option<MediaPolicy> {
     let rendered = request.rendered;
     let sequence = rendered.sequence().filter(|_| rendered.manifest.media.kind.carries_sequence())?;
     let found: Vec<_> = sequence
@@ -254,7 +256,7 @@ fn sequence_policy(
     // The policy of a base may hold accounts of the site.
     let has_secrets = !found.is_empty() || of_base.is_some();
     secrets.extend(found);
-    Some(Policy { text: Arc::new(policy.ok()?), has_secrets })
+    Some(MediaPolicy { text: Arc::new(policy.ok()?), has_secrets })
 }
 
 /// Warns of steps that need policies which only the site can create.

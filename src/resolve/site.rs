@@ -19,7 +19,7 @@ use crate::format::certificate::signature::SignatureError;
 use crate::format::certificate::{self, CLIENT_AUTHENTICATION, Certificate, SubjectKey};
 use crate::limits;
 use crate::manifest::{CertificateTable, Kind, PfxFile, SelfSigned, parse_date};
-use crate::media::data::{MediaData, Value};
+use crate::media::data::{MediaData, MediaValue};
 use crate::problem::{Problem, Problems};
 use crate::rule::Rule;
 use crate::secret::Secret;
@@ -52,12 +52,12 @@ pub(super) fn add_site(
     }
     let authorities = read_authorities(request, problems);
     if let Some(root) = authorities.root.as_ref().filter(|_| !manifest.contact_variables().is_empty()) {
-        data.set("_SMSTSRootCACerts", Value::Text(hex(root.der())));
+        data.set("_SMSTSRootCACerts", MediaValue::Text(hex(root.der())));
     }
     if let Some(path) = site.and_then(|site| site.signing_certificate.as_ref()) {
         let path = certificate_name(request, path, SIGNING);
         if let Some(certificate) = read_certificate(request, &path, SIGNING, problems) {
-            data.set("_SMSTSSiteSigningCertificate", Value::Text(hex(certificate.der())));
+            data.set("_SMSTSSiteSigningCertificate", MediaValue::Text(hex(certificate.der())));
         }
     }
     let (table, pointer) = match (site.and_then(|site| site.certificate.as_ref()), &manifest.certificate) {
@@ -91,7 +91,7 @@ pub(super) fn add_site(
     let password: String = data.guid().chars().take(PASSWORD_LEN).collect();
     let file = pfx::encode(&key, &certificate, &others, &password).ok()?;
     let file = Arc::new(Secret::new(hex(&file).into_bytes()));
-    data.set("_SMSTSMediaPFX", Value::Secret(Arc::clone(&file)));
+    data.set("_SMSTSMediaPFX", MediaValue::Secret(Arc::clone(&file)));
     Some((certificate, file))
 }
 
@@ -114,9 +114,9 @@ fn open_pfx(
             return None;
         }
     };
-    let n_errors = problems.n_errors_told();
+    let n_errors = problems.n_errors_added();
     check_client(request, &opened, authorities, &path, &file_at, problems);
-    (problems.n_errors_told() == n_errors).then_some(opened)
+    (problems.n_errors_added() == n_errors).then_some(opened)
 }
 
 fn report_unopened_pfx(

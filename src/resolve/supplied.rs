@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::base::Base;
 use crate::manifest::Kind;
-use crate::media::data::{BaseData, MediaData, Value};
+use crate::media::data::{BaseData, MediaData, MediaValue};
 use crate::secret::Secret;
 
 /// Names of everything that a medium inherits from its base.
@@ -31,7 +31,7 @@ impl SuppliedByBase {
     /// Compares a base with the medium that is built on it.
     pub(super) fn new(base: &Base, of_base: &BaseData, data: &MediaData) -> Self {
         let is_kept = |name: &str, value: &Arc<Secret>| match data.get(name) {
-            Some(Value::Secret(there)) => Arc::ptr_eq(there, value),
+            Some(MediaValue::Secret(there)) => Arc::ptr_eq(there, value),
             _ => false,
         };
         let (kept, replaced): (Vec<_>, Vec<_>) =

@@ -16,7 +16,7 @@ use crate::sequence::engine::{Computer, Launch, Started};
 use authoring::Dialect;
 use authoring::doc::Doc;
 use authoring::schema;
-use authoring::schema_errors::Checker;
+use authoring::schema_errors::SchemaChecker;
 use authoring::toml::parse;
 
 /// What is known of a computer, and how its steps end.
@@ -272,7 +272,7 @@ impl Dialect for FactDialect {
     }
 
     fn schema(&self) -> serde_json::Value {
-        let mut schema = schema::of::<Facts>();
+        let mut schema = schema::generate::<Facts>();
         schema["title"] = "tsmedia facts".into();
         schema
     }
@@ -306,14 +306,14 @@ pub struct FactFile {
 pub fn read(path: &Utf8Path, problems: &mut Problems, inputs: &mut Inputs) -> Result<Option<FactFile>> {
     inputs.note(path);
     let text = limits::read_text(path, limits::MAX_TOML_LEN).map_err(|error| Error::io("reading", path, error))?;
-    let n_errors = problems.n_errors_told();
+    let n_errors = problems.n_errors_added();
     let source = problems.add_source(path.as_str(), text.as_str());
     let tree = parse(source, &text, problems);
-    if problems.n_errors_told() > n_errors {
+    if problems.n_errors_added() > n_errors {
         return Ok(None);
     }
     let (json, spans) = tree.flatten();
-    let checker = Checker::new(FactDialect)?;
+    let checker = SchemaChecker::new(FactDialect)?;
     let found = checker.check(Doc { json: &json, spans: &spans, sources: problems });
     let is_sound = found.iter().all(|problem| problem.severity != Severity::Error);
     found.into_iter().for_each(|problem| problems.add(problem));
@@ -325,9 +325,9 @@ pub fn read(path: &Utf8Path, problems: &mut Problems, inputs: &mut Inputs) -> Re
             facts.name.get_or_insert_with(|| path.file_stem().unwrap_or_default().to_owned());
             let place = |pointer: &str| Some(spans.nearest(pointer)?.value.clone()).filter(|_| spans.has(pointer));
             let start = Place { source, span: 0..0 };
-            let n_errors = problems.n_errors_told();
+            let n_errors = problems.n_errors_added();
             facts.wmi.check(|pointer| place(pointer).unwrap_or(start.clone()), problems);
-            if problems.n_errors_told() > n_errors {
+            if problems.n_errors_added() > n_errors {
                 return Ok(None);
             }
             let names = facts.names().into_iter().filter_map(|(name, pointer)| Some((name, place(&pointer)?)));

@@ -1,9 +1,10 @@
-//! State of a capture's source by names, sizes and times. Contents are never read.
+//! Snapshots of capture sources, by names, sizes and times. Contents are never read.
 //!
-//! A folder is described by all that is in it, an image file by itself and the files that its header names; a device
-//! may change without a sign. There are two digests. One covers what the capture itself holds (names, sizes, times of
-//! writing, links) and goes into the record; the other also covers what tells a file from one that took its place with
-//! the same times, which only this machine knows.
+//! A folder is described by everything in it, an image file by itself and the files that its header
+//! refers to; devices may change unnoticed. There are two digests: one covers what the capture
+//! contains (names, sizes, modification times, links), and is stored in the record. The other also
+//! covers inode numbers and change times, which detect replaced files but only have meaning on this
+//! machine.
 
 use std::collections::HashMap;
 use std::fs::{self, Metadata};
@@ -26,72 +27,74 @@ use crate::limits;
 pub struct SourceSnapshot {
     /// Number of files.
     pub n_files: u64,
-    /// Their length in bytes.
+    /// Total length of the files in bytes.
     pub len: u64,
-    /// Digest of names, sizes, times of writing and links: the same on every machine.
+    /// Digest of names, sizes, modification times and links; equal on every machine.
     pub listing: Digest,
-    /// Digest of inode numbers and times of change, which only this machine knows.
+    /// Digest of inode numbers and change times, specific to this machine.
     pub stats: Digest,
-    /// Time of its latest change in nanoseconds since 1970.
+    /// Time of the latest change in nanoseconds since 1970.
     pub newest_ns: i64,
-    /// `true` if it is a device, which may change without a sign.
+    /// The source is a device, which may change unnoticed.
     pub is_device: bool,
 }
 
 impl SourceSnapshot {
-    /// Looks at a folder with all that is in it, an image file or a device. An image file may be a virtual disk that
-    /// names other files, of which `references` are allowed: they are looked at too, and returned.
-    pub fn of(path: &Utf8Path, references: &[Utf8PathBuf]) -> Result<(Self, Beside)> {
+    /// Examines a folder with its contents, an image file or a device. An image file may be a
+    /// virtual disk that refers to other files, of which `references` are allowed; they are
+    /// examined too, and returned.
+    pub fn take(path: &Utf8Path, references: &[Utf8PathBuf]) -> Result<(Self, RelatedFiles)> {
         let failed = |error| Error::io("looking at", path, error);
         let metadata = fs::metadata(path).map_err(failed)?;
-        let mut look = Look::default();
-        look.add(b"", &metadata, None);
+        let mut builder = SnapshotBuilder::default();
+        builder.add(b"", &metadata, None);
         if metadata.is_dir() {
-            look.folder(path).map_err(failed)?;
+            builder.folder(path).map_err(failed)?;
         } else if metadata.is_file() {
             let file = limits::open(path).map_err(|error| Error::io("opening", path, error))?;
             for file in VirtualDisk::open(path, Arc::new(file), references)?.references() {
                 let metadata = file.metadata().map_err(|error| Error::io("looking at", &file.path, error))?;
-                look.add(file.name.as_bytes(), &metadata, None);
-                look.beside.named.push(file.path.clone());
+                builder.add(file.name.as_bytes(), &metadata, None);
+                builder.related.referenced.push(file.path.clone());
             }
         }
         let seen = Self {
-            n_files: look.n_files,
-            len: look.len,
-            listing: Digest(*look.listing.finalize().as_bytes()),
-            stats: Digest(*look.stats.finalize().as_bytes()),
-            newest_ns: look.newest_ns,
+            n_files: builder.n_files,
+            len: builder.len,
+            listing: Digest(*builder.listing.finalize().as_bytes()),
+            stats: Digest(*builder.stats.finalize().as_bytes()),
+            newest_ns: builder.newest_ns,
             is_device: metadata.file_type().is_block_device(),
         };
-        Ok((seen, look.beside))
+        Ok((seen, builder.related))
     }
 }
 
-/// Files of a source to look at more closely.
+/// Files of a source that need closer inspection.
 #[derive(Debug, Default)]
-pub struct Beside {
-    /// The files that a virtual disk names.
-    pub named: Vec<Utf8PathBuf>,
-    /// Files in a folder that are as long as a Git LFS pointer. Those whose path is not UTF-8 are left out.
-    pub small: Vec<Utf8PathBuf>,
+pub struct RelatedFiles {
+    /// Files that a virtual disk refers to.
+    pub referenced: Vec<Utf8PathBuf>,
+    /// Files in a folder with the length of a Git LFS pointer, except those whose path is not
+    /// UTF-8.
+    pub pointer_sized: Vec<Utf8PathBuf>,
 }
 
-/// A source while it is looked at.
+/// Accumulates a snapshot.
 #[derive(Default)]
-struct Look {
+struct SnapshotBuilder {
     n_files: u64,
     len: u64,
     listing: blake3::Hasher,
     stats: blake3::Hasher,
     newest_ns: i64,
-    /// Files with several names: which was the first, counted from 0.
+    /// Hard-linked files, numbered by their first occurrence.
     linked: HashMap<(u64, u64), u64>,
-    beside: Beside,
+    related: RelatedFiles,
 }
 
-impl Look {
-    /// Adds all that is in a folder, in the order of names. Links are not followed.
+impl SnapshotBuilder {
+    /// Adds the contents of a folder in the order of names. Links are not followed.
     fn folder(&mut self, root: &Utf8Path) -> io::Result<()> {
         let mut open = vec![(root.as_std_path().to_owned(), Vec::new())];
         while let Some((folder, within)) = open.pop() {
@@ -105,7 +108,7 @@ impl Look {
                 let target = if metadata.is_symlink() { Some(fs::read_link(entry.path())?) } else { None };
                 self.add(&path, &metadata, target.as_ref().map(|target| target.as_os_str().as_bytes()));
                 if metadata.is_file() && git_lfs::can_be_pointer(metadata.len()) {
-                    self.beside.small.extend(Utf8PathBuf::from_path_buf(entry.path()));
+                    self.related.pointer_sized.extend(Utf8PathBuf::from_path_buf(entry.path()));
                 }
                 if metadata.is_dir() {
                     open.push((entry.path(), path));
@@ -123,7 +126,7 @@ impl Look {
             (_, Some(_)) => 1,
             _ => 2,
         };
-        // How long a folder's list is depends on its file system.
+        // The length of a folder depends on the file system.
         let len = if is_folder { 0 } else { len };
         let n_links = self.linked.len() as u64 + 1;
         let link =
@@ -163,18 +166,18 @@ mod tests {
         write("in/two", "second");
         let keep_times = || fs::File::open(root.join("in")).unwrap().set_modified(day).unwrap();
         keep_times();
-        let see = || SourceSnapshot::of(&root.join("in"), &[]).unwrap().0;
+        let see = || SourceSnapshot::take(&root.join("in"), &[]).unwrap().0;
         let before = see();
         assert_eq!((before.n_files, before.len, before.is_device), (2, 11, false));
         assert_eq!(see(), before, "looking changes nothing");
-        // Other bytes of the same length under the same time.
+        // Different bytes with the same length and modification time.
         std::thread::sleep(Duration::from_millis(20));
         write("in/one", "FIRST");
         let other = see();
         assert_eq!(other.listing, before.listing);
         assert_ne!(other.stats, before.stats);
         assert!(other.newest_ns > before.newest_ns);
-        // A second name for a file is no second file.
+        // A hard link is not a separate file.
         fs::remove_file(root.join("in/two")).unwrap();
         write("in/two", "FIRST");
         keep_times();
@@ -183,6 +186,6 @@ mod tests {
         fs::hard_link(root.join("in/one"), root.join("in/two")).unwrap();
         keep_times();
         assert_ne!(see().listing, apart.listing);
-        assert!(SourceSnapshot::of(&root.join("not there"), &[]).is_err());
+        assert!(SourceSnapshot::take(&root.join("not there"), &[]).is_err());
     }
 }

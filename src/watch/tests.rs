@@ -34,7 +34,7 @@ fn own_places_and_what_is_beside_inputs_are_not_told_and_inputs_are() {
     fs::write(root.join("content/a"), b"").unwrap();
     let mut inputs = Inputs::default();
     inputs.note(root.join("content"));
-    inputs.leave_out(root.join("content/.tsmedia"));
+    inputs.exclude(root.join("content/.tsmedia"));
     for every in [None, Some(Duration::from_millis(100))] {
         let mut watch = Watch::new(every);
         assert!(watch.arm(&inputs), "what was never watched is new");

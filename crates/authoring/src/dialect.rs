@@ -1,4 +1,4 @@
-//! Kinds of files that authors write.
+//! Kinds of files written by authors.
 
 use std::fmt::Debug;
 
@@ -9,41 +9,43 @@ use crate::rule::Rule;
 
 use super::doc::Doc;
 
-/// A kind of file that authors write: its schema, and what messages about it say beyond the schema.
+/// A kind of file written by authors: its schema, and texts for messages that the schema can't
+/// supply.
 pub trait Dialect: Debug {
-    /// Name of such a file in messages: `the manifest`.
+    /// Returns the name of such files in messages, such as `the manifest`.
     fn name(&self) -> &'static str;
 
-    /// JSON Schema of a rendered file.
+    /// Returns the JSON Schema of rendered files.
     fn schema(&self) -> Json;
 
-    /// Returns `true` for files in JSON, in whose syntax help is then written.
+    /// Returns `true` for JSON files, which changes the syntax used in help.
     fn is_json(&self) -> bool {
         false
     }
 
-    /// Rule that says what the value at a JSON pointer must be.
+    /// Returns the rule about the value at a JSON pointer, which replaces a plain error.
     fn rule(&self, _pointer: &str) -> Option<Rule> {
         None
     }
 
-    /// Returns `true` where a TOML date is a value of its own; elsewhere it is text that lacks its quotes.
+    /// Returns `true` if the value at a JSON pointer may be a TOML date. Elsewhere, dates are
+    /// strings without quotes.
     fn takes_date(&self, _pointer: &str) -> bool {
         false
     }
 
-    /// JSON pointers of tables in tables that a misplaced key may belong to.
+    /// Returns the JSON pointers of nested tables that misplaced keys may belong to.
     fn nested_tables(&self) -> &'static [&'static str] {
         &[]
     }
 
-    /// Problem with a top-level key that belongs in another kind of file.
+    /// Returns the problem of a top-level key that belongs in another kind of file.
     fn foreign_key(&self, _doc: Doc<'_>, _key: &str) -> Option<Problem> {
         None
     }
 
-    /// Help text for a value that is wrong (`null` for one that is missing), where the schema alone can't tell it.
-    /// `name` is the key with those around it, separated by dots.
+    /// Returns help for a wrong value (`null` for a missing one) that the schema can't derive.
+    /// `name` is the dotted name of the key.
     fn advice(&self, _name: &str, _value: &Json) -> Option<String> {
         None
     }

@@ -1,4 +1,4 @@
-//! A rendered file of an author's, by JSON pointers.
+//! Access to a rendered file by JSON pointers.
 
 use serde_json::Value as Json;
 
@@ -6,35 +6,35 @@ use crate::problem::{Place, Problems};
 
 use super::spanned::Spans;
 
-/// A rendered file, and where each of its values was written.
+/// A rendered file, with the places of its values.
 #[derive(Clone, Copy)]
 pub struct Doc<'a> {
-    /// The whole value.
+    /// Root value.
     pub json: &'a Json,
     /// Places by JSON pointer.
     pub spans: &'a Spans,
-    /// The texts.
+    /// Source texts.
     pub sources: &'a Problems,
 }
 
 impl Doc<'_> {
-    /// Value at a JSON pointer; `None` if there is none, or its template failed.
+    /// Returns the value at a JSON pointer; `None` if it is missing, or its template failed.
     pub fn get(&self, pointer: &str) -> Option<&Json> {
         self.json.pointer(pointer).filter(|_| !self.spans.is_hole(pointer))
     }
 
-    /// Text at a JSON pointer.
+    /// Returns the string at a JSON pointer.
     pub fn str(&self, pointer: &str) -> Option<&str> {
         self.get(pointer)?.as_str()
     }
 
-    /// Where a value was written, or the nearest table around it.
+    /// Returns the place of a value, or of the nearest enclosing table.
     pub fn place(&self, pointer: &str) -> Place {
-        // The root is always there; the fallback only saves an unwrap.
+        // The root always has a place; the fallback only avoids a panic path.
         self.spans.nearest(pointer).map_or_else(|| self.root(), |spot| spot.value.clone())
     }
 
-    /// Place of the key at a JSON pointer.
+    /// Returns the place of the key at a JSON pointer.
     pub fn key(&self, pointer: &str) -> Place {
         self.spans.nearest(pointer).and_then(|spot| spot.key.clone()).unwrap_or_else(|| self.place(pointer))
     }
@@ -48,7 +48,7 @@ impl Doc<'_> {
     }
 }
 
-/// A pointer as an author would say it: keys with dots between them, without the positions in lists.
+/// Formats a JSON pointer as dotted keys, without list positions.
 pub fn dotted(pointer: &str) -> String {
     let parts: Vec<_> = pointer.split('/').skip(1).filter(|part| part.parse::<usize>().is_err()).collect();
     parts.join(".").replace("~1", "/").replace("~0", "~")

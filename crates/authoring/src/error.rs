@@ -1,34 +1,35 @@
-//! Failures of the world; what authors got wrong is a [`Problem`](crate::problem::Problem).
+//! Errors outside an author's control; mistakes in their files are
+//! [`Problem`](crate::problem::Problem)s.
 
 use std::fmt;
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-/// Result of what can fail for a reason outside the author's files.
+/// Result of operations that can fail outside an author's control.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why an author's file can't be read or checked at all.
+/// An author's file can't be read or checked at all.
 #[derive(Debug)]
 pub enum Error {
-    /// Reading a file failed.
+    /// A file can't be read.
     Read {
         /// Path of the file.
         path: Utf8PathBuf,
-        /// The failure.
+        /// Underlying error.
         cause: io::Error,
     },
-    /// The JSON Schema of a dialect is not a valid one.
+    /// The JSON Schema of a dialect is invalid.
     Schema {
         /// Name of the dialect's files.
         name: &'static str,
-        /// The validator's words.
+        /// Message of the validator.
         cause: String,
     },
 }
 
 impl Error {
-    /// A failure to read a file.
+    /// Creates the error for a file that can't be read.
     pub fn read(path: &Utf8Path, cause: io::Error) -> Self {
         Self::Read { path: path.to_owned(), cause }
     }

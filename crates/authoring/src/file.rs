@@ -1,4 +1,4 @@
-//! Opening and reading a regular file that somebody names.
+//! Opens and reads regular files named by users.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -13,16 +13,17 @@ use rustix::fs::OFlags;
 use crate::git_lfs;
 use crate::size::Size;
 
-/// Texts read in place of files, by canonical path: the unsaved buffers of an editor.
+/// Texts that replace files, by canonical path: unsaved buffers of an editor.
 pub type Overlay = BTreeMap<PathBuf, Arc<str>>;
 
 thread_local! {
     static OVERLAY: RefCell<Overlay> = RefCell::default();
 }
 
-/// Runs `work` with an overlay: [`read_text`] on this thread returns its texts in place of those on disk.
+/// Runs `work` with an overlay: on this thread, [`read_text`] returns its texts instead of those on
+/// disk.
 pub fn with_overlay<T>(overlay: Overlay, work: impl FnOnce() -> T) -> T {
-    /// Puts the overlay before back, also after a panic.
+    /// Restores the previous overlay, even after a panic.
     struct Restore(Overlay);
     impl Drop for Restore {
         fn drop(&mut self) {
@@ -33,7 +34,8 @@ pub fn with_overlay<T>(overlay: Overlay, work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// Path by which an overlay knows a file, which need not exist: its folder without links.
+/// Returns the path that overlays use for a file: absolute, with the links of its folder resolved.
+/// The file need not exist.
 pub fn overlay_path(path: &Path) -> PathBuf {
     let absolute = || std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     path.canonicalize().unwrap_or_else(|_| match (path.parent().map(Path::canonicalize), path.file_name()) {
@@ -42,20 +44,21 @@ pub fn overlay_path(path: &Path) -> PathBuf {
     })
 }
 
-/// Text of the overlay for a file, if there is one.
-fn overlaid(path: &Path) -> Option<Arc<str>> {
+/// Returns the text of the overlay for a file, if there is one.
+fn overlay_text(path: &Path) -> Option<Arc<str>> {
     OVERLAY.with_borrow(|overlay| if overlay.is_empty() { None } else { overlay.get(&overlay_path(path)).cloned() })
 }
 
 /// Opens a regular file for reading, following links.
 ///
-/// Never waits: a FIFO without a writer is refused like any other.
+/// Never blocks: a FIFO without a writer is refused like any other.
 ///
 /// # Errors
 ///
-/// Those of opening, `IsADirectory` for a folder, and `InvalidInput` for a device, FIFO or socket.
+/// Errors of opening; `IsADirectory` for a folder; `InvalidInput` for a device, FIFO or socket.
 pub fn open(path: impl AsRef<Path>) -> io::Result<File> {
-    // Opening some devices has effects of its own, so the kind is looked at first, and again once it can't change.
+    // Opening some devices has side effects, so check the kind before, and again after opening,
+    // when it can't change.
     check_kind(fs::metadata(&path)?.file_type())?;
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = File::options().read(true).custom_flags(flags.bits() as i32).open(path)?;
@@ -63,22 +66,22 @@ pub fn open(path: impl AsRef<Path>) -> io::Result<File> {
     Ok(file)
 }
 
-/// Fails unless a path leads to a regular file or block device, which are what images of media and disks are in.
+/// Fails unless a path is a regular file or block device, as images of media and disks are.
 ///
 /// # Errors
 ///
-/// Those of asking for the kind of file, `IsADirectory` for a folder, and `InvalidInput` for another device, a FIFO or a
-/// socket, which would have to be waited for.
+/// Errors of reading metadata; `IsADirectory` for a folder; `InvalidInput` for another device, FIFO
+/// or socket, which could block.
 pub fn check_image(path: impl AsRef<Path>) -> io::Result<()> {
     let kind = fs::metadata(&path)?.file_type();
     if kind.is_block_device() { Ok(()) } else { check_kind(kind) }
 }
 
-/// Opens a regular file of at most `max_len` bytes, by its own account.
+/// Opens a regular file with a length of at most `max_len` bytes, according to its metadata.
 ///
 /// # Errors
 ///
-/// Those of [`open`], and `FileTooLarge` with both lengths for a longer file.
+/// Errors of [`open`]; `FileTooLarge` with both lengths for a longer file.
 pub fn open_within(path: impl AsRef<Path>, max_len: u64) -> io::Result<File> {
     let file = open(path)?;
     match file.metadata()?.len() {
@@ -91,11 +94,11 @@ pub fn open_within(path: impl AsRef<Path>, max_len: u64) -> io::Result<File> {
 ///
 /// # Errors
 ///
-/// Those of [`open_within`] and of reading, and `FileTooLarge` for a file that turns out to be longer.
+/// Errors of [`open_within`] and of reading; `FileTooLarge` for a file that turns out to be longer.
 pub fn read(path: impl AsRef<Path>, max_len: u64) -> io::Result<Vec<u8>> {
     let file = open_within(path, max_len)?;
     let mut bytes = Vec::new();
-    // Files of `/proc` say that they are empty, and a file may grow.
+    // Files in `/proc` report a length of 0, and a file may grow.
     file.take(max_len.saturating_add(1)).read_to_end(&mut bytes)?;
     match bytes.len() as u64 {
         len if len > max_len => Err(too_long(len, max_len)),
@@ -107,10 +110,9 @@ pub fn read(path: impl AsRef<Path>, max_len: u64) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 ///
-/// Those of [`read`], and `InvalidData` for bytes that are not UTF-8, `InvalidInput` for a Git LFS
-/// pointer.
+/// Errors of [`read`]; `InvalidData` for other encodings; `InvalidInput` for a Git LFS pointer.
 pub fn read_text(path: impl AsRef<Path>, max_len: u64) -> io::Result<String> {
-    if let Some(text) = overlaid(path.as_ref()) {
+    if let Some(text) = overlay_text(path.as_ref()) {
         return match text.len() as u64 {
             len if len > max_len => Err(too_long(len, max_len)),
             _ => Ok(text.to_string()),
@@ -121,14 +123,15 @@ pub fn read_text(path: impl AsRef<Path>, max_len: u64) -> io::Result<String> {
         let why = "it is a Git LFS pointer, not the file itself; run `git lfs pull`";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
     }
-    String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))
+    String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not valid UTF-8"))
 }
 
-/// Returns whether a file is a Git LFS pointer. Only a file of a pointer's length is opened, and nothing but a regular one.
+/// Returns `true` if a file is a Git LFS pointer. Only regular files with the length of a pointer
+/// are opened.
 ///
 /// # Errors
 ///
-/// If the file can't be opened or read.
+/// The file can't be opened or read.
 pub fn is_lfs_pointer(path: impl AsRef<Path>) -> io::Result<bool> {
     let metadata = fs::metadata(&path)?;
     if !metadata.is_file() || !git_lfs::can_be_pointer(metadata.len()) {
@@ -150,7 +153,7 @@ fn check_kind(kind: FileType) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it is {found}, not a regular file")))
 }
 
-/// Fails for a length beyond the most that is read.
+/// Fails if a length exceeds a limit.
 ///
 /// # Errors
 ///
@@ -162,7 +165,7 @@ pub fn check_len(len: u64, max_len: u64) -> io::Result<()> {
 fn too_long(len: u64, max_len: u64) -> io::Error {
     io::Error::new(
         io::ErrorKind::FileTooLarge,
-        format!("it has {len} bytes ({}); at most {max_len} bytes ({}) are read", Size(len), Size(max_len)),
+        format!("it has {len} bytes ({}); the limit is {max_len} bytes ({})", Size(len), Size(max_len)),
     )
 }
 
@@ -183,7 +186,7 @@ mod tests {
         assert_eq!(read_text(&path, 5).unwrap(), "12345");
         assert_eq!(
             refusal(read(&path, 4)),
-            (io::ErrorKind::FileTooLarge, "it has 5 bytes (5 B); at most 4 bytes (4 B) are read".into())
+            (io::ErrorKind::FileTooLarge, "it has 5 bytes (5 B); the limit is 4 bytes (4 B)".into())
         );
         fs::write(&path, [0xff]).unwrap();
         assert_eq!(refusal(read_text(&path, 5)).0, io::ErrorKind::InvalidData);

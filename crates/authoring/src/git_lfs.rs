@@ -1,51 +1,52 @@
-//! Git LFS pointers: the few lines of text that Git keeps in place of a large file.
+//! Git LFS pointers: short text files that Git stores in place of large files.
 //!
-//! A checkout without Git LFS leaves them where the files belong. Follows the pointer specification, version 1, and
-//! accepts the older names of the version. The oid is not looked up: the object may be on a server only.
+//! A checkout without Git LFS leaves them in the work tree. Follows version 1 of the pointer
+//! specification, and accepts older version names. The oid is not looked up, since the object may
+//! only be on a server.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::shell;
 
-/// Length in bytes that every pointer stays below.
+/// Upper limit on the length of pointers in bytes, exclusive.
 pub const LIMIT: u64 = 1_024;
-/// Bytes of the shortest pointer: the oldest version, a SHA-256 and a size of one digit.
+/// Length of the shortest pointer in bytes: the oldest version, a SHA-256 and a size of one digit.
 const SHORTEST: u64 = 120;
-/// First lines of pointers, without the number of the version.
+/// First lines of pointers, without the version number.
 const VERSIONS: [&[u8]; 3] = [
     b"version https://git-lfs.github.com/spec/v",
     b"version https://hawser.github.com/spec/v",
     b"version http://git-media.io/v/",
 ];
 
-/// Returns whether a file of this length can be a pointer, so that it is worth opening.
+/// Returns `true` if a file of this length may be a pointer, so that it is worth opening.
 pub fn can_be_pointer(len: u64) -> bool {
     (SHORTEST..LIMIT).contains(&len)
 }
 
-/// Returns whether these bytes, the whole of a file, are a pointer.
+/// Returns `true` if the bytes of a file are a pointer.
 pub fn is_pointer(bytes: &[u8]) -> bool {
     let has_oid = || bytes.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"oid "));
     can_be_pointer(bytes.len() as u64) && VERSIONS.iter().any(|version| bytes.starts_with(version)) && has_oid()
 }
 
-/// Help text for pointers at `path`, a file or a folder: the command that fetches what belongs there.
+/// Returns help for pointers at `path`, a file or a folder: the command that fetches the content.
 pub fn help(path: &Utf8Path) -> String {
-    match in_work_tree(path) {
+    match path_in_work_tree(path) {
         Some(within) => {
             let all = if path.is_dir() { "/**" } else { "" };
             let include = if within == "" { "**".to_owned() } else { format!("{within}{all}") };
             format!(
-                "run `git lfs pull --include={}`; in GitHub Actions, give `actions/checkout` the input `lfs: true`",
-                shell::word(&include)
+                "run `git lfs pull --include={}`; in GitHub Actions, set `lfs: true` for `actions/checkout`",
+                shell::quote(&include)
             )
         }
         None => "run `git lfs pull` in the Git repository that it comes from, then copy it again".into(),
     }
 }
 
-/// Path from the top of the Git work tree that it is in, which is what Git LFS matches patterns against.
-fn in_work_tree(path: &Utf8Path) -> Option<Utf8PathBuf> {
+/// Returns a path relative to the root of its Git work tree, as Git LFS patterns require.
+fn path_in_work_tree(path: &Utf8Path) -> Option<Utf8PathBuf> {
     let path = path.canonicalize_utf8().ok()?;
     let top = path.ancestors().find(|folder| folder.join(".git").exists())?;
     path.strip_prefix(top).ok().map(Utf8Path::to_owned)
@@ -69,7 +70,7 @@ mod tests {
             "version https://git-lfs.github.com/spec/v1\next-0-crypt sha256:4d7a214614ab2935c943f9e0ff69d22e",
         ] {
             assert!(is_pointer(pointer(first).as_bytes()), "{first}");
-            // As a checkout with `core.autocrlf` has them.
+            // Written by a checkout with `core.autocrlf`.
             assert!(is_pointer(pointer(first).replace('\n', "\r\n").as_bytes()), "{first}");
         }
         let sound = pointer("version https://git-lfs.github.com/spec/v1");

@@ -1,4 +1,4 @@
-//! Paths that a build depends on, noted where they are read.
+//! Paths that a build depends on, recorded as they are read.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::problem::Place;
 
-/// Files and folders that decide what is built. They need not exist: then it is their coming that decides.
+/// Files and folders that a build depends on. They may be missing: then their creation matters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inputs {
     read: BTreeMap<Utf8PathBuf, Option<Place>>,
@@ -15,27 +15,27 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// Notes a file, or a folder with all that is in it.
+    /// Records a file, or a folder with its contents.
     pub fn note(&mut self, path: impl Into<Utf8PathBuf>) {
         self.read.entry(path.into()).or_default();
     }
 
-    /// Notes a file or folder, and where an author names it.
+    /// Records a file or folder, and the place that names it.
     pub fn note_at(&mut self, path: impl Into<Utf8PathBuf>, place: Place) {
         self.read.entry(path.into()).or_default().get_or_insert(place);
     }
 
-    /// Notes a file that is made: that it is there, and as it was left, decides what there is to do.
+    /// Records an output: its presence and state determine what there is to do.
     pub fn note_output(&mut self, path: impl Into<Utf8PathBuf>) {
         self.outputs.insert(path.into());
     }
 
-    /// Notes a folder that tsmedia itself writes to, wherever it is.
-    pub fn leave_out(&mut self, path: impl Into<Utf8PathBuf>) {
+    /// Excludes a folder that tsmedia itself writes to.
+    pub fn exclude(&mut self, path: impl Into<Utf8PathBuf>) {
         self.own.insert(path.into());
     }
 
-    /// Adds others.
+    /// Adds the paths of `others`.
     pub fn extend(&mut self, others: &Self) {
         for (path, place) in &others.read {
             let known = self.read.entry(path.clone()).or_default();
@@ -45,19 +45,19 @@ impl Inputs {
         self.own.extend(others.own.iter().cloned());
     }
 
-    /// The files and folders, those that are made among them.
+    /// Returns the files and folders, including outputs.
     pub fn paths(&self) -> impl Iterator<Item = &Utf8Path> {
         let outputs = self.outputs.iter().filter(|path| !self.read.contains_key(*path));
         self.read.keys().chain(outputs).map(|path| path.as_path())
     }
 
-    /// The files and folders that are read, each with the place where an author names it.
+    /// Returns the files and folders that are read, each with the place that names it.
     pub fn read(&self) -> impl Iterator<Item = (&Utf8Path, Option<&Place>)> {
         self.read.iter().map(|(path, place)| (path.as_path(), place.as_ref()))
     }
 
-    /// The folders whose changes mean nothing.
-    pub fn left_out(&self) -> impl Iterator<Item = &Utf8Path> {
+    /// Returns the excluded folders, whose changes are ignored.
+    pub fn excluded(&self) -> impl Iterator<Item = &Utf8Path> {
         self.own.iter().map(|path| path.as_path())
     }
 }

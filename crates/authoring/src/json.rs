@@ -1,15 +1,15 @@
-//! JSON text (RFC 8259) to a tree with places, with the first mistake in it.
+//! Parses JSON (RFC 8259) into a tree with places, and reports the first syntax error.
 //!
-//! For files that programs export and people commit. A key whose value is `null` counts as left out: Windows PowerShell
-//! writes `null` for a property without a value.
+//! For exported files that people commit. Keys whose value is `null` count as missing, since
+//! Windows PowerShell writes `null` for properties without a value.
 
 use crate::limits::{MAX_JSON_ITEMS, MAX_TOML_DEPTH, MAX_TOML_KEYS, MAX_TOML_POINTERS_LEN};
 use crate::merge_conflict;
 use crate::problem::{Place, Problem, Problems, SourceId};
 
-use super::spanned::{Entry, Node, Table, Value};
+use super::spanned::{Node, Table, TableEntry, Value};
 
-/// Parses a text. `None` if it is not JSON, which is added to `problems`.
+/// Parses a text. `None` after a syntax error, which is added to `problems`.
 pub fn parse(source: SourceId, text: &str, problems: &mut Problems) -> Option<Node> {
     if let Some(conflict) = merge_conflict::find(text).first() {
         let problem = Problem::error("the file has an unresolved merge conflict");
@@ -33,20 +33,20 @@ struct Parser<'a> {
     source: SourceId,
     text: &'a str,
     at: usize,
-    /// Length of the JSON pointers of the values parsed so far, in bytes.
+    /// Total length of the JSON pointers of the values parsed so far, in bytes.
     pointers_len: usize,
 }
 
 impl Parser<'_> {
     fn document(&mut self) -> Parsed<Node> {
-        // A byte order mark is not part of the document, but places count it.
+        // A byte order mark is not part of the document, but counts in places.
         if self.text.starts_with('\u{feff}') {
             self.at = '\u{feff}'.len_utf8();
         }
         self.skip_space();
         let start = self.at;
         let Some(node) = self.value(0, 0)? else {
-            return Err(self.problem(start..self.at, "the file holds `null`", "write an object: `{ … }`"));
+            return Err(self.problem(start..self.at, "the file contains only `null`", "write an object: `{ … }`"));
         };
         self.skip_space();
         match self.at < self.text.len() {
@@ -55,16 +55,19 @@ impl Parser<'_> {
         }
     }
 
-    /// Parses a value at some depth whose JSON pointer has `pointer_len` bytes. `None` for `null`.
+    /// Parses a value at a depth. `pointer_len` is the length of its JSON pointer in bytes. `None`
+    /// for `null`.
     fn value(&mut self, depth: usize, pointer_len: usize) -> Parsed<Option<Node>> {
         let start = self.at;
         self.pointers_len = self.pointers_len.saturating_add(pointer_len);
         if depth > MAX_TOML_DEPTH || self.pointers_len > MAX_TOML_POINTERS_LEN {
             let message = match depth > MAX_TOML_DEPTH {
-                true => format!("values nest more than {MAX_TOML_DEPTH} levels deep"),
-                false => format!("the keys above all values take more than {MAX_TOML_POINTERS_LEN} bytes"),
+                true => format!("values are nested more than {MAX_TOML_DEPTH} levels deep"),
+                false => {
+                    format!("the keys on the paths to all values have more than {MAX_TOML_POINTERS_LEN} bytes in total")
+                }
             };
-            return Err(self.problem(start..start + 1, message, "leave out what this file is not for"));
+            return Err(self.problem(start..start + 1, message, "remove data that does not belong in this file"));
         }
         let value = match self.peek() {
             Some(b'{') => Value::Table(self.object(depth, pointer_len)?),
@@ -94,9 +97,9 @@ impl Parser<'_> {
             let name = self.string()?;
             let key = self.place(start..self.at);
             if let Some(first) = table.entry(&name) {
-                let problem = Problem::error(format!("the key `{name}` is there twice"));
+                let problem = Problem::error(format!("the key `{name}` occurs twice"));
                 let problem = problem.at(key, "again").at(first.key.clone(), "first");
-                return Err(Box::new(problem.help("leave one of them out")));
+                return Err(Box::new(problem.help("remove one of them")));
             }
             self.skip_space();
             if !self.takes(":") {
@@ -104,7 +107,7 @@ impl Parser<'_> {
             }
             self.skip_space();
             if let Some(node) = self.value(depth + 1, pointer_len + 1 + name.len())? {
-                table.0.push(Entry { name, key, node });
+                table.0.push(TableEntry { name, key, node });
             }
             if self.ends_list("}", MAX_TOML_KEYS > table.0.len())? {
                 return Ok(table);
@@ -123,7 +126,7 @@ impl Parser<'_> {
             let start = self.at;
             match self.value(depth + 1, pointer_len + 2)? {
                 Some(node) => nodes.push(node),
-                None => return Err(self.problem(start..self.at, "`null` stands in a list", "leave it out")),
+                None => return Err(self.problem(start..self.at, "a list can't contain `null`", "remove it")),
             }
             if self.ends_list("]", MAX_JSON_ITEMS > nodes.len())? {
                 return Ok(nodes);
@@ -131,7 +134,8 @@ impl Parser<'_> {
         }
     }
 
-    /// Skips the comma between two entries of an object or list, if there may be more; returns `true` at its end.
+    /// Skips the comma between two entries of an object or list. Returns `true` at the end.
+    /// `may_go_on` is `false` if the maximum is reached.
     fn ends_list(&mut self, end: &str, may_go_on: bool) -> Parsed<bool> {
         self.skip_space();
         if self.takes(end) {
@@ -145,12 +149,12 @@ impl Parser<'_> {
                 "]" => format!("a list has more than {MAX_JSON_ITEMS} values"),
                 _ => format!("an object has more than {MAX_TOML_KEYS} keys"),
             };
-            return Err(self.problem(self.at - 1..self.at, message, "leave out what media do not need"));
+            return Err(self.problem(self.at - 1..self.at, message, "remove entries that media do not need"));
         }
         let comma = self.at - 1;
         self.skip_space();
         if self.peek().is_some_and(|byte| byte == end.as_bytes()[0]) {
-            return Err(self.problem(comma..comma + 1, "a comma stands after the last entry", "leave it out"));
+            return Err(self.problem(comma..comma + 1, "there is a comma after the last entry", "remove it"));
         }
         Ok(false)
     }
@@ -160,7 +164,7 @@ impl Parser<'_> {
         let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
         self.at += self.text.as_bytes()[start..].iter().take_while(|byte| is_part(byte)).count();
         let raw = &self.text[start..self.at];
-        // The grammar of numbers is that of the JSON library.
+        // Use the number grammar of the JSON library.
         let value = match serde_json::from_str::<serde_json::Number>(raw) {
             Ok(number) => number.as_i64().map(Value::Integer).or(number.as_f64().map(Value::Float)),
             Err(_) => None,
@@ -168,7 +172,7 @@ impl Parser<'_> {
         let is_whole = !raw.contains(['.', 'e', 'E']);
         match value {
             Some(Value::Float(_)) if is_whole => {
-                Err(self.problem(start..self.at, format!("the number `{raw}` is too large"), "write it as text"))
+                Err(self.problem(start..self.at, format!("the number `{raw}` is too large"), "write it as a string"))
             }
             Some(value) => Ok(value),
             None => Err(self.problem(start..self.at, format!("`{raw}` is not a number"), "write a decimal number")),
@@ -185,20 +189,20 @@ impl Parser<'_> {
                 Some(b'\\') => end += 2,
                 Some(0..0x20) => {
                     let help = "write `\\n` for a line break and `\\t` for a tab";
-                    let what = "a text has a line break or another control character in it";
+                    let what = "a string contains a line break or another control character";
                     return Err(self.problem(end..end + 1, what, help));
                 }
                 Some(_) => end += 1,
                 None => {
                     let line = self.text[start..].lines().next().map_or(1, str::len);
-                    return Err(self.problem(start..start + line, "a text does not end", "end it with `\"`"));
+                    return Err(self.problem(start..start + line, "a string is not closed", "close it with `\"`"));
                 }
             }
         }
         self.at = end + 1;
         serde_json::from_str(&self.text[start..self.at]).map_err(|_| {
             let help = "write `\\\\` for a backslash: `\"\\\\\\\\server\\\\share\"`";
-            self.problem(start..self.at, "a text has an invalid escape sequence", help)
+            self.problem(start..self.at, "a string contains an invalid escape sequence", help)
         })
     }
 
@@ -224,14 +228,14 @@ impl Parser<'_> {
     fn unexpected(&self, wanted: &str) -> Box<Problem> {
         let found = self.text[self.at..].chars().next();
         let message = match found {
-            Some(_) => format!("{wanted} is missing"),
-            None => format!("the file ends where {wanted} is missing"),
+            Some(_) => format!("expected {wanted}"),
+            None => format!("the file ends, but {wanted} was expected"),
         };
         let help = match found {
-            Some('\'') => "write texts in double quotes",
-            Some('/' | '#') => "leave comments out: JSON has none",
+            Some('\'') => "write strings in double quotes",
+            Some('/' | '#') => "remove comments; JSON has none",
             Some(_) => "write valid JSON, as `ConvertTo-Json` does",
-            None => "copy the file again: it was cut off",
+            None => "copy the file again; it is truncated",
         };
         self.problem(self.at..self.at + found.map_or(0, char::len_utf8), message, help)
     }
@@ -288,27 +292,27 @@ mod tests {
     #[test]
     fn the_first_mistake_is_named_and_underlined() {
         for (text, expected) in [
-            ("", "the file ends where a value is missing at ``"),
-            ("null", "the file holds `null` at `null`"),
-            ("{\"a\": 1,}", "a comma stands after the last entry at `,`"),
-            ("{\"a\" 1}", "`:` and the value of the key is missing at `1`"),
-            ("{'a': 1}", "a key in double quotes is missing at `'`"),
-            ("{\"a\": 1", "the file ends where `,` or `}` is missing at ``"),
-            ("[1 2]", "`,` or `]` is missing at `2`"),
-            ("[null]", "`null` stands in a list at `null`"),
-            ("{} {}", "the end of the file is missing at `{`"),
-            ("{\"a\": 1, \"a\": 2}", "the key `a` is there twice at `\"a\"`"),
+            ("", "the file ends, but a value was expected at ``"),
+            ("null", "the file contains only `null` at `null`"),
+            ("{\"a\": 1,}", "there is a comma after the last entry at `,`"),
+            ("{\"a\" 1}", "expected `:` and the value of the key at `1`"),
+            ("{'a': 1}", "expected a key in double quotes at `'`"),
+            ("{\"a\": 1", "the file ends, but `,` or `}` was expected at ``"),
+            ("[1 2]", "expected `,` or `]` at `2`"),
+            ("[null]", "a list can't contain `null` at `null`"),
+            ("{} {}", "expected the end of the file at `{`"),
+            ("{\"a\": 1, \"a\": 2}", "the key `a` occurs twice at `\"a\"`"),
             ("[01]", "`01` is not a number at `01`"),
             ("[-]", "`-` is not a number at `-`"),
             ("[18446744073709551616]", "the number `18446744073709551616` is too large at `18446744073709551616`"),
-            ("[\"a\nb\"]", "a text has a line break or another control character in it at `\n`"),
-            ("[\"\\x\"]", "a text has an invalid escape sequence at `\"\\x\"`"),
-            ("[\"\\ud800\"]", "a text has an invalid escape sequence at `\"\\ud800\"`"),
-            ("[\"abc", "a text does not end at `\"abc`"),
-            ("[\"abc\\", "a text does not end at `\"abc\\`"),
-            ("[\"abc\\ä", "a text does not end at `\"abc\\ä`"),
-            ("[tru]", "a value is missing at `t`"),
-            ("[ä]", "a value is missing at `ä`"),
+            ("[\"a\nb\"]", "a string contains a line break or another control character at `\n`"),
+            ("[\"\\x\"]", "a string contains an invalid escape sequence at `\"\\x\"`"),
+            ("[\"\\ud800\"]", "a string contains an invalid escape sequence at `\"\\ud800\"`"),
+            ("[\"abc", "a string is not closed at `\"abc`"),
+            ("[\"abc\\", "a string is not closed at `\"abc\\`"),
+            ("[\"abc\\ä", "a string is not closed at `\"abc\\ä`"),
+            ("[tru]", "expected a value at `t`"),
+            ("[ä]", "expected a value at `ä`"),
         ] {
             assert_eq!(parsed(text).unwrap_err(), expected, "{text}");
         }
@@ -318,7 +322,9 @@ mod tests {
     fn nesting_and_lists_are_bounded() {
         let deep = |n: usize| format!("{}1{}", "[".repeat(n), "]".repeat(n));
         assert!(parsed(&deep(MAX_TOML_DEPTH)).is_ok());
-        assert!(parsed(&deep(MAX_TOML_DEPTH + 1)).unwrap_err().starts_with("values nest more than 64 levels deep"));
+        assert!(
+            parsed(&deep(MAX_TOML_DEPTH + 1)).unwrap_err().starts_with("values are nested more than 64 levels deep")
+        );
         assert!(parsed(&"[".repeat(1_000_000)).is_err());
         let list = |n: usize| format!("[{}1]", "1,".repeat(n - 1));
         assert!(parsed(&list(MAX_JSON_ITEMS)).is_ok());

@@ -1,9 +1,9 @@
-//! Front-end of the files that authors write or commit: manifests, task sequences and fact files in TOML, site files in
-//! JSON.
+//! Front end for files that authors write or commit: manifests, task sequences and fact files in
+//! TOML, and site files in JSON.
 //!
-//! A text becomes a tree with places ([`toml`], [`json`], [`spanned`]); each string is rendered ([`template`]); the result is
-//! checked against a JSON Schema ([`schema_errors`]). Every step adds its problems, each at the author's own line and
-//! with the name that was probably meant ([`suggestions`]).
+//! A text is parsed into a tree with places ([`toml`], [`json`], [`spanned`]); strings are rendered
+//! ([`template`]); the result is checked against a JSON Schema ([`schema_errors`]). Every step
+//! reports its problems at the author's line, and suggests the intended name ([`suggestions`]).
 
 pub mod conversions;
 pub mod dialect;

@@ -1,12 +1,12 @@
-//! Finds what Git leaves in a text that it could not merge.
+//! Finds the conflict markers of Git in a text.
 
 use std::ops::Range;
 
-/// Help for a conflict.
-pub const ADVICE: &str =
-    "keep what is right of the two sides, and delete the lines that begin with `<<<<<<<`, `=======` and `>>>>>>>`";
+/// Help for a merge conflict.
+pub const ADVICE: &str = "merge the two sides, and delete the lines that start with `<<<<<<<`, `=======` and `>>>>>>>`";
 
-/// The first lines of conflicts, as bytes of the text. A conflict has all three marks, each at the start of a line.
+/// Returns the byte ranges of the first lines of conflicts. A conflict has all three markers, each
+/// at the start of a line.
 pub fn find(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut open: Option<(Range<usize>, bool)> = None;

@@ -1,6 +1,7 @@
-//! Texts that were meant to be templates and are not: `${site.code}` stays as it is.
+//! Finds strings that were meant as templates but aren't, such as `${site.code}`.
 //!
-//! Only names that templates know are looked for, with a dot behind them: `%TEMP%` and `$(Get-Date)` are for others.
+//! Only names known to templates, followed by a dot, are considered: `%TEMP%` and `$(Get-Date)` are
+//! meant for other programs.
 
 use std::ops::Range;
 
@@ -8,22 +9,22 @@ use crate::problem::{Place, Problem, Problems};
 
 use super::toml::place_within;
 
-/// Signs before and behind a name in other languages.
+/// Delimiters around names in other languages.
 const SIGNS: [(&str, &str); 6] = [("${", "}"), ("$(", ")"), ("{", "}"), ("%", "%"), ("<%=", "%>"), ("@@", "@@")];
-/// The first names that templates know.
+/// Namespaces of templates.
 const SPACES: [&str; 3] = ["site.", "vars.", "media."];
 
-/// A warning for each name in a text that stands in the signs of another language.
+/// Returns a warning for each name in the delimiters of another language.
 pub fn find(text: &str, place: &Place, sources: &Problems) -> Vec<Problem> {
     let problem = |(range, name): (Range<usize>, &str)| {
-        let message = format!("`{}` is not a template, and stays as it is", &text[range.clone()]);
+        let message = format!("`{}` is not a template, so it stays unchanged", &text[range.clone()]);
         let at = place_within(text, range, place, sources).unwrap_or_else(|| place.clone());
         Problem::warning(message).at(at, "").help(format!("write `{{{{ {name} }}}}`"))
     };
     near_misses(text).into_iter().map(problem).collect()
 }
 
-/// Each of them, with the name in it.
+/// Returns the ranges of such names including their delimiters, with the names.
 fn near_misses(text: &str) -> Vec<(Range<usize>, &str)> {
     let mut found = Vec::new();
     for space in SPACES {
@@ -37,7 +38,7 @@ fn near_misses(text: &str) -> Vec<(Range<usize>, &str)> {
             let Some((open, close)) = signs else { continue };
             let start = before.len() - open.len();
             let end = text.len() - behind.len() + close.len();
-            // Two braces are a template, and so is what stands in one.
+            // Double braces are a template, and single braces inside of it are not.
             let is_template = *open == "{" && (text[..start].ends_with(['{', '$']) || text[end..].starts_with('}'));
             let is_within = text[..start].rfind("{{").is_some_and(|open| text[open..start].find("}}").is_none())
                 || text[..start].rfind("{%").is_some_and(|open| text[open..start].find("%}").is_none());

@@ -1,16 +1,17 @@
-//! Levels of brackets and dotted keys in TOML, counted before the text is parsed.
+//! Counts levels of brackets and dotted keys in TOML before parsing.
 
 use toml_parser::Source;
 use toml_parser::lexer::TokenKind;
 
 use crate::limits::MAX_TOML_DEPTH;
 
-/// Finds the first token around which brackets and dotted keys nest more than [`MAX_TOML_DEPTH`] levels deep.
+/// Finds the first token at which brackets and dotted keys are nested more than [`MAX_TOML_DEPTH`]
+/// levels deep.
 ///
-/// The parser bounds brackets and the parts of one key each by itself; a tree of both, one within the other, would be
-/// deeper than the stack.
-pub fn too_deep(text: &str) -> Option<std::ops::Range<usize>> {
-    // The dots within each open bracket, since its last comma.
+/// The parser limits brackets and the parts of a key separately; a tree that nests both could
+/// overflow the stack.
+pub fn find_too_deep(text: &str) -> Option<std::ops::Range<usize>> {
+    // Number of dots in each open bracket since its last comma.
     let (mut dots, mut n_dots): (Vec<usize>, usize) = (vec![0], 0);
     for token in Source::new(text).lex() {
         match (token.kind(), dots.as_mut_slice()) {
@@ -49,7 +50,7 @@ mod tests {
             (format!("{}a = {{ {}a = [{}] }}", "a.".repeat(22), "a.".repeat(22), "[".repeat(22)), true),
             ("]".repeat(1_000), false),
         ] {
-            assert_eq!(too_deep(&text).is_some(), is_deep, "{text:.60}");
+            assert_eq!(find_too_deep(&text).is_some(), is_deep, "{text:.60}");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! What authors got wrong: many at a time, each with the lines it is about.
+//! Mistakes in authors' files: many at a time, each with the places it is about.
 //!
-//! Problems are data. `report` draws them for a terminal or as JSON; nothing here knows how they look. Values of secrets
-//! are taken out of messages here; `report` masks them in the lines that it shows.
+//! Problems are data; `report` renders them for a terminal or as JSON. Values of secrets are masked
+//! here in messages, and by `report` in source lines.
 
 mod mask;
 
@@ -14,54 +14,55 @@ use crate::limits::MAX_PROBLEMS;
 use crate::rule::Rule;
 pub use crate::rule::Severity;
 
-/// A text that an author wrote (manifest, profile, variables) and that a problem can point into.
+/// A text by an author (manifest, profile, variables) that problems can point into.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceText {
-    /// How the author knows it: the path as given on the command line, or the name of a built-in profile.
+    /// Name known to the author: the path given on the command line, or the name of a built-in
+    /// profile.
     pub name: String,
     /// The whole text.
     pub text: Arc<str>,
-    /// Bytes of it that are values of secrets, in order and apart from each other: never to be shown.
+    /// Byte ranges of secret values, sorted and disjoint, which must not be shown.
     pub secrets: Vec<Range<usize>>,
 }
 
-/// Which [`SourceText`] of a [`Problems`].
+/// Identifies a [`SourceText`] of a [`Problems`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceId(usize);
 
-/// A range of bytes in an author's text.
+/// A byte range in an author's text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
-    /// The text it is in.
+    /// Source text.
     pub source: SourceId,
-    /// The bytes of that text; both ends lie on character boundaries.
+    /// Byte range, on character boundaries.
     pub span: Range<usize>,
 }
 
-/// One thing that is wrong, where, and what would be right.
+/// A mistake, with its places and help.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Whether it stops the work.
+    /// Severity; errors stop the work.
     pub severity: Severity,
-    /// Rule of the field that is broken, if there is one.
+    /// Domain rule that is broken, if any.
     pub rule: Option<Rule>,
-    /// A lower-case fragment without a final stop, literals in backticks.
+    /// Message: a lower-case fragment without final stop, literals in backticks.
     pub message: String,
-    /// What to underline, the culprit first, each with a few words; the words may be empty.
+    /// Places to underline, each with a label that may be empty; the cause comes first.
     pub labels: Vec<(Place, String)>,
-    /// What would be right, to be typed as it stands where possible.
+    /// Help in the imperative, to be typed as is where possible.
     pub help: Option<String>,
-    /// Places that must not be shown: secrets that were written out.
+    /// Places that must not be shown, because they contain a literal secret.
     pub hidden: Vec<Place>,
 }
 
 impl Problem {
-    /// Returns a problem that breaks a rule, which has the severity.
+    /// Creates a problem that breaks a rule, with the severity of the rule.
     pub fn new(rule: Rule, message: impl Into<String>) -> Self {
         Self::error(message).with_rule(Some(rule))
     }
 
-    /// An error that breaks no rule.
+    /// Creates an error without a rule.
     pub fn error(message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
@@ -73,73 +74,73 @@ impl Problem {
         }
     }
 
-    /// A warning that breaks no rule.
+    /// Creates a warning without a rule.
     pub fn warning(message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(message) }
     }
 
-    /// A note that breaks no rule.
+    /// Creates a note without a rule.
     pub fn note(message: impl Into<String>) -> Self {
         Self { severity: Severity::Note, ..Self::error(message) }
     }
 
-    /// Sets the broken rule, if there is one, and with it the severity.
+    /// Sets the broken rule, if any, and the severity of the rule.
     pub fn with_rule(self, rule: Option<Rule>) -> Self {
         let severity = rule.map_or(self.severity, Rule::severity);
         Self { severity, rule, ..self }
     }
 
-    /// Underlines `place`, with a few words.
+    /// Adds a place to underline, with a label.
     pub fn at(mut self, place: Place, words: impl Into<String>) -> Self {
         self.labels.push((place, words.into()));
         self
     }
 
-    /// Says what would be right.
+    /// Sets the help.
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// Hides the place that is underlined first: it holds a secret.
+    /// Hides the place that is underlined first, because it contains a secret.
     pub fn hide(mut self) -> Self {
         self.hidden.extend(self.labels.first().map(|(place, _)| place.clone()));
         self
     }
 }
 
-/// A rule that an author has lowered, and how often it spoke.
+/// A rule whose severity an author has lowered, with the number of its problems.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lowering {
     /// The rule.
     pub rule: Rule,
-    /// What it was lowered to; nothing if it is off.
+    /// New severity; `None` turns the rule off.
     pub to: Option<Severity>,
-    /// How many problems break it, said or not.
+    /// Number of problems that break it, reported or not.
     pub n_problems: usize,
 }
 
-/// Everything that is wrong, with the texts it is wrong in.
+/// A list of problems, with the texts they point into.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems {
     sources: Vec<SourceText>,
     list: Vec<Problem>,
-    n_errors_told: usize,
+    n_errors_added: usize,
     lowerings: Vec<Lowering>,
-    /// What was not said since its rule is off.
-    unsaid: Vec<Problem>,
+    /// Problems that are not reported because their rule is off.
+    silenced: Vec<Problem>,
 }
 
 impl Problems {
-    /// Takes in a text that problems can point into.
+    /// Adds a text that problems can point into.
     pub fn add_source(&mut self, name: impl Into<String>, text: impl Into<Arc<str>>) -> SourceId {
         let text = text.into();
-        let secrets = mask::secrets(&text);
+        let secrets = mask::find_secrets(&text);
         self.sources.push(SourceText { name: name.into(), text, secrets });
         SourceId(self.sources.len() - 1)
     }
 
-    /// The same of a text that may have been taken in before, as every site reads it.
+    /// Adds a text unless it was added before, since every site reads shared texts.
     pub fn add_source_once(&mut self, name: &str, text: &str) -> SourceId {
         match self.sources.iter().position(|source| source.name == name && *source.text == *text) {
             Some(at) => SourceId(at),
@@ -147,20 +148,20 @@ impl Problems {
         }
     }
 
-    /// Where problems begin that are added from now on, for [`Self::take_since`].
+    /// Returns the current number of problems, for [`Self::take_since`].
     pub fn mark(&self) -> usize {
         self.list.len()
     }
 
-    /// Takes out what was added since.
+    /// Removes and returns the problems added since `mark`.
     pub fn take_since(&mut self, mark: usize) -> Vec<Problem> {
         self.list.split_off(mark)
     }
 
-    /// Notes rules that an author has lowered.
-    pub fn note_lowerings(&mut self, lowerings: impl IntoIterator<Item = Lowering>) {
+    /// Adds rules that an author has lowered.
+    pub fn add_lowerings(&mut self, lowerings: impl IntoIterator<Item = Lowering>) {
         for lowering in lowerings {
-            // What its files show is added to what the manifest shows.
+            // Problems in the manifest and in its files are counted together.
             match self.lowerings.iter_mut().find(|known| known.rule == lowering.rule && known.to == lowering.to) {
                 Some(known) => known.n_problems += lowering.n_problems,
                 None => self.lowerings.push(lowering),
@@ -168,61 +169,61 @@ impl Problems {
         }
     }
 
-    /// The rules that authors have lowered.
+    /// Returns the rules that authors have lowered.
     pub fn lowerings(&self) -> &[Lowering] {
         &self.lowerings
     }
 
-    /// The text that a place points into.
+    /// Returns a source text.
     pub fn source(&self, id: SourceId) -> &SourceText {
         &self.sources[id.0]
     }
 
-    /// Adds a problem, unless the very same one is there already (every site renders the same lines).
+    /// Adds a problem, unless an equal one was added before: every site renders the same lines.
     pub fn add(&mut self, problem: Problem) {
-        self.n_errors_told += usize::from(problem.severity == Severity::Error);
+        self.n_errors_added += usize::from(problem.severity == Severity::Error);
         problem.hidden.iter().for_each(|place| self.hide(place.clone()));
         if let Some(unlisted) = self.list.get(MAX_PROBLEMS..) {
-            // An error among them must still count as one.
+            // Add one per severity, so that an unlisted error still counts.
             if unlisted.iter().all(|known| known.severity != problem.severity) {
                 let message = format!("more than {MAX_PROBLEMS} problems were found; the rest are not listed");
                 self.list.push(Problem { severity: problem.severity, ..Problem::error(message) });
             }
             return;
         }
-        let problem = self.without_secrets(problem);
+        let problem = self.mask_secrets(problem);
         if !self.list.contains(&problem) {
             self.list.push(problem);
         }
     }
 
-    /// Adds a problem whose rule an author has lowered, and counts it, said or not.
+    /// Adds a problem whose rule an author has lowered, and counts it, reported or not.
     pub fn add_lowered(&mut self, problem: Problem, is_said: bool) {
-        // Every site has the same one.
-        if self.list.contains(&problem) || self.unsaid.contains(&problem) {
+        // Every site may have the same problem.
+        if self.list.contains(&problem) || self.silenced.contains(&problem) {
             return;
         }
         let lowering = self.lowerings.iter_mut().find(|lowering| problem.rule == Some(lowering.rule));
         lowering.into_iter().for_each(|lowering| lowering.n_problems += 1);
         match is_said {
             true => self.add(problem),
-            false => self.unsaid.push(problem),
+            false => self.silenced.push(problem),
         }
     }
 
-    /// Marks a place as that of a secret, which is never shown. A proper reference stays visible.
+    /// Marks a place as secret, so that it is never shown. A reference in braces stays visible.
     fn hide(&mut self, place: Place) {
         let Some(source) = self.sources.get_mut(place.source.0) else { return };
         let is_known = |known: &Range<usize>| place.span.start <= known.start && known.end <= place.span.end;
-        // The values within braces are known already, and their keys may be read.
+        // Secret values in braces are masked already; their keys may be shown.
         if source.text.get(place.span.clone()).is_some() && !source.secrets.iter().any(is_known) {
             source.secrets.push(place.span);
-            source.secrets = mask::merged(std::mem::take(&mut source.secrets));
+            source.secrets = mask::merge_ranges(std::mem::take(&mut source.secrets));
         }
     }
 
-    /// Removes the values of secrets from the words of a problem.
-    fn without_secrets(&self, mut problem: Problem) -> Problem {
+    /// Masks the values of secrets in the texts of a problem.
+    fn mask_secrets(&self, mut problem: Problem) -> Problem {
         for (index, source) in self.sources.iter().enumerate() {
             for secret in &source.secrets {
                 let is_near = problem
@@ -239,7 +240,7 @@ impl Problems {
         problem
     }
 
-    /// The problems in the order of the lines that they are about; those about no line come last.
+    /// Returns the problems in the order of their lines; those without a place come last.
     pub fn sorted(&self) -> Vec<&Problem> {
         let mut sorted: Vec<_> = self.list.iter().collect();
         sorted.sort_by_key(|problem| {
@@ -249,28 +250,28 @@ impl Problems {
         sorted
     }
 
-    /// How often an error was added, the same one each time that it was: what tells whether one more step failed.
-    pub fn n_errors_told(&self) -> usize {
-        self.n_errors_told
+    /// Returns how often an error was added, including repeated ones, to tell if a step failed.
+    pub fn n_errors_added(&self) -> usize {
+        self.n_errors_added
     }
 
-    /// Drops what is only worth knowing.
+    /// Removes all notes.
     pub fn drop_notes(&mut self) {
         self.list.retain(|problem| problem.severity != Severity::Note);
     }
 
-    /// Whether any of them stops the work.
+    /// Returns `true` if there are errors.
     pub fn has_errors(&self) -> bool {
         self.count(Severity::Error) > 0
     }
 
-    /// How many there are of a severity.
+    /// Returns the number of problems of a severity.
     pub fn count(&self, severity: Severity) -> usize {
         self.list.iter().filter(|problem| problem.severity == severity).count()
     }
 }
 
-/// Returns whether two ranges touch the same line of a text.
+/// Returns `true` if two ranges touch the same line of a text.
 fn is_on_one_line(text: &str, one: &Range<usize>, other: &Range<usize>) -> bool {
     let (first, second) = if one.start <= other.start { (one, other) } else { (other, one) };
     second.start <= first.end || text.get(first.end..second.start).is_some_and(|between| !between.contains('\n'))

@@ -1,20 +1,21 @@
-//! JSON Schemas of author's files, made from types (draft-07, which every TOML language server reads).
+//! Generates JSON Schemas of authors' files from types (draft-07, which every TOML language server
+//! supports).
 //!
-//! They are written out without references, so that documentation stands where an editor looks for it.
+//! Schemas are inlined, without references, so that editors find the documentation of every key.
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value as Json, json};
 
-/// The schema of a type, in which every value is what the type says.
-pub fn of<T: JsonSchema>() -> Json {
+/// Returns the schema of a type.
+pub fn generate<T: JsonSchema>() -> Json {
     let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
     let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
     tidy(&mut schema, "");
     schema
 }
 
-/// The text of a schema as editors use it, with the identity `id`.
+/// Returns a schema for editors as text, with the identifier `id`.
 pub fn to_text(mut schema: Json, id: &str) -> String {
     let mut named = Map::new();
     named.insert("$schema".into(), json!("http://json-schema.org/draft-07/schema#"));
@@ -26,10 +27,10 @@ pub fn to_text(mut schema: Json, id: &str) -> String {
     text + "\n"
 }
 
-/// Schema of a text with names for its values, or of numbers: an `enum`, with its values and their documentation.
+/// Returns the schema of documented constants: an `enum` with its values and their documentation.
 ///
-/// The documentation is also part of the description, since only taplo shows that of a value. An `enum` because taplo
-/// offers each alternative of a `oneOf` as a key of its own.
+/// The documentation is also part of the description, since only taplo shows that of single values.
+/// It is an `enum` because taplo offers each alternative of a `oneOf` as a separate completion.
 pub fn documented_enum<'a>(values: impl IntoIterator<Item = (Json, &'a str)>, description: &str) -> Json {
     let (values, docs): (Vec<_>, Vec<_>) = values.into_iter().unzip();
     let lines = values.iter().zip(&docs).map(|(value, doc)| match value {
@@ -44,11 +45,12 @@ pub fn documented_enum<'a>(values: impl IntoIterator<Item = (Json, &'a str)>, de
     })
 }
 
-/// Schema of an object of several kinds: a chain of `if`, `then` and `else`, each case a condition and what follows.
+/// Returns the schema of an object of several kinds, as a chain of `if`, `then` and `else`. Each
+/// case is a condition and its schema.
 ///
-/// Editors mark the exact mistake in it, while for a `oneOf` they mark the whole object. `additionalProperties` in every
-/// link keeps tombi from treating the links as closed.
-pub fn chain(cases: Vec<(Json, Json)>, otherwise: Json) -> Json {
+/// Editors mark the exact mistake in such a chain, but the whole object for a `oneOf`.
+/// `additionalProperties` in every link keeps tombi from treating the links as closed.
+pub fn if_chain(cases: Vec<(Json, Json)>, otherwise: Json) -> Json {
     let open = |mut schema: Json| {
         if let Json::Object(map) = &mut schema {
             map.entry("additionalProperties").or_insert(json!(true));
@@ -61,14 +63,14 @@ pub fn chain(cases: Vec<(Json, Json)>, otherwise: Json) -> Json {
     )
 }
 
-/// Schema of an object with these keys and no others, whatever their values.
-pub fn closed<'a>(keys: impl IntoIterator<Item = &'a str>) -> Json {
+/// Returns the schema of an object with only these keys, of any value.
+pub fn closed_object<'a>(keys: impl IntoIterator<Item = &'a str>) -> Json {
     let properties: Map<_, _> = keys.into_iter().map(|key| (key.to_owned(), json!(true))).collect();
     json!({ "properties": properties, "additionalProperties": false })
 }
 
-/// The schema of the value at a JSON pointer, if the manifest knows it.
-pub fn at<'a>(schema: &'a Json, pointer: &str) -> Option<&'a Json> {
+/// Returns the schema of the value at a JSON pointer; `None` if the schema does not describe it.
+pub fn find<'a>(schema: &'a Json, pointer: &str) -> Option<&'a Json> {
     pointer.split('/').skip(1).try_fold(schema, |schema, part| {
         let key = part.replace("~1", "/").replace("~0", "~");
         let property = schema.get("properties").and_then(|properties| properties.get(&key));
@@ -77,10 +79,10 @@ pub fn at<'a>(schema: &'a Json, pointer: &str) -> Option<&'a Json> {
     })
 }
 
-/// Takes out what the generator writes for its own sake, and gives each key its full name as the title.
+/// Removes artefacts of the generator, and sets the title of each key to its full name.
 fn tidy(schema: &mut Json, name: &str) {
     let Json::Object(map) = schema else { return };
-    // An optional key may be left out; TOML has no null to write instead.
+    // Optional keys are left out; TOML has no null.
     if let Some(Json::Array(types)) = map.get_mut("type") {
         types.retain(|kind| kind != "null");
         if let [only] = types.as_slice() {
@@ -102,7 +104,7 @@ fn tidy(schema: &mut Json, name: &str) {
         map.remove("default");
     }
     if let Some(Json::String(description)) = map.get_mut("description") {
-        // The lines of a comment are no lines to an editor; its paragraphs are.
+        // Editors would keep the line breaks of doc comments, so keep only paragraphs.
         let paragraphs: Vec<_> = description.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect();
         *description = paragraphs.join("\n\n");
     }

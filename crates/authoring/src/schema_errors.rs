@@ -1,12 +1,13 @@
-//! What the schema finds wrong with a rendered file, in words an author can act on.
+//! Converts schema violations in a rendered file to problems with help.
 //!
-//! The validator only says where something is wrong; what would be right is read from the schema at that place.
+//! The validator only says where something is wrong; the help is derived from the schema at that
+//! place.
 
 use serde_json::Value as Json;
 
 use crate::problem::{Place, Problem};
 
-use super::conversions::conversion;
+use super::conversions::conversion_help;
 use super::dialect::Dialect;
 use super::doc::{Doc, dotted};
 use super::error::{Error, Result};
@@ -17,18 +18,18 @@ use super::suggestions::{nearest, one_of};
 
 /// Checks rendered files of one dialect.
 #[derive(Debug)]
-pub struct Checker<D> {
+pub struct SchemaChecker<D> {
     dialect: D,
     schema: Json,
     validator: jsonschema::Validator,
 }
 
-impl<D: Dialect> Checker<D> {
-    /// A checker for files of a dialect.
+impl<D: Dialect> SchemaChecker<D> {
+    /// Creates a checker for files of a dialect.
     ///
     /// # Errors
     ///
-    /// The dialect's schema is not a valid one.
+    /// The schema of the dialect is invalid.
     pub fn new(dialect: D) -> Result<Self> {
         let schema = dialect.schema();
         let validator = jsonschema::draft7::new(&schema)
@@ -36,26 +37,26 @@ impl<D: Dialect> Checker<D> {
         Ok(Self { dialect, schema, validator })
     }
 
-    /// Everything that the schema finds wrong, with the rules of the field that it breaks.
+    /// Returns all schema violations, with the rules they break.
     pub fn check(&self, doc: Doc<'_>) -> Vec<Problem> {
         use jsonschema::error::ValidationErrorKind as Kind;
         let mut problems = Vec::new();
         let mut seen = Vec::new();
         for pointer in &doc.spans.dates {
-            // An unknown key is complained of as such, whatever its value.
-            if !self.dialect.takes_date(pointer) && schema::at(&self.schema, pointer).is_some() {
+            // Unknown keys are reported as such, whatever their values.
+            if !self.dialect.takes_date(pointer) && schema::find(&self.schema, pointer).is_some() {
                 seen.push(pointer.clone());
-                problems.push(self.wrong(doc, pointer));
+                problems.push(self.wrong_value(doc, pointer));
             }
         }
-        // A key that is missing because it is misspelled is one mistake, told at the misspelled key.
+        // A key missing because of a misspelling is one mistake, reported at the misspelled key.
         let mut misspelled = Vec::new();
         for error in self.validator.iter_errors(doc.json) {
             let pointer = error.instance_path().as_str();
             if let Kind::AdditionalProperties { unexpected } = error.kind() {
                 for key in unexpected {
                     misspelled.extend(nearest(key, self.keys(pointer)).map(|near| format!("{pointer}/{near}")));
-                    problems.push(self.unknown(doc, pointer, key));
+                    problems.push(self.unknown_key(doc, pointer, key));
                 }
             }
         }
@@ -71,25 +72,25 @@ impl<D: Dialect> Checker<D> {
                     let missing = format!("{pointer}/{key}");
                     if !misspelled.contains(&missing) {
                         let rule = self.dialect.rule(&missing);
-                        problems.push(self.missing(doc, pointer, key).with_rule(rule));
+                        problems.push(self.missing_key(doc, pointer, key).with_rule(rule));
                     }
                 }
                 _ if seen.iter().any(|seen| seen == pointer) => {}
                 _ => {
                     seen.push(pointer.to_owned());
-                    let wrong = self.wrong(doc, pointer);
+                    let wrong = self.wrong_value(doc, pointer);
                     let rule = self.dialect.rule(pointer).or(wrong.rule);
                     problems.push(wrong.with_rule(rule));
                 }
             }
         }
-        self.secrets(doc, doc.json, "", &mut problems);
+        self.check_secrets(doc, doc.json, "", &mut problems);
         problems
     }
 
-    /// What is wrong with references to secrets, wherever the schema has them.
-    fn secrets(&self, doc: Doc<'_>, value: &Json, pointer: &str, problems: &mut Vec<Problem>) {
-        let schema = schema::at(&self.schema, pointer);
+    /// Checks references to secrets wherever the schema allows them.
+    fn check_secrets(&self, doc: Doc<'_>, value: &Json, pointer: &str, problems: &mut Vec<Problem>) {
+        let schema = schema::find(&self.schema, pointer);
         let children: Vec<_> = match value {
             Json::Object(map) if schema.is_some_and(may_be_secret) => {
                 let is_known = map.keys().all(|key| secret::KEYS.contains(&key.as_str()));
@@ -100,16 +101,16 @@ impl<D: Dialect> Checker<D> {
             _ => return,
         };
         for (key, value) in children {
-            self.secrets(doc, value, &format!("{pointer}/{key}"), problems);
+            self.check_secrets(doc, value, &format!("{pointer}/{key}"), problems);
         }
     }
 
     fn keys(&self, pointer: &str) -> Vec<&str> {
-        let properties = schema::at(&self.schema, pointer).and_then(|schema| schema["properties"].as_object());
+        let properties = schema::find(&self.schema, pointer).and_then(|schema| schema["properties"].as_object());
         properties.map(|map| map.keys().map(String::as_str).collect()).unwrap_or_default()
     }
 
-    fn unknown(&self, doc: Doc<'_>, pointer: &str, key: &str) -> Problem {
+    fn unknown_key(&self, doc: Doc<'_>, pointer: &str, key: &str) -> Problem {
         let place = doc.key(&format!("{pointer}/{}", escape(key)));
         if pointer.is_empty()
             && let Some(problem) = self.dialect.foreign_key(doc, key)
@@ -121,42 +122,42 @@ impl<D: Dialect> Checker<D> {
         let list = one_of(keys.iter().copied()).replace(" or ", " and ");
         let mut problem = Problem::error(format!("{table} has no key `{key}`")).at(place, "");
         problem.help = Some(match nearest(key, keys) {
-            Some(near) => format!("did you mean `{near}`? {table} takes {list}"),
-            None => match self.home_of(key).filter(|home| *home != pointer) {
+            Some(near) => format!("did you mean `{near}`? The keys of {table} are {list}"),
+            None => match self.table_with_key(key).filter(|home| *home != pointer) {
                 Some(home) => format!("`{key}` belongs under {}", self.table_name(&home)),
-                None => format!("{table} takes {list}"),
+                None => format!("the keys of {table} are {list}"),
             },
         });
         problem
     }
 
-    /// The table that has a key of this name, if exactly one does.
-    fn home_of(&self, key: &str) -> Option<String> {
+    /// Returns the table that has a key of this name, if it is unique.
+    fn table_with_key(&self, key: &str) -> Option<String> {
         let mut homes = vec![String::new()];
         homes.extend(self.keys("").iter().map(|table| format!("/{table}")));
         homes.extend(self.dialect.nested_tables().iter().map(|table| (*table).to_owned()));
         homes.retain(|home| {
-            let is_list = schema::at(&self.schema, home).is_some_and(|schema| schema["type"] == "array");
+            let is_list = schema::find(&self.schema, home).is_some_and(|schema| schema["type"] == "array");
             let home = if is_list { format!("{home}/0") } else { home.clone() };
             self.keys(&home).contains(&key)
         });
         <[String; 1]>::try_from(homes).ok().map(|[home]| home)
     }
 
-    fn missing(&self, doc: Doc<'_>, pointer: &str, key: &str) -> Problem {
-        let wanted = schema::at(&self.schema, &format!("{pointer}/{key}"));
+    fn missing_key(&self, doc: Doc<'_>, pointer: &str, key: &str) -> Problem {
+        let wanted = schema::find(&self.schema, &format!("{pointer}/{key}"));
         let is_table = wanted.is_some_and(|schema| schema["type"] == "object") && !self.dialect.is_json();
         let what = wanted.map(purpose).unwrap_or_default();
         let mut place = doc.place(pointer);
         let root = doc.root();
         if place.source != root.source {
-            // The table is a profile's; what it lacks is for the manifest to say.
+            // The table is in a profile, but the manifest has to supply the missing key.
             place = root;
         }
         let advice = self.dialect.advice(&dotted(&format!("{pointer}/{key}")), &Json::Null).filter(|_| is_table);
         let help = advice.unwrap_or_else(|| match is_table {
-            true => format!("add a table `[{key}]`: {what}"),
-            false => format!("write `{}`: {what}", self.pair(key, wanted)),
+            true => format!("add `[{key}]`: {what}"),
+            false => format!("write `{}`: {what}", self.example_pair(key, wanted)),
         });
         let message = if is_table && pointer.is_empty() {
             format!("{} has no `[{key}]`", self.dialect.name())
@@ -168,33 +169,33 @@ impl<D: Dialect> Checker<D> {
         Problem::error(message).at(place, "").help(help)
     }
 
-    fn wrong(&self, doc: Doc<'_>, pointer: &str) -> Problem {
+    fn wrong_value(&self, doc: Doc<'_>, pointer: &str) -> Problem {
         let value = doc.json.pointer(pointer).unwrap_or(&Json::Null);
         let place = doc.place(pointer);
         let name = dotted(pointer);
         let last = name.rsplit('.').next().unwrap_or(&name);
-        let Some(schema) = schema::at(&self.schema, pointer) else {
-            return Problem::error(format!("`{name}` is not right")).at(place, "");
+        let Some(schema) = schema::find(&self.schema, pointer) else {
+            return Problem::error(format!("`{name}` is invalid")).at(place, "");
         };
-        if secret::is_schema_of_one(schema) && !value.is_object() {
-            return secret::literal(doc, pointer);
+        if secret::is_reference_schema(schema) && !value.is_object() {
+            return secret::literal_problem(doc, pointer);
         }
         if may_be_secret(schema) && value.is_object() {
             let keys = unknown_keys(value);
-            let mut problem = Problem::error(format!("`{name}` does not say where a secret is found: {keys}"));
+            let mut problem = Problem::error(format!("`{name}` is not a valid reference to a secret: {keys}"));
             let others = value.as_object().into_iter().flat_map(|table| table.keys());
             let others = others.filter(|key| !secret::KEYS.contains(&key.as_str()));
             problem.hidden = others.map(|key| doc.place(&format!("{pointer}/{}", escape(key)))).collect();
             return problem
                 .at(place, "")
-                .help(format!("write `{last} = {{ env = \"NAME\" }}`, or `file` or `command`"));
+                .help(format!("write `{last} = {{ env = \"NAME\" }}`, or use `file` or `command`"));
         }
         let is_date = doc.spans.dates.iter().any(|date| date == pointer);
-        let kinds = kinds(schema);
-        if is_date || !kinds.contains(&kind(value)) {
-            let found = if is_date { "a date" } else { kind_words(value) };
+        let kinds = allowed_types(schema);
+        if is_date || !kinds.contains(&json_type(value)) {
+            let found = if is_date { "a date" } else { type_label(value) };
             let is_item = pointer.rsplit('/').next().is_some_and(|part| part.parse::<usize>().is_ok());
-            let mut message = format!("`{name}` must be {}, not {found}", expected(schema));
+            let mut message = format!("`{name}` must be {}, not {found}", expected_label(schema));
             if self.dialect.is_json() {
                 message = message.replace("a table", "an object").replace("of tables", "of objects");
                 message = if is_item { format!("an entry of {message}") } else { message };
@@ -202,12 +203,12 @@ impl<D: Dialect> Checker<D> {
             let mut problem = Problem::error(message).at(place.clone(), "");
             problem.help = match self.dialect.is_json() && is_item {
                 true => Some(match self.keys(pointer)[..] {
-                    [] => "write it in double quotes".to_owned(),
+                    [] => "add double quotes".to_owned(),
                     ref keys => {
                         format!("write `{{ … }}` with {}", one_of(keys.iter().copied()).replace(" or ", " and "))
                     }
                 }),
-                false => self.conversion(doc, &name, schema, value, &place, is_date),
+                false => self.type_help(doc, &name, schema, value, &place, is_date),
             };
             return problem;
         }
@@ -218,14 +219,15 @@ impl<D: Dialect> Checker<D> {
         }
         let numbers = numbers(schema);
         if !numbers.is_empty() {
-            let help = format!("it can be {}", one_of(numbers.iter().map(String::as_str)));
-            return Problem::error(format!("`{value}` cannot be `{name}`")).at(place, "").help(help);
+            let help = format!("use one of {}", one_of(numbers.iter().map(String::as_str)));
+            return Problem::error(format!("`{value}` is not a valid value of `{name}`")).at(place, "").help(help);
         }
         if let Some(words) = schema["patternErrorMessage"].as_str() {
-            let mut problem = Problem::error(format!("`{text}` cannot be `{name}`: {words}")).at(place, "");
-            problem.help = Some(match self.corrected(schema, text) {
+            let mut problem =
+                Problem::error(format!("`{text}` is not a valid value of `{name}`: {words}")).at(place, "");
+            problem.help = Some(match self.corrected_text(schema, text) {
                 Some(right) => format!("did you mean `{right}`?"),
-                None => format!("write it like `{}`", self.pair(last, Some(schema))),
+                None => format!("write a value such as `{}`", self.example_pair(last, Some(schema))),
             });
             return problem;
         }
@@ -237,22 +239,22 @@ impl<D: Dialect> Checker<D> {
             match (value.as_f64(), schema["minimum"].as_i64(), schema["maximum"].as_i64()) {
                 (Some(_), Some(least), Some(most)) if least == most => {
                     let least_as = serde_json::json!({ "const": least, "examples": [least] });
-                    let pair = self.pair(last, Some(&least_as));
-                    let help = format!("this version of tsmedia knows `{pair}` only");
+                    let pair = self.example_pair(last, Some(&least_as));
+                    let help = format!("write `{pair}`; this version of tsmedia supports no other");
                     return Problem::error(format!("`{name}` must be {least}, not {value}")).at(place, "").help(help);
                 }
                 (Some(number), Some(least), _) if number < least as f64 => {
-                    format!("`{name}` is {value}, and {least} is the least it can be")
+                    format!("`{name}` is {value}; the minimum is {least}")
                 }
-                (Some(_), _, Some(most)) => format!("`{name}` is {value}, and {most} is the most it can be"),
-                _ => format!("`{name}` is not right"),
+                (Some(_), _, Some(most)) => format!("`{name}` is {value}; the maximum is {most}"),
+                _ => format!("`{name}` is invalid"),
             }
         };
-        let help = format!("write it like `{}`: {}", self.pair(last, Some(schema)), purpose(schema));
+        let help = format!("write a value such as `{}`: {}", self.example_pair(last, Some(schema)), purpose(schema));
         Problem::error(message).at(place, "").help(help)
     }
 
-    /// The problem of a text that is none of those which a value can be.
+    /// Returns the problem of a text that is not among the allowed values.
     fn wrong_constant(&self, name: &str, text: &str, schema: &Json, values: &[&str]) -> Problem {
         let (list, last) = match schema["anyOf"]
             .as_array()
@@ -265,22 +267,23 @@ impl<D: Dialect> Checker<D> {
         };
         let advice = self.dialect.advice(name, &Json::from(text));
         let help = advice.unwrap_or_else(|| match nearest(text, values.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`? it can be {list}{last}"),
-            None => format!("it can be {list}{last}"),
+            Some(near) => format!("did you mean `{near}`? Allowed values: {list}{last}"),
+            None => format!("use {list}{last}"),
         });
-        Problem::error(format!("`{text}` cannot be `{name}`")).help(help)
+        Problem::error(format!("`{text}` is not a valid value of `{name}`")).help(help)
     }
 
-    /// The same text in capitals or without spaces around it, if that would be right.
-    fn corrected(&self, schema: &Json, text: &str) -> Option<String> {
+    /// Returns the text in capitals, or without surrounding spaces, if that is valid.
+    fn corrected_text(&self, schema: &Json, text: &str) -> Option<String> {
         let validator = jsonschema::draft7::new(schema).ok()?;
         [text.trim().to_owned(), text.trim().to_uppercase()]
             .into_iter()
             .find(|candidate| validator.is_valid(&Json::from(candidate.as_str())))
     }
 
-    /// A text as a list of what items may be: of the nearest of their words, if they have some.
-    fn listed(&self, items: &Json, text: &str, raw: &str) -> String {
+    /// Converts a text to a list of valid items, replacing each part by the most similar allowed
+    /// value.
+    fn as_list(&self, items: &Json, text: &str, raw: &str) -> String {
         let words = constants(items);
         if words.is_empty() {
             return format!("[{raw}]");
@@ -290,8 +293,8 @@ impl<D: Dialect> Checker<D> {
         format!("[{}]", meant.iter().map(|part| format!("\"{part}\"")).collect::<Vec<_>>().join(", "))
     }
 
-    /// How to write what was probably meant by a value of the wrong type.
-    fn conversion(
+    /// Returns help for a value of the wrong type: how to write the intended value.
+    fn type_help(
         &self,
         doc: Doc<'_>,
         name: &str,
@@ -302,40 +305,40 @@ impl<D: Dialect> Checker<D> {
     ) -> Option<String> {
         let raw = doc.raw(place);
         let last = name.rsplit('.').next().unwrap_or(name);
-        let wants = kinds(schema);
+        let wants = allowed_types(schema);
         let is_template = super::template::is_template(raw);
         if self.dialect.is_json() {
-            return Some(format!("write it like `{}`", self.pair(last, Some(schema))));
+            return Some(format!("write a value such as `{}`", self.example_pair(last, Some(schema))));
         }
-        let advice = self.dialect.advice(name, value).or_else(|| conversion(last, &wants, value, raw));
+        let advice = self.dialect.advice(name, value).or_else(|| conversion_help(last, &wants, value, raw));
         if advice.is_some() {
             return advice;
         }
         match value {
             Json::String(text) if wants.contains(&"array") && schema["items"]["type"] != "object" && !is_template => {
-                Some(format!("write a list: `{last} = {}`", self.listed(&schema["items"], text, raw)))
+                Some(format!("write a list: `{last} = {}`", self.as_list(&schema["items"], text, raw)))
             }
             Json::Array(items) if items.len() == 1 && !constants(schema).is_empty() && items[0].is_string() => {
                 let text = items[0].as_str().unwrap_or_default();
                 let meant = nearest(text, constants(schema)).unwrap_or(text);
-                Some(format!("there is only one: `{last} = \"{meant}\"`"))
+                Some(format!("write a single value: `{last} = \"{meant}\"`"))
             }
             Json::Object(_) if wants == ["array"] && raw.starts_with('[') => {
-                Some(format!("write `[[{name}]]`, once for each"))
+                Some(format!("write `[[{name}]]` once per entry"))
             }
             Json::Array(_) if wants == ["object"] && raw.starts_with("[[") => {
-                Some(format!("write `[{name}]`: there is only one"))
+                Some(format!("write `[{name}]`; it can occur only once"))
             }
             _ if wants == ["object"] && !name.contains('.') && schema.get("examples").is_none() => {
-                Some(format!("write a line `[{name}]`, and its keys below"))
+                Some(format!("write a line `[{name}]`, with its keys below"))
             }
-            _ if is_date => Some(format!("write it in quotes: `{last} = \"{raw}\"`")),
-            _ => Some(format!("write it like `{}`", self.pair(last, Some(schema)))),
+            _ if is_date => Some(format!("add quotes: `{last} = \"{raw}\"`")),
+            _ => Some(format!("write a value such as `{}`", self.example_pair(last, Some(schema)))),
         }
     }
 
-    /// A key with the example of its value, in the syntax of the file.
-    fn pair(&self, key: &str, schema: Option<&Json>) -> String {
+    /// Formats a key with an example value, in the syntax of the file.
+    fn example_pair(&self, key: &str, schema: Option<&Json>) -> String {
         match schema.and_then(|schema| schema["examples"].as_array()?.first()) {
             Some(example) if self.dialect.is_json() => format!("\"{key}\": {example}"),
             _ if self.dialect.is_json() => format!("\"{key}\": {}", example(schema)),
@@ -361,13 +364,14 @@ fn table_name(pointer: &str, whole: &str, is_json: bool) -> String {
     }
 }
 
-/// Returns the first sentence of a description, to follow a colon.
+/// Returns the first sentence of a description, to be placed after a colon.
 fn purpose(schema: &Json) -> String {
     let description = schema["description"].as_str().unwrap_or_default();
     lower_first(description.split_once(". ").map_or(description, |(first, _)| first).trim_end_matches('.'))
 }
 
-/// Returns a text with a small first letter, unless it begins with an acronym such as `WIM` or `URLs`.
+/// Returns a text with its first letter in lower case, unless it starts with an acronym such as
+/// `WIM` or `URLs`.
 fn lower_first(text: &str) -> String {
     if text.chars().take(2).filter(|c| c.is_uppercase()).count() == 2 {
         return text.into();
@@ -376,8 +380,8 @@ fn lower_first(text: &str) -> String {
     chars.next().map(|first| first.to_lowercase().collect::<String>() + chars.as_str()).unwrap_or_default()
 }
 
-/// The JSON types that a schema allows.
-fn kinds(schema: &Json) -> Vec<&str> {
+/// Returns the JSON types that a schema allows.
+fn allowed_types(schema: &Json) -> Vec<&str> {
     if let Some(kind) = schema["type"].as_str() {
         return vec![kind];
     }
@@ -386,32 +390,32 @@ fn kinds(schema: &Json) -> Vec<&str> {
     }
     let mut found: Vec<&str> = Vec::new();
     for key in ["anyOf", "oneOf"] {
-        found.extend(schema[key].as_array().into_iter().flatten().flat_map(kinds));
+        found.extend(schema[key].as_array().into_iter().flatten().flat_map(allowed_types));
     }
     if let Some(constant) = schema.get("const") {
-        found.push(kind(constant));
+        found.push(json_type(constant));
     }
     found.dedup();
     found
 }
 
-/// The keys of a table that no reference to a secret has.
+/// Describes the keys of a table that references to secrets don't have.
 fn unknown_keys(table: &Json) -> String {
     let keys = table.as_object().into_iter().flat_map(|table| table.keys());
     let unknown: Vec<_> =
         keys.filter(|key| !secret::KEYS.contains(&key.as_str())).map(|key| format!("`{key}`")).collect();
     match unknown[..] {
-        [] => "one of its values is not right".into(),
-        _ => format!("there is no key {}", unknown.join(" or ")),
+        [] => "one of its values is invalid".into(),
+        _ => format!("unknown key {}", unknown.join(" or ")),
     }
 }
 
-/// Whether a reference to a secret is one of the ways to write a value.
+/// Returns `true` if a value may be a reference to a secret.
 fn may_be_secret(schema: &Json) -> bool {
-    secret::is_schema_of_one(schema) || schema["anyOf"].as_array().is_some_and(|any| any.iter().any(may_be_secret))
+    secret::is_reference_schema(schema) || schema["anyOf"].as_array().is_some_and(|any| any.iter().any(may_be_secret))
 }
 
-fn kind(value: &Json) -> &'static str {
+fn json_type(value: &Json) -> &'static str {
     match value {
         Json::Null => "null",
         Json::Bool(_) => "boolean",
@@ -423,7 +427,7 @@ fn kind(value: &Json) -> &'static str {
     }
 }
 
-fn kind_words(value: &Json) -> &'static str {
+fn type_label(value: &Json) -> &'static str {
     match value {
         Json::Null => "nothing",
         Json::Bool(true) => "`true`",
@@ -435,17 +439,17 @@ fn kind_words(value: &Json) -> &'static str {
     }
 }
 
-/// What a schema allows, in words.
-fn expected(schema: &Json) -> String {
+/// Describes the types that a schema allows.
+fn expected_label(schema: &Json) -> String {
     let values = constants(schema);
     if !values.is_empty() && schema.get("anyOf").is_none() {
         return format!("the text {}", one_of(values));
     }
-    let words: Vec<String> = kinds(schema)
+    let words: Vec<String> = allowed_types(schema)
         .iter()
         .map(|kind| match *kind {
             "boolean" => "`true` or `false`".into(),
-            "integer" => "a whole number".into(),
+            "integer" => "an integer".into(),
             "number" => "a number".into(),
             "array" if schema["items"]["type"] == "object" => "a list of tables".into(),
             "array" => "a list".into(),
@@ -456,7 +460,7 @@ fn expected(schema: &Json) -> String {
     words.join(" or ")
 }
 
-/// The values of an enum, and those with names among other ways to write a value.
+/// Returns the constants that a schema allows, including those among other alternatives.
 fn constants(schema: &Json) -> Vec<&str> {
     let mut found: Vec<_> = schema["const"].as_str().into_iter().collect();
     for key in ["anyOf", "oneOf"] {
@@ -465,7 +469,7 @@ fn constants(schema: &Json) -> Vec<&str> {
     found
 }
 
-/// The values of an enum of numbers.
+/// Returns the numeric constants that a schema allows.
 fn numbers(schema: &Json) -> Vec<String> {
     let mut found: Vec<_> = schema["const"].as_i64().map(|number| number.to_string()).into_iter().collect();
     for key in ["anyOf", "oneOf"] {
@@ -474,25 +478,25 @@ fn numbers(schema: &Json) -> Vec<String> {
     found
 }
 
-/// A value as TOML has it within a line.
-fn inline(value: &Json) -> String {
+/// Formats a value as TOML on one line.
+fn inline_toml(value: &Json) -> String {
     match value {
         Json::Object(map) => {
-            let entries: Vec<_> = map.iter().map(|(key, value)| format!("{key} = {}", inline(value))).collect();
+            let entries: Vec<_> = map.iter().map(|(key, value)| format!("{key} = {}", inline_toml(value))).collect();
             format!("{{ {} }}", entries.join(", "))
         }
-        Json::Array(items) => format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", ")),
+        Json::Array(items) => format!("[{}]", items.iter().map(inline_toml).collect::<Vec<_>>().join(", ")),
         other => other.to_string(),
     }
 }
 
-/// A value to be typed as it stands.
+/// Returns an example value to be typed as is.
 fn example(schema: Option<&Json>) -> String {
     let Some(schema) = schema else { return "…".into() };
     if let Some(example) = schema["examples"].as_array().and_then(|examples| examples.first()) {
-        return inline(example);
+        return inline_toml(example);
     }
-    match (constants(schema).first(), kinds(schema).first()) {
+    match (constants(schema).first(), allowed_types(schema).first()) {
         (Some(value), _) => format!("\"{value}\""),
         (None, Some(&"boolean")) => "true".into(),
         (None, Some(&"integer")) => schema["minimum"].as_i64().unwrap_or(1).to_string(),

@@ -1,9 +1,10 @@
-//! Names under which secrets are kept: keys of files, task sequence variables, template values.
+//! Recognizes names of secrets: keys of files, task sequence variables, template values.
 //!
-//! A guess by the name alone. It decides what is warned of and what diagnostics mask, so it errs towards secrets; a
-//! misspelt `passwrd` counts.
+//! A guess by name alone, which decides on warnings and masking. It prefers false positives; a
+//! misspelled `passwrd` counts.
 
-/// Task sequence variables of Configuration Manager and the Microsoft Deployment Toolkit that hold secrets.
+/// Task sequence variables of Configuration Manager and the Microsoft Deployment Toolkit that
+/// contain secrets.
 const KNOWN: [&str; 21] = [
     "ADDSPassword",
     "AdminPassword",
@@ -28,7 +29,8 @@ const KNOWN: [&str; 21] = [
     "_SMSTSMediaPFX",
 ];
 
-/// Names that end like those of secrets and say something else: how one is made, or what may be one.
+/// Names that look like secrets but only control how one is created, or whether a weak one is
+/// accepted.
 const OTHERS: [&str; 8] = [
     "acceptweakpassword",
     "randomadministratorpassword",
@@ -40,7 +42,7 @@ const OTHERS: [&str; 8] = [
     "passwordfrom",
 ];
 
-/// Ends of names, in lower case and without what separates words.
+/// Endings of secret names, in lower case without word separators.
 const ENDS: [&str; 19] = [
     "password",
     "passwords",
@@ -63,10 +65,10 @@ const ENDS: [&str; 19] = [
     "secretvalue",
 ];
 
-/// Last words of names. They are too short to be looked for at the end of a longer word.
+/// Last words of secret names, too short to be matched as the end of a longer word.
 const LAST_WORDS: [&str; 4] = ["pass", "pw", "pin", "psk"];
 
-/// Words before `key` with which it is no secret.
+/// Words before `key` that make it public.
 const OPEN_KEYS: [&str; 13] = [
     "registry",
     "reg",
@@ -83,7 +85,7 @@ const OPEN_KEYS: [&str; 13] = [
     "cache",
 ];
 
-/// Returns whether a value of this name is probably a secret.
+/// Returns `true` if a value of this name is probably a secret.
 pub fn is_secret_name(name: &str) -> bool {
     if KNOWN.iter().any(|known| known.eq_ignore_ascii_case(name)) {
         return true;
@@ -102,13 +104,14 @@ pub fn is_secret_name(name: &str) -> bool {
         || (last.len() >= 6 && last != "passport" && strsim::damerau_levenshtein(last, "password") <= 2)
 }
 
-/// Name of an environment variable for a secret of this name, such as `OSD_JOIN_PASSWORD`.
+/// Returns a name for the environment variable of a secret, such as `OSD_JOIN_PASSWORD`.
 pub fn env_name(name: &str) -> String {
     let name = words(name).join("_").to_uppercase();
     if name.starts_with(|c: char| c.is_ascii_alphabetic()) { name } else { format!("SECRET_{name}") }
 }
 
-/// The words of a name in lower case: `OSDJoinPassword2` is `osd`, `join` and `password`. Digits at the end are dropped.
+/// Splits a name into words in lower case: `OSDJoinPassword2` is `osd`, `join` and `password`.
+/// Trailing digits are dropped.
 fn words(name: &str) -> Vec<String> {
     let chars: Vec<char> = name.trim_end_matches(|c: char| c.is_ascii_digit()).chars().collect();
     let mut words = vec![String::new()];

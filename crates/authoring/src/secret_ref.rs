@@ -1,4 +1,4 @@
-//! References to secrets: where a value is found, and never the value itself (R53).
+//! References to secrets: the place to read a value from, never the value itself (R53).
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,32 +27,32 @@ pub struct SecretRef {
     pub command: Option<Vec<String>>,
 }
 
-/// Example of [`SecretRef::command`]. A constant, since schemars reads literal arrays only with a feature of `syn` that
-/// this crate by itself doesn't turn on.
+/// Example of [`SecretRef::command`]. A constant, because schemars parses literal arrays only with
+/// a feature of `syn` that this crate doesn't enable.
 const EXAMPLE_COMMAND: [&str; 3] = ["pass", "show", "media/password"];
 
-/// The keys of a reference, of which exactly one is given.
+/// Keys of a reference, exactly one of which is set.
 pub const KEYS: [&str; 3] = ["env", "file", "command"];
 
-/// Whether a schema is that of a reference, or also of one.
-pub fn is_schema_of_one(schema: &Json) -> bool {
+/// Returns `true` if a schema describes a reference, possibly among other keys.
+pub fn is_reference_schema(schema: &Json) -> bool {
     KEYS.iter().all(|key| schema["properties"].get(key).is_some())
 }
 
-/// What is wrong with a value at a place where only a reference may stand.
-pub fn literal(doc: Doc<'_>, pointer: &str) -> Problem {
+/// Returns the problem of a literal value where only a reference is allowed.
+pub fn literal_problem(doc: Doc<'_>, pointer: &str) -> Problem {
     let name = dotted(pointer);
     let last = name.rsplit('.').next().unwrap_or(&name);
-    Problem::new(Rule::LiteralSecret, format!("`{name}` is written into the manifest, and secrets are never literal"))
+    Problem::new(Rule::LiteralSecret, format!("`{name}` is a literal secret in the manifest"))
         .at(doc.place(pointer), "")
         .help(format!(
-            "say where it is found: `{last} = {{ env = \"NAME\" }}`, `{{ file = \"PATH\" }}` or \
+            "refer to the secret: `{last} = {{ env = \"NAME\" }}`, `{{ file = \"PATH\" }}` or \
              `{{ command = [\"PROGRAM\", \"ARGUMENT\"] }}`"
         ))
         .hide()
 }
 
-/// What is wrong with a table that should be a reference, beyond its keys.
+/// Checks that a reference has exactly one key.
 pub fn check(doc: Doc<'_>, pointer: &str, table: &Json) -> Option<Problem> {
     let name = dotted(pointer);
     let given: Vec<_> = KEYS.into_iter().filter(|key| table.get(key).is_some()).collect();
@@ -60,15 +60,15 @@ pub fn check(doc: Doc<'_>, pointer: &str, table: &Json) -> Option<Problem> {
     match given[..] {
         [_] => None,
         [] => Some(
-            Problem::error(format!("`{name}` does not say where the secret is found"))
+            Problem::error(format!("`{name}` has no source for the secret"))
                 .at(doc.place(pointer), "")
-                .help(format!("write `{last} = {{ env = \"NAME\" }}`, or `file` or `command`")),
+                .help(format!("write `{last} = {{ env = \"NAME\" }}`, or use `file` or `command`")),
         ),
         [first, second, ..] => Some(
-            Problem::error(format!("`{name}` has both `{first}` and `{second}`, and a secret is found in one place"))
+            Problem::error(format!("`{name}` has two sources for the secret: `{first}` and `{second}`"))
                 .at(doc.place(&format!("{pointer}/{second}")), "")
                 .at(doc.place(&format!("{pointer}/{first}")), "")
-                .help("leave one of them out"),
+                .help("remove one of them"),
         ),
     }
 }

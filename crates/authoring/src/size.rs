@@ -1,4 +1,4 @@
-//! Sizes as people write them: `650 MB`, `7.9 GB`, `4 GiB`.
+//! Sizes with units: `650 MB`, `7.9 GB`, `4 GiB`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use std::str::FromStr;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Size(pub u64);
 
-/// The units that can be written, decimal before binary, each with its number of bytes.
+/// Units with their number of bytes; decimal ones first.
 const UNITS: [(&str, u64); 9] = [
     ("B", 1),
     ("kB", 1_000),
@@ -20,7 +20,8 @@ const UNITS: [(&str, u64); 9] = [
     ("TiB", 1 << 40),
 ];
 
-/// Written with the largest decimal unit that it reaches, three digits at most before and two after the point.
+/// Formats with the largest decimal unit that fits, with up to three digits before and two after
+/// the point.
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let decimal = &UNITS[..5];
@@ -39,7 +40,7 @@ impl fmt::Display for Size {
     }
 }
 
-/// Why a text is not a size.
+/// Error for a text that is not a size.
 #[derive(Debug, PartialEq, Eq)]
 pub struct NotASize(String);
 
@@ -51,8 +52,8 @@ impl fmt::Display for NotASize {
 
 impl std::error::Error for NotASize {}
 
-/// A decimal number, a unit (`B`, `kB`, `MB`, `GB`, `TB`, `KiB`, `MiB`, `GiB`, `TiB`, in any case) and perhaps
-/// a space between them. Fractions of a byte are cut off.
+/// Parses a decimal number with a unit (`B`, `kB`, `MB`, `GB`, `TB`, `KiB`, `MiB`, `GiB`, `TiB`,
+/// ignoring case), optionally separated by spaces. Fractions of a byte are truncated.
 impl FromStr for Size {
     type Err = NotASize;
 
@@ -66,7 +67,7 @@ impl FromStr for Size {
         if whole.is_empty() || fraction.is_empty() {
             return Err(no_size());
         }
-        // Integers throughout, so that `4.7 GB` is 4,700,000,000 bytes and not one less.
+        // Use integers, so that `4.7 GB` is exactly 4,700,000,000 bytes.
         let digits: u128 = format!("{whole}{fraction}").parse().map_err(|_| no_size())?;
         let scale = 10u128.checked_pow(fraction.len() as u32).ok_or_else(no_size)?;
         let size = digits.checked_mul(u128::from(*bytes)).ok_or_else(no_size)? / scale;

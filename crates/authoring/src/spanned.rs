@@ -1,7 +1,7 @@
-//! The values of an author's file, each with the place where it was written.
+//! Values of an author's file with their places.
 //!
-//! A tree is laid over another one for profiles and template values, rendered, and in the end taken apart into
-//! JSON (for the schema and the types) and [`Spans`] (for complaints). TOML dates are text from here on.
+//! Trees are merged for profiles and template values, rendered, and finally converted to JSON (for
+//! schema and types) and [`Spans`] (for messages). TOML dates become strings then.
 
 use std::collections::BTreeMap;
 
@@ -9,71 +9,71 @@ use serde_json::Value as Json;
 
 use crate::problem::Place;
 
-/// A value with its place: the value itself, or the header of a table.
+/// A value with its place; for a table, the place of its header.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// The value.
+    /// Value.
     pub value: Value,
-    /// Where it was written.
+    /// Place.
     pub place: Place,
 }
 
-/// What was written.
+/// A value.
 #[derive(Debug, Clone)]
 pub enum Value {
-    /// Text.
+    /// String.
     String(String),
-    /// A whole number.
+    /// Integer.
     Integer(i64),
-    /// Another number.
+    /// Floating-point number.
     Float(f64),
-    /// `true` or `false`.
+    /// Boolean.
     Boolean(bool),
-    /// A date, a time or both, as it was written.
+    /// Date, time or both, as written.
     Date(String),
-    /// A list.
+    /// Array.
     Array(Vec<Node>),
-    /// A table.
+    /// Table.
     Table(Table),
     /// A template that failed to render; the error was already reported.
     Failed,
 }
 
-/// Keys and values in the order in which they were written.
+/// Keys and values in the order of the file.
 #[derive(Debug, Clone, Default)]
-pub struct Table(pub Vec<Entry>);
+pub struct Table(pub Vec<TableEntry>);
 
-/// One key of a table and its value.
+/// A key of a table, with its value.
 #[derive(Debug, Clone)]
-pub struct Entry {
-    /// The key.
+pub struct TableEntry {
+    /// Name of the key.
     pub name: String,
-    /// Where the key was written.
+    /// Place of the key.
     pub key: Place,
-    /// The value.
+    /// Value.
     pub node: Node,
 }
 
 impl Table {
-    /// Value of a key.
+    /// Returns the value of a key.
     pub fn get(&self, name: &str) -> Option<&Node> {
         self.entry(name).map(|entry| &entry.node)
     }
 
-    /// Key and value.
-    pub fn entry(&self, name: &str) -> Option<&Entry> {
+    /// Returns a key with its value.
+    pub fn entry(&self, name: &str) -> Option<&TableEntry> {
         self.0.iter().find(|entry| entry.name == name)
     }
 
     /// Removes a key, and returns it with its value.
-    pub fn remove(&mut self, name: &str) -> Option<Entry> {
+    pub fn remove(&mut self, name: &str) -> Option<TableEntry> {
         let index = self.0.iter().position(|entry| entry.name == name)?;
         Some(self.0.remove(index))
     }
 }
 
 impl Node {
-    /// The table, if it is one.
+    /// Returns the table; `None` for other values.
     pub fn as_table(&self) -> Option<&Table> {
         match &self.value {
             Value::Table(table) => Some(table),
@@ -81,7 +81,7 @@ impl Node {
         }
     }
 
-    /// The text, if it is text.
+    /// Returns the string; `None` for other values.
     pub fn as_str(&self) -> Option<&str> {
         match &self.value {
             Value::String(text) => Some(text),
@@ -89,9 +89,9 @@ impl Node {
         }
     }
 
-    /// This tree with another one laid under it: tables merge key by key, everything else is replaced by the
-    /// nearer one, which is this.
-    pub fn over(self, under: Self) -> Self {
+    /// Merges this tree over another: tables are merged key by key; other values of this tree take
+    /// precedence.
+    pub fn merged_over(self, under: Self) -> Self {
         match (self.value, under.value) {
             (Value::Table(near), Value::Table(mut far)) => {
                 for entry in near.0 {
@@ -101,7 +101,7 @@ impl Node {
                                 &mut old.node,
                                 Self { value: Value::Failed, place: entry.key.clone() },
                             );
-                            *old = Entry { node: entry.node.over(below), ..entry };
+                            *old = TableEntry { node: entry.node.merged_over(below), ..entry };
                         }
                         None => far.0.push(entry),
                     }
@@ -112,7 +112,7 @@ impl Node {
         }
     }
 
-    /// Number of values in the tree, tables and arrays included.
+    /// Returns the number of values in the tree, including tables and arrays.
     pub fn n_values(&self) -> usize {
         1 + match &self.value {
             Value::Array(nodes) => nodes.iter().map(Self::n_values).sum(),
@@ -121,20 +121,20 @@ impl Node {
         }
     }
 
-    /// The value as JSON, and where each part of it was written.
+    /// Converts the tree to JSON, and returns the place of each value.
     pub fn flatten(&self) -> (Json, Spans) {
         let mut spans = Spans::default();
         let json = self.json(&mut String::new(), None, &mut spans);
         (json, spans)
     }
 
-    /// The value as JSON alone; failed parts are left out of tables.
+    /// Converts the tree to JSON, with `null` for failed values.
     pub fn to_json(&self) -> Json {
         self.flatten().0
     }
 
     fn json(&self, pointer: &mut String, key: Option<&Place>, spans: &mut Spans) -> Json {
-        spans.places.insert(pointer.clone(), Spot { key: key.cloned(), value: self.place.clone() });
+        spans.places.insert(pointer.clone(), EntryPlaces { key: key.cloned(), value: self.place.clone() });
         match &self.value {
             Value::String(text) => Json::from(text.as_str()),
             Value::Integer(number) => Json::from(*number),
@@ -151,13 +151,15 @@ impl Node {
             Value::Array(nodes) => nodes
                 .iter()
                 .enumerate()
-                .map(|(index, node)| below(pointer, &index.to_string(), |pointer| node.json(pointer, None, spans)))
+                .map(|(index, node)| {
+                    with_pointer(pointer, &index.to_string(), |pointer| node.json(pointer, None, spans))
+                })
                 .collect(),
             Value::Table(table) => table
                 .0
                 .iter()
-                .map(|Entry { name, key, node }| {
-                    let json = below(pointer, &escape(name), |pointer| node.json(pointer, Some(key), spans));
+                .map(|TableEntry { name, key, node }| {
+                    let json = with_pointer(pointer, &escape(name), |pointer| node.json(pointer, Some(key), spans));
                     (name.clone(), json)
                 })
                 .collect::<serde_json::Map<_, _>>()
@@ -166,8 +168,8 @@ impl Node {
     }
 }
 
-/// Runs `work` with the pointer of a part, and gives the pointer back as it was.
-fn below<T>(pointer: &mut String, part: &str, work: impl FnOnce(&mut String) -> T) -> T {
+/// Runs `work` with a part appended to the pointer, and restores the pointer afterwards.
+fn with_pointer<T>(pointer: &mut String, part: &str, work: impl FnOnce(&mut String) -> T) -> T {
     let len = pointer.len();
     pointer.push('/');
     pointer.push_str(part);
@@ -176,33 +178,33 @@ fn below<T>(pointer: &mut String, part: &str, work: impl FnOnce(&mut String) -> 
     result
 }
 
-/// A key as part of a JSON pointer (RFC 6901, section 3).
+/// Escapes a key for a JSON pointer (RFC 6901, section 3).
 pub fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-/// Where each value was written, by JSON pointer.
+/// Places of values by JSON pointer.
 #[derive(Debug, Clone, Default)]
 pub struct Spans {
-    places: BTreeMap<String, Spot>,
-    /// The values that are TOML dates; JSON has only text for them.
+    places: BTreeMap<String, EntryPlaces>,
+    /// Pointers of TOML dates, which are strings in JSON.
     pub dates: Vec<String>,
-    /// The values that came to nothing: nothing further is said about them.
+    /// Pointers of failed values, about which nothing more is reported.
     pub holes: Vec<String>,
 }
 
-/// Where a value and its key were written.
+/// Places of a value and its key.
 #[derive(Debug, Clone)]
-pub struct Spot {
-    /// The key; values of lists have none.
+pub struct EntryPlaces {
+    /// Place of the key; `None` for values in lists.
     pub key: Option<Place>,
-    /// The value, or the header of the table.
+    /// Place of the value, or of the header of a table.
     pub value: Place,
 }
 
 impl Spans {
-    /// The spot of a value, or that of the nearest table around it that was written.
-    pub fn nearest(&self, pointer: &str) -> Option<&Spot> {
+    /// Returns the places of a value, or of the nearest enclosing table that was written.
+    pub fn nearest(&self, pointer: &str) -> Option<&EntryPlaces> {
         let mut pointer = pointer;
         loop {
             if let Some(spot) = self.places.get(pointer) {
@@ -212,12 +214,12 @@ impl Spans {
         }
     }
 
-    /// Whether a value was written at all.
+    /// Returns `true` if a value was written.
     pub fn has(&self, pointer: &str) -> bool {
         self.places.contains_key(pointer)
     }
 
-    /// Whether a value, or one around it, came to nothing.
+    /// Returns `true` if a value, or one that contains it, failed to render.
     pub fn is_hole(&self, pointer: &str) -> bool {
         self.holes.iter().any(|hole| {
             pointer.strip_prefix(hole.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -244,7 +246,7 @@ mod tests {
         let far = tree("a = 1\n[t]\nx = [1, 2]\ny = 2\n[t.deep]\nk = 'far'\n");
         let near = tree("[t]\nx = [3]\ndeep.l = 'near'\n[u]\nz = 1\n");
         assert_eq!(
-            near.over(far).to_json(),
+            near.merged_over(far).to_json(),
             serde_json::json!({ "a": 1, "t": { "x": [3], "y": 2, "deep": { "k": "far", "l": "near" } }, "u": { "z": 1 } })
         );
     }

@@ -1,13 +1,13 @@
-//! "did you mean": the nearest of the names that would have been right.
+//! Suggestions for mistyped names ("did you mean …").
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::limits::{MAX_SUGGESTED_LEN, MAX_SUGGESTIONS};
 
-/// The candidate that the author most likely meant, if any is near enough to be worth naming.
+/// Returns the candidate most similar to a wrong name, if any is similar enough.
 ///
-/// Case and the kind of dash do not count as a difference; otherwise a third of the letters may differ, or words may be
-/// missing.
+/// Case and the kind of dash are ignored. Otherwise, up to a third of the characters may differ, or
+/// words may be missing.
 pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |text: &str| text.to_lowercase().replace('_', "-");
     if wrong.len() > MAX_SUGGESTED_LEN {
@@ -21,16 +21,16 @@ pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -
         .iter()
         .copied()
         .map(|candidate| (strsim::damerau_levenshtein(&wrong, &plain(candidate)), candidate))
-        // A short word is not near to another that shares nothing with it.
+        // A short word is not similar to a word that shares nothing with it.
         .filter(|(distance, candidate)| *distance <= at_most && *distance < candidate.chars().count())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
-        .or_else(|| by_words(&wrong, &candidates))
+        .or_else(|| nearest_by_words(&wrong, &candidates))
 }
 
-/// The shortest candidate that has all words of another name, or whose words it has: `run-command` is
-/// `run-command-line`, `user` is `user-name`.
-fn by_words<'a>(wrong: &str, candidates: &[&'a str]) -> Option<&'a str> {
+/// Returns the shortest candidate that has all words of a name, or whose words the name has:
+/// `run-command` matches `run-command-line`, `user` matches `user-name`.
+fn nearest_by_words<'a>(wrong: &str, candidates: &[&'a str]) -> Option<&'a str> {
     fn words(text: &str) -> Vec<String> {
         let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
         words.map(str::to_lowercase).collect()
@@ -47,8 +47,9 @@ fn by_words<'a>(wrong: &str, candidates: &[&'a str]) -> Option<&'a str> {
     candidates.iter().filter(fits).min_by_key(|candidate| candidate.len()).copied()
 }
 
-/// The path that was probably meant by one that leads to nothing, as `written`, which ends `path`. Backslashes are taken
-/// for slashes, each part for what is there under another case, and the last one for what has nearly its name.
+/// Returns the path probably meant by one that does not exist, in the form of `written`, which ends
+/// `path`. Treats backslashes as slashes, ignores case, and accepts a similar name for the last
+/// part.
 pub fn similar_path(path: &Utf8Path, written: &str) -> Option<String> {
     if path.as_str().contains('\\') {
         let forward = |text: &str| text.replace('\\', "/");
@@ -83,13 +84,13 @@ pub fn similar_path(path: &Utf8Path, written: &str) -> Option<String> {
     (meant != written).then(|| meant.into_string())
 }
 
-/// Names in backticks, separated by commas, with `or` before the last.
+/// Formats names in backticks as a list with `or`.
 pub fn one_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let quoted: Vec<_> = names.into_iter().map(|name| format!("`{name}`")).collect();
     join(&quoted, "or")
 }
 
-/// Words separated by commas, with `last` before the last one.
+/// Joins words with commas, and with `last` before the last word.
 pub fn join(words: &[String], last: &str) -> String {
     match words {
         [] => String::new(),
@@ -98,7 +99,7 @@ pub fn join(words: &[String], last: &str) -> String {
     }
 }
 
-/// What to do with a text that is so many characters too long.
+/// Help text for a value that is `n_chars` characters too long.
 pub fn shorten(n_chars: usize) -> String {
     format!("shorten it by {n_chars} {}", if n_chars == 1 { "character" } else { "characters" })
 }

@@ -1,8 +1,9 @@
-//! Templates in string values: minijinja, rendered after the TOML was read.
+//! Renders templates in strings with minijinja, after TOML was parsed.
 //!
-//! A template sees `media`, `site` and `vars` and nothing else: no file, no clock, no environment. A string that is
-//! exactly one `{{ … }}` keeps the type of its value. Names that don't exist are errors, and the work that a
-//! template may do is bounded: its text is checked before it is compiled, and the values that it makes are counted.
+//! A template sees only `media`, `site` and `vars`: no files, no clock, no environment. A string
+//! that consists of one `{{ … }}` keeps the type of its value. Unknown names are errors. The work
+//! of a template is bounded: its source is checked before it is compiled, and the sizes of the
+//! values that it creates are counted.
 
 mod budget;
 mod source;
@@ -22,20 +23,20 @@ use crate::limits::{
 };
 use crate::problem::{Place, Problem, Problems};
 
-use super::template_errors::{Failure, failure, max_steps, undefined};
+use super::template_errors::{TemplateFailure, engine_failure, max_steps, undefined_name};
 
 use super::near_miss;
-use super::spanned::{Entry, Node, Table, Value};
+use super::spanned::{Node, Table, TableEntry, Value};
 use super::suggestions::join;
 use super::toml::place_within;
 use super::values::Context;
-use budget::{Budget, Spent};
+use budget::{SpentBudget, TemplateBudget};
 
-/// Renders trees. All that one renders is taken from one budget.
+/// Renders trees, with one budget for everything it renders.
 #[derive(Debug)]
 pub struct Templates {
     environment: Environment<'static>,
-    budget: Arc<Budget>,
+    budget: Arc<TemplateBudget>,
 }
 
 impl Default for Templates {
@@ -45,7 +46,7 @@ impl Default for Templates {
 }
 
 impl Templates {
-    /// An engine that has rendered nothing.
+    /// Creates an engine with a full budget.
     pub fn new() -> Self {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -53,7 +54,8 @@ impl Templates {
         environment.set_fuel(Some(MAX_TEMPLATE_STEPS));
         environment.set_recursion_limit(MAX_TEMPLATE_CALLS);
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-        // These would let a loop build up text without end, or show the inside of the engine.
+        // `namespace` would let loops build up text without end; `debug` would show internals of
+        // the engine.
         environment.remove_global("namespace");
         environment.remove_global("debug");
         let budget = Arc::default();
@@ -61,8 +63,8 @@ impl Templates {
         Self { environment, budget }
     }
 
-    /// The tree with all its strings rendered. What can't be rendered becomes [`Value::Failed`] and is complained
-    /// of in `found`; `sources` holds the texts.
+    /// Renders all strings of a tree. A string that fails becomes [`Value::Failed`], and its
+    /// problem is added to `found`. `sources` has the texts.
     pub fn render(&self, node: &Node, context: &Context, sources: &Problems, found: &mut Vec<Problem>) -> Node {
         let value = match &node.value {
             Value::String(text) => {
@@ -79,7 +81,10 @@ impl Templates {
                 table
                     .0
                     .iter()
-                    .map(|entry| Entry { node: self.render(&entry.node, context, sources, found), ..entry.clone() })
+                    .map(|entry| TableEntry {
+                        node: self.render(&entry.node, context, sources, found),
+                        ..entry.clone()
+                    })
                     .collect(),
             )),
             other => other.clone(),
@@ -87,8 +92,8 @@ impl Templates {
         Node { value, place: node.place.clone() }
     }
 
-    /// Renders a table whose values may use each other as `space.name`, each after those that it uses, and makes
-    /// them known in `context`.
+    /// Renders a table whose values may refer to each other as `space.name`, in the order of their
+    /// dependencies, and adds them to `context`.
     pub fn render_space(
         &self,
         space: &str,
@@ -97,7 +102,7 @@ impl Templates {
         sources: &Problems,
         found: &mut Vec<Problem>,
     ) -> Table {
-        context.space(space);
+        context.namespace(space);
         let indexes: HashMap<&str, usize> =
             table.0.iter().enumerate().map(|(index, entry)| (entry.name.as_str(), index)).collect();
         let needed = |name: &String| {
@@ -124,8 +129,8 @@ impl Templates {
         }
         for (index, entry) in table.0.iter().enumerate() {
             if rendered[index].is_none() {
-                if let Some(circle) = circle(index, &needs) {
-                    found.push(needs_itself(space, table, &circle));
+                if let Some(cycle) = find_cycle(index, &needs) {
+                    found.push(cycle_problem(space, table, &cycle));
                 }
                 context.fail(space, &entry.name);
             }
@@ -137,13 +142,13 @@ impl Templates {
                 .zip(rendered)
                 .map(|(entry, node)| {
                     let failed = || Node { value: Value::Failed, place: entry.node.place.clone() };
-                    Entry { node: node.unwrap_or_else(failed), ..entry.clone() }
+                    TableEntry { node: node.unwrap_or_else(failed), ..entry.clone() }
                 })
                 .collect(),
         )
     }
 
-    /// The dotted names that the templates in a tree use.
+    /// Returns the dotted names that the templates in a tree use.
     pub fn names_in(&self, node: &Node) -> Vec<String> {
         match &node.value {
             Value::String(text) if is_template(text) => self.names(text),
@@ -153,8 +158,8 @@ impl Templates {
         }
     }
 
-    /// The dotted names that a template uses. `vars['with-vpn']` is `vars.with-vpn`; of a subscript that is no text
-    /// in quotes, all that it may be taken from counts.
+    /// Returns the dotted names that a template uses. `vars['with-vpn']` is `vars.with-vpn`; for a
+    /// subscript that is not a string literal, the whole value that it is applied to counts.
     fn names(&self, text: &str) -> Vec<String> {
         let (text, keys) = with_named_subscripts(text);
         if source::check(&text).is_err() {
@@ -184,7 +189,7 @@ impl Templates {
         if names.iter().any(|name| context.is_failed(name)) {
             return Value::Failed;
         }
-        match self.evaluate(text, context).and_then(|json| value(json, place)) {
+        match self.evaluate(text, context).and_then(|json| json_to_value(json, place)) {
             Ok(value) => value,
             Err(failure) => {
                 let at = failure.range.and_then(|range| place_within(text, range, place, sources));
@@ -196,32 +201,34 @@ impl Templates {
         }
     }
 
-    fn evaluate(&self, text: &str, context: &Context) -> Result<Json, Failure> {
+    fn evaluate(&self, text: &str, context: &Context) -> Result<Json, TemplateFailure> {
         source::check(text)?;
-        self.budget.begin().map_err(|spent| exhausted(spent, None))?;
+        self.budget.begin().map_err(|spent| budget_failure(spent, None))?;
         let names = || self.names(text);
         if let Some((inner, start)) = lone_expression(text) {
             let shift = |range: std::ops::Range<usize>| range.start + start..range.end + start;
             source::check_expression(inner)
-                .map_err(|failure| Failure { range: failure.range.map(shift), ..failure })?;
+                .map_err(|failure| TemplateFailure { range: failure.range.map(shift), ..failure })?;
             let parsed = self.environment.compile_expression(inner).and_then(|_| machinery::parse_expr(inner));
             match parsed {
                 Ok(expression) => {
                     let mut code = CodeGenerator::new("<expression>", inner);
                     code.compile_expr(&expression);
-                    let value = self.run(code.finish().0, context, &mut String::new());
-                    let value = value
-                        .map_err(|error| self.failure(&error, error.range().map(shift), text, &names(), context))?;
+                    let value = self.execute(code.finish().0, context, &mut String::new());
+                    let value = value.map_err(|error| {
+                        self.describe_failure(&error, error.range().map(shift), text, &names(), context)
+                    })?;
                     let Some(value) = value.filter(|value| !value.is_undefined()) else {
                         let range = Some(start..start + inner.len());
-                        return Err(undefined(range, text, &names(), context));
+                        return Err(undefined_name(range, text, &names(), context));
                     };
-                    self.budget.keep(budget::weight(&value)).map_err(|spent| exhausted(spent, None))?;
-                    return serde_json::to_value(&value).map_err(|_| nothing());
+                    self.budget.charge_output(budget::weight(&value)).map_err(|spent| budget_failure(spent, None))?;
+                    return serde_json::to_value(&value).map_err(|_| no_value_failure());
                 }
-                // Several expressions in a row look like one until they are read.
+                // Several expressions in a row also start and end with braces, so fall through to a
+                // whole template.
                 Err(error) if !inner.contains("}}") => {
-                    return Err(failure(&error, error.range().map(shift), text, &[], context));
+                    return Err(engine_failure(&error, error.range().map(shift), text, &[], context));
                 }
                 Err(_) => {}
             }
@@ -231,26 +238,26 @@ impl Templates {
             let template = machinery::parse(text, "<string>", SyntaxConfig::default())?;
             let mut code = CodeGenerator::new("<string>", text);
             code.compile_stmt(&template);
-            self.run(code.finish().0, context, &mut output)
+            self.execute(code.finish().0, context, &mut output)
         });
         match rendered {
-            Ok(_) if output.len() > MAX_TEMPLATE_OUTPUT => Err(exhausted(Spent::Output, None)),
+            Ok(_) if output.len() > MAX_TEMPLATE_OUTPUT => Err(budget_failure(SpentBudget::Output, None)),
             Ok(_) => {
-                self.budget.keep(Some(output.len())).map_err(|spent| exhausted(spent, None))?;
+                self.budget.charge_output(Some(output.len())).map_err(|spent| budget_failure(spent, None))?;
                 Ok(Json::from(output))
             }
-            Err(error) => Err(self.failure(&error, error.range(), text, &names(), context)),
+            Err(error) => Err(self.describe_failure(&error, error.range(), text, &names(), context)),
         }
     }
 
-    /// Runs compiled code, counting what it makes.
-    fn run(
+    /// Runs compiled code, counting the values it creates.
+    fn execute(
         &self,
         mut code: Instructions<'_>,
         context: &Context,
         output: &mut String,
     ) -> Result<Option<minijinja::Value>, minijinja::Error> {
-        budget::replace(&mut code);
+        budget::replace_instructions(&mut code);
         let max_steps = max_steps(code.source());
         let mut environment = Cow::Borrowed(&self.environment);
         if Some(max_steps) != environment.fuel() {
@@ -261,27 +268,28 @@ impl Templates {
         let result = machinery::eval(&environment, &code, root, &blocks, &mut output, AutoEscape::None);
         let n_steps =
             result.as_ref().ok().and_then(|(_, state)| state.fuel_levels()).map_or(max_steps, |(used, _)| used);
-        self.budget.take_steps(n_steps);
+        self.budget.charge_steps(n_steps);
         result.map(|(value, _)| value)
     }
 
-    /// What an error of the engine means: a budget that was used up, or else its own words.
-    fn failure(
+    /// Converts an error of the engine: an exhausted budget if that caused it, or the engine's own
+    /// message.
+    fn describe_failure(
         &self,
         error: &minijinja::Error,
         range: Option<std::ops::Range<usize>>,
         text: &str,
         names: &[String],
         context: &Context,
-    ) -> Failure {
+    ) -> TemplateFailure {
         match self.budget.spent() {
-            Some(spent) if error.kind() != ErrorKind::OutOfFuel => exhausted(spent, range),
-            _ => failure(error, range, text, names, context),
+            Some(spent) if error.kind() != ErrorKind::OutOfFuel => budget_failure(spent, range),
+            _ => engine_failure(error, range, text, names, context),
         }
     }
 }
 
-/// A template with an attribute in place of each subscript that is text in quotes, and what the attributes stand for.
+/// Replaces each subscript that is a string literal by an attribute, and returns the original keys.
 fn with_named_subscripts(text: &str) -> (String, Vec<(String, String)>) {
     let (mut named, mut keys, mut rest) = (String::new(), Vec::new(), text);
     while let Some(at) = rest.find('[') {
@@ -308,12 +316,12 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// Whether a string has anything to render.
+/// Returns `true` if a string contains a template.
 pub fn is_template(text: &str) -> bool {
     ["{{", "{%", "{#"].iter().any(|open| text.contains(open))
 }
 
-/// What stands in a string that is one pair of braces, and where.
+/// Returns the expression of a string that is a single pair of braces, with its offset.
 fn lone_expression(text: &str) -> Option<(&str, usize)> {
     let inner = text.strip_prefix("{{")?.strip_suffix("}}")?;
     let start = if inner.starts_with('-') { 3 } else { 2 };
@@ -321,61 +329,63 @@ fn lone_expression(text: &str) -> Option<(&str, usize)> {
     Some((inner.strip_suffix('-').unwrap_or(inner), start))
 }
 
-/// JSON that a template gave, as a value written at a place.
-fn value(json: Json, place: &Place) -> Result<Value, Failure> {
-    let node = |json| Ok(Node { value: value(json, place)?, place: place.clone() });
+/// Converts the JSON result of a template to a value with a place.
+fn json_to_value(json: Json, place: &Place) -> Result<Value, TemplateFailure> {
+    let node = |json| Ok(Node { value: json_to_value(json, place)?, place: place.clone() });
     Ok(match json {
-        Json::Null => return Err(nothing()),
+        Json::Null => return Err(no_value_failure()),
         Json::Bool(truth) => Value::Boolean(truth),
         Json::Number(number) => match (number.as_i64(), number.as_f64()) {
             (Some(number), _) => Value::Integer(number),
             (None, Some(number)) => Value::Float(number),
-            (None, None) => return Err(nothing()),
+            (None, None) => return Err(no_value_failure()),
         },
-        Json::String(text) if text.len() > MAX_TEMPLATE_OUTPUT => return Err(exhausted(Spent::Output, None)),
+        Json::String(text) if text.len() > MAX_TEMPLATE_OUTPUT => {
+            return Err(budget_failure(SpentBudget::Output, None));
+        }
         Json::String(text) => Value::String(text),
         Json::Array(items) => Value::Array(items.into_iter().map(node).collect::<Result<_, _>>()?),
         Json::Object(map) => Value::Table(Table(
             map.into_iter()
-                .map(|(name, json)| Ok(Entry { name, key: place.clone(), node: node(json)? }))
+                .map(|(name, json)| Ok(TableEntry { name, key: place.clone(), node: node(json)? }))
                 .collect::<Result<_, _>>()?,
         )),
     })
 }
 
-/// The failure of a template for which a budget does not suffice.
-fn exhausted(spent: Spent, range: Option<std::ops::Range<usize>>) -> Failure {
+/// Returns the failure of a template that exhausted a budget.
+fn budget_failure(spent: SpentBudget, range: Option<std::ops::Range<usize>>) -> TemplateFailure {
     let (message, help) = match spent {
-        Spent::Output => (
-            format!("the template yields more than {MAX_TEMPLATE_OUTPUT} bytes of text"),
-            "nothing in a manifest is that long; check its loops",
+        SpentBudget::Output => (
+            format!("the template produces more than {MAX_TEMPLATE_OUTPUT} bytes of text"),
+            "check its loops; no value in a manifest is that long",
         ),
-        Spent::Here => (
-            format!("the template makes a value of more than {MAX_TEMPLATE_VALUE} bytes, or too many values"),
-            "check the widths, counts and repetitions in it",
+        SpentBudget::Here => (
+            format!("the template creates a value of more than {MAX_TEMPLATE_VALUE} bytes, or too many values"),
+            "check its widths, counts and repetitions",
         ),
-        Spent::All => (
-            "the templates of this manifest do too much work".to_owned(),
-            "build fewer sites at once with `--site CODE`, or move what is repeated into `[vars]`",
+        SpentBudget::All => (
+            "the templates of this manifest create too many values".to_owned(),
+            "build fewer sites at once with `--site CODE`, or move repeated expressions to `[vars]`",
         ),
-        Spent::Kept => (
-            format!("the templates of this manifest yield more than {MAX_TEMPLATES_OUTPUT} bytes"),
+        SpentBudget::Kept => (
+            format!("the templates of this manifest produce more than {MAX_TEMPLATES_OUTPUT} bytes"),
             "build fewer sites at once with `--site CODE`",
         ),
     };
-    Failure { message, help: Some(help.into()), range }
+    TemplateFailure { message, help: Some(help.into()), range }
 }
 
-fn nothing() -> Failure {
-    Failure {
-        message: "the template gives no value".into(),
-        help: Some("give a value for every case, such as `{{ 'a' if … else 'b' }}`".into()),
+fn no_value_failure() -> TemplateFailure {
+    TemplateFailure {
+        message: "the template has no value".into(),
+        help: Some("provide a value for every case, such as `{{ 'a' if … else 'b' }}`".into()),
         range: None,
     }
 }
 
-/// The values through which one needs itself, itself first.
-fn circle(index: usize, needs: &[BTreeSet<usize>]) -> Option<Vec<usize>> {
+/// Returns a cycle of references through a value, starting with it.
+fn find_cycle(index: usize, needs: &[BTreeSet<usize>]) -> Option<Vec<usize>> {
     let mut paths = vec![vec![index]];
     let mut seen = Vec::new();
     while let Some(path) = paths.pop() {
@@ -392,19 +402,19 @@ fn circle(index: usize, needs: &[BTreeSet<usize>]) -> Option<Vec<usize>> {
     None
 }
 
-fn needs_itself(space: &str, table: &Table, circle: &[usize]) -> Problem {
+fn cycle_problem(space: &str, table: &Table, cycle: &[usize]) -> Problem {
     let name = |index: usize| format!("`{space}.{}`", table.0[index].name);
-    let through: Vec<_> = circle[1..].iter().map(|index| name(*index)).collect();
+    let through: Vec<_> = cycle[1..].iter().map(|index| name(*index)).collect();
     let message = match through.is_empty() {
-        true => format!("{} uses itself", name(circle[0])),
-        false => format!("{} uses itself, through {}", name(circle[0]), join(&through, "and")),
+        true => format!("{} uses itself", name(cycle[0])),
+        false => format!("{} uses itself through {}", name(cycle[0]), join(&through, "and")),
     };
     Problem::error(message)
-        .at(table.0[circle[0]].node.place.clone(), "")
-        .help("put what they share into a value of its own under `[vars]`")
+        .at(table.0[cycle[0]].node.place.clone(), "")
+        .help("move the shared part to a separate value under `[vars]`")
 }
 
-/// Escapes the templates in a text, which then renders to itself.
+/// Escapes a text, so that it renders to itself as a template.
 pub fn escape_templates(text: &str) -> String {
     const BEGINNINGS: [&str; 3] = ["{{", "{%", "{#"];
     if !BEGINNINGS.iter().any(|beginning| text.contains(beginning)) {
@@ -427,7 +437,7 @@ pub fn escape_templates(text: &str) -> String {
         }
     }
     rendered += rest;
-    // A template loses one line break at its end.
+    // minijinja drops one line break at the end.
     if rendered.ends_with(['\n', '\r']) {
         rendered += "{{ '' }}";
     }

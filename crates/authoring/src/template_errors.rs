@@ -1,4 +1,4 @@
-//! What is said of a template that comes to nothing: which bytes of it are to blame, and what would be right.
+//! Converts template failures to messages: the bytes that cause them, and help.
 
 use minijinja::ErrorKind;
 use serde_json::Value as Json;
@@ -8,28 +8,29 @@ use crate::limits::{MAX_TEMPLATE_STEPS, MAX_TEMPLATE_WORK};
 use super::suggestions::{nearest, one_of};
 use super::values::Context;
 
-/// Instructions that a template may take: fewer for a long text, which each of them could repeat.
+/// Returns the maximum number of instructions of a template: fewer for long texts, which each
+/// instruction could repeat.
 pub fn max_steps(text: &str) -> u64 {
     MAX_TEMPLATE_STEPS.min(4 * MAX_TEMPLATE_WORK / (text.len() as u64).max(1))
 }
 
-/// Why a template came to nothing, and which bytes of it are to blame.
-pub struct Failure {
+/// A template that failed, with the bytes that cause it.
+pub struct TemplateFailure {
     pub message: String,
     pub help: Option<String>,
     pub range: Option<std::ops::Range<usize>>,
 }
 
-/// What the engine says, in the words of the author's file.
-pub fn failure(
+/// Converts an error of the engine to a message about the author's file.
+pub fn engine_failure(
     error: &minijinja::Error,
     range: Option<std::ops::Range<usize>>,
     text: &str,
     names: &[String],
     context: &Context,
-) -> Failure {
+) -> TemplateFailure {
     let detail = error.detail().unwrap_or_default();
-    let simple = |message: String, help: Option<String>| Failure { message, help, range: range.clone() };
+    let simple = |message: String, help: Option<String>| TemplateFailure { message, help, range: range.clone() };
     let unknown = |what: &str, known: &[&str], list: &str| {
         // The detail reads "filter upcase is unknown" or "now is unknown".
         let name =
@@ -38,60 +39,69 @@ pub fn failure(
             Some(known) => format!("did you mean `{known}`?"),
             None => list.to_owned(),
         };
-        let range = range.clone().and_then(|range| word_in(text, name, range)).or(range.clone());
-        Failure { message: format!("templates have no {what} `{name}`"), help: Some(help), range }
+        let range = range.clone().and_then(|range| find_word(text, name, range)).or(range.clone());
+        TemplateFailure { message: format!("unknown {what} `{name}` in a template"), help: Some(help), range }
     };
     match error.kind() {
-        ErrorKind::UndefinedError => undefined(range, text, names, context),
+        ErrorKind::UndefinedError => undefined_name(range, text, names, context),
         ErrorKind::SyntaxError => {
             let is_assignment = range.clone().and_then(|range| text.get(range)).is_some_and(|part| part == "=");
             let help = match is_assignment {
-                true => "values are compared by `==`",
-                false => "a template is `{{ expression }}`, or `{% if … %} … {% endif %}`",
+                true => "compare values with `==`",
+                false => "write `{{ expression }}` or `{% if … %} … {% endif %}`",
             };
-            simple(format!("the template cannot be read: {detail}"), Some(help.into()))
+            simple(format!("the template has a syntax error: {detail}"), Some(help.into()))
         }
-        ErrorKind::UnknownFilter => unknown("filter", &FILTERS, "such as `upper`, `lower`, `replace` or `default`"),
-        ErrorKind::UnknownTest => unknown("test", &TESTS, "such as `defined`, `string` or `number`"),
-        ErrorKind::UnknownFunction => unknown("function", &FUNCTIONS, "a template can call `range` and `dict`"),
+        ErrorKind::UnknownFilter => {
+            unknown("filter", &FILTERS, "use a filter such as `upper`, `lower`, `replace` or `default`")
+        }
+        ErrorKind::UnknownTest => unknown("test", &TESTS, "use a test such as `defined`, `string` or `number`"),
+        ErrorKind::UnknownFunction => {
+            unknown("function", &FUNCTIONS, "use `range` or `dict`; templates have no other functions")
+        }
         ErrorKind::TemplateNotFound | ErrorKind::BadInclude => simple(
-            "a template cannot include a file".into(),
-            Some("manifests share what they have in common through `media.profile`".into()),
+            "a template can't include a file".into(),
+            Some("share common parts between manifests with `media.profile`".into()),
         ),
         ErrorKind::OutOfFuel => simple(
-            "the template does not end".into(),
-            Some(format!("a template may take {} steps; this one takes more", max_steps(text))),
+            "the template takes too many steps".into(),
+            Some(format!("reduce its loops; at most {} steps are allowed", max_steps(text))),
         ),
         kind => {
             let detail = if detail.is_empty() { kind.to_string() } else { detail.to_owned() };
             let help = match detail.contains("unsupported types") {
-                true => "`| int` makes a number of text, and `| string` makes text of a number",
-                false => "try the parts of the template one by one with `tsmedia render`",
+                true => "convert text to a number with `| int`, or a number to text with `| string`",
+                false => "test the parts of the template one by one with `tsmedia render`",
             };
             simple(format!("the template fails: {detail}"), Some(help.into()))
         }
     }
 }
 
-/// A name that nothing is known by.
-pub fn undefined(range: Option<std::ops::Range<usize>>, text: &str, names: &[String], context: &Context) -> Failure {
+/// Returns the failure of a template that uses an unknown name.
+pub fn undefined_name(
+    range: Option<std::ops::Range<usize>>,
+    text: &str,
+    names: &[String],
+    context: &Context,
+) -> TemplateFailure {
     let range = range.unwrap_or(0..text.len());
     let missing = |name: &&String| !context.has(name) && !FUNCTIONS.contains(&name.as_str());
     let found = names.iter().filter(missing).find_map(|name| {
-        word_in(text, name, range.clone()).or_else(|| word_in(text, name, 0..text.len())).map(|at| (name, at))
+        find_word(text, name, range.clone()).or_else(|| find_word(text, name, 0..text.len())).map(|at| (name, at))
     });
     let Some((name, at)) = found else {
-        return Failure {
-            message: "the template uses a name that is not known".into(),
-            help: None,
-            range: Some(range),
-        };
+        return TemplateFailure { message: "the template uses an unknown name".into(), help: None, range: Some(range) };
     };
-    Failure { message: format!("`{name}` is not known"), help: Some(known(name, context)), range: Some(at) }
+    TemplateFailure {
+        message: format!("unknown name `{name}`"),
+        help: Some(suggest_name(name, context)),
+        range: Some(at),
+    }
 }
 
-/// What could have been meant by a name.
-fn known(name: &str, context: &Context) -> String {
+/// Returns help for an unknown name.
+fn suggest_name(name: &str, context: &Context) -> String {
     let keys =
         |json: &Json| -> Vec<String> { json.as_object().map(|map| map.keys().cloned().collect()).unwrap_or_default() };
     let (first, _) = name.split_once('.').unwrap_or((name, ""));
@@ -106,7 +116,7 @@ fn known(name: &str, context: &Context) -> String {
         return match (nearest(first, vars.iter().map(String::as_str)), nearest(first, ["media", "site", "vars"])) {
             (Some(var), _) => format!("did you mean `vars.{var}`?"),
             (None, Some(space)) => format!("did you mean `{}`?", name.replacen(first, space, 1)),
-            (None, None) => "templates know `media`, `site` and `vars`; text stands in quotes of its own".into(),
+            (None, None) => "use `media`, `site` or `vars`; write text in quotes".into(),
         };
     }
     let mut parent = first.to_owned();
@@ -122,20 +132,20 @@ fn known(name: &str, context: &Context) -> String {
                 let names: Vec<_> = keys.iter().map(|key| format!("{parent}.{key}")).collect();
                 return match nearest(part, keys.iter().map(String::as_str)) {
                     Some(key) => format!("did you mean `{parent}.{key}`?"),
-                    None if parent == "vars" => format!("set it under `[vars]`, or with `--var {part}=VALUE`"),
+                    None if parent == "vars" => format!("set it under `[vars]` or with `--var {part}=VALUE`"),
                     None if json.is_object() && !names.is_empty() => {
-                        format!("there is {}", one_of(names.iter().map(String::as_str)).replace(" or ", " and "))
+                        format!("known names: {}", one_of(names.iter().map(String::as_str)).replace(" or ", " and "))
                     }
-                    None => format!("`{parent}` has no parts"),
+                    None => format!("use `{parent}`, which has no keys"),
                 };
             }
         }
     }
-    format!("`{name}` is known by now; report this")
+    format!("`{name}` is defined; please report this as a bug")
 }
 
-/// Where a name stands within a range of a text, as a whole word.
-fn word_in(text: &str, word: &str, range: std::ops::Range<usize>) -> Option<std::ops::Range<usize>> {
+/// Finds a name as a whole word within a range of a text.
+fn find_word(text: &str, word: &str, range: std::ops::Range<usize>) -> Option<std::ops::Range<usize>> {
     let part = text.get(range.clone())?;
     let is_name = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
     part.match_indices(word)
@@ -145,7 +155,7 @@ fn word_in(text: &str, word: &str, range: std::ops::Range<usize>) -> Option<std:
         .map(|(at, _)| range.start + at..range.start + at + word.len())
 }
 
-/// The engine does not list what it has.
+/// Built-in filters, since the engine can't list them.
 const FILTERS: [&str; 37] = [
     "abs",
     "attr",

@@ -1,7 +1,8 @@
-//! TOML text to a tree with places, and what is wrong with the text.
+//! Parses TOML into a tree with places, and reports syntax errors.
 //!
-//! Follows TOML 1.0. The parser also takes what TOML 1.1 added, which editors refuse and which turns the `\e` of
-//! an unescaped Windows path into a control character, so those additions are refused here.
+//! Follows TOML 1.0. The parser also accepts the additions of TOML 1.1, which editors refuse, and
+//! which would turn the `\e` of an unescaped Windows path into a control character. So they are
+//! refused here.
 
 use std::ops::Range;
 
@@ -12,13 +13,13 @@ use crate::limits::{MAX_SYNTAX_ERRORS, MAX_TOML_DEPTH, MAX_TOML_ITEMS, MAX_TOML_
 use crate::merge_conflict;
 use crate::problem::{Place, Problem, Problems, SourceId};
 
-use super::nesting::too_deep;
-use super::spanned::{Entry, Node, Table, Value};
+use super::nesting::find_too_deep;
+use super::spanned::{Node, Table, TableEntry, Value};
 
-/// Merge conflicts that are underlined.
+/// Maximum number of merge conflicts that are underlined.
 const MAX_CONFLICTS: usize = 5;
 
-/// Reads a text. What is wrong with it goes to `problems`; the tree then holds what could be read.
+/// Parses a text. Mistakes are added to `problems`; the tree has everything that could be parsed.
 pub fn parse(source: SourceId, text: &str, problems: &mut Problems) -> Node {
     let conflicts = merge_conflict::find(text);
     if let Some((first, others)) = conflicts.split_first() {
@@ -34,39 +35,42 @@ pub fn parse(source: SourceId, text: &str, problems: &mut Problems) -> Node {
             problem = problem.at(place(other), "");
         }
         problems.add(problem.help(merge_conflict::ADVICE));
-        // Either side may be right: what is wrong besides is told when one is chosen.
+        // Don't report other mistakes until one side is chosen.
         return Node { value: Value::Table(Table::default()), place: Place { source, span: 0..0 } };
     }
-    // A byte order mark is no part of the document, but places count it.
+    // A byte order mark is not part of the document, but counts in places.
     let start = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-    let lines_complained_of = Vec::new();
-    let mut reader = Reader { source, text, start, problems, lines_complained_of, twice: None, pointers_len: 0 };
-    if let Some(span) = too_deep(&text[start..]) {
+    let reported_lines = Vec::new();
+    let mut reader = TomlReader { source, text, start, problems, reported_lines, twice: None, pointers_len: 0 };
+    if let Some(span) = find_too_deep(&text[start..]) {
         let place = reader.place(span);
-        reader.refuse(place.clone(), format!("brackets and dotted keys nest more than {MAX_TOML_DEPTH} levels deep"));
+        reader.report_limit(
+            place.clone(),
+            format!("brackets and dotted keys are nested more than {MAX_TOML_DEPTH} levels deep"),
+        );
         return Node { value: Value::Table(Table::default()), place };
     }
     let (table, errors) = DeTable::parse_recoverable(&text[start..]);
     for error in errors.iter().take(MAX_SYNTAX_ERRORS) {
-        reader.complain(error);
+        reader.report_error(error);
     }
     let value = reader.table(table.into_inner(), 0);
     Node { value, place: reader.place(0..0) }
 }
 
-struct Reader<'a> {
+struct TomlReader<'a> {
     source: SourceId,
     text: &'a str,
     start: usize,
     problems: &'a mut Problems,
-    lines_complained_of: Vec<usize>,
-    /// Where the line of a table header starts that was there before.
+    reported_lines: Vec<usize>,
+    /// Start of the line of a duplicate table header.
     twice: Option<usize>,
-    /// Length of the JSON pointers of the values read so far, in bytes.
+    /// Total length of the JSON pointers of the values read so far, in bytes.
     pointers_len: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> TomlReader<'a> {
     fn place(&self, span: std::ops::Range<usize>) -> Place {
         let boundary = |mut at: usize| {
             at = (at + self.start).min(self.text.len());
@@ -82,23 +86,24 @@ impl<'a> Reader<'a> {
         &self.text[place.span.clone()]
     }
 
-    fn refuse(&mut self, place: Place, message: String) {
-        self.problems.add(Problem::error(message).at(place, "one too many").help("split what is written here"));
+    fn report_limit(&mut self, place: Place, message: String) {
+        self.problems.add(Problem::error(message).at(place, "over the limit").help("split the file or value"));
     }
 
-    /// Adds the JSON pointer of a value to those that there are, and returns `false` if they become too long.
+    /// Counts the JSON pointer of a value, and returns `false` once the total is too long.
     fn count_pointer(&mut self, len: usize, place: &Place) -> bool {
         let was_short = self.pointers_len <= MAX_TOML_POINTERS_LEN;
         self.pointers_len = self.pointers_len.saturating_add(len);
         let is_short = self.pointers_len <= MAX_TOML_POINTERS_LEN;
         if was_short && !is_short {
-            let message = format!("the keys above all values take more than {MAX_TOML_POINTERS_LEN} bytes");
-            self.refuse(place.clone(), message);
+            let message =
+                format!("the keys on the paths to all values have more than {MAX_TOML_POINTERS_LEN} bytes in total");
+            self.report_limit(place.clone(), message);
         }
         is_short
     }
 
-    /// A table whose JSON pointer has `pointer_len` bytes.
+    /// Converts a table. `pointer_len` is the length of its JSON pointer in bytes.
     fn table(&mut self, table: DeTable<'_>, pointer_len: usize) -> Value {
         let n_keys = table.len();
         let mut entries: Vec<_> = table
@@ -110,12 +115,15 @@ impl<'a> Reader<'a> {
                     self.lint_escapes(&place);
                 }
                 let name = key.into_inner().into_owned();
-                Entry { node: self.node(value, &place, pointer_len + 1 + name.len()), name, key: place }
+                TableEntry { node: self.node(value, &place, pointer_len + 1 + name.len()), name, key: place }
             })
             .collect();
         entries.sort_by_key(|entry| entry.key.span.start);
         if let Some(last) = entries.last().filter(|_| n_keys > MAX_TOML_KEYS) {
-            self.refuse(last.key.clone(), format!("a table has {n_keys} keys; at most {MAX_TOML_KEYS} are read"));
+            self.report_limit(
+                last.key.clone(),
+                format!("the table has {n_keys} keys; at most {MAX_TOML_KEYS} are allowed"),
+            );
         }
         Value::Table(Table(entries))
     }
@@ -137,7 +145,7 @@ impl<'a> Reader<'a> {
                 Ok(number) => Value::Integer(number),
                 Err(_) => {
                     let message = format!("the number `{}` is too large", self.raw(&place));
-                    let help = "whole numbers reach from -9223372036854775808 to 9223372036854775807";
+                    let help = "use an integer from -9223372036854775808 to 9223372036854775807";
                     self.problems.add(Problem::error(message).at(place.clone(), "").help(help));
                     Value::Failed
                 }
@@ -145,7 +153,7 @@ impl<'a> Reader<'a> {
             DeValue::Float(number) => match number.as_str().parse() {
                 Ok(number) if f64::is_finite(number) => Value::Float(number),
                 _ => {
-                    let message = format!("`{}` is not a number that means anything here", self.raw(&place));
+                    let message = format!("`{}` is not a finite number", self.raw(&place));
                     self.problems.add(Problem::error(message).at(place.clone(), "").help("write a finite number"));
                     Value::Failed
                 }
@@ -153,7 +161,7 @@ impl<'a> Reader<'a> {
             DeValue::Boolean(truth) => Value::Boolean(truth),
             DeValue::Datetime(date) => {
                 if date.time.is_some_and(|time| time.second.is_none()) {
-                    let message = "a time without seconds, which editors refuse (it is new in TOML 1.1)";
+                    let message = "a time without seconds, which requires TOML 1.1 and is refused by editors";
                     self.problems
                         .add(Problem::error(message).at(place.clone(), "").help("write the seconds: `12:00:00`"));
                 }
@@ -162,8 +170,8 @@ impl<'a> Reader<'a> {
             DeValue::Array(array) => {
                 let n_items = array.len();
                 if n_items > MAX_TOML_ITEMS {
-                    let message = format!("an array has {n_items} values; at most {MAX_TOML_ITEMS} are read");
-                    self.refuse(key.clone(), message);
+                    let message = format!("the array has {n_items} values; at most {MAX_TOML_ITEMS} are allowed");
+                    self.report_limit(key.clone(), message);
                 }
                 let item_len = pointer_len + 1 + n_items.to_string().len();
                 let items = array.into_iter().take(MAX_TOML_ITEMS);
@@ -179,7 +187,7 @@ impl<'a> Reader<'a> {
         Node { value, place }
     }
 
-    /// Refuses the escapes that TOML 1.1 added: `\e` and `\x`.
+    /// Refuses the escape sequences that TOML 1.1 added: `\e` and `\x`.
     fn lint_escapes(&mut self, place: &Place) {
         let raw = self.raw(place);
         if !raw.starts_with('"') {
@@ -197,14 +205,16 @@ impl<'a> Reader<'a> {
         }
         for (span, escaped) in found {
             let span = place.span.start + span.start..place.span.start + span.end;
-            let message = format!("`\\{escaped}` in double quotes is not a backslash and `{escaped}`");
-            let help = match self.literal(place) {
+            let message = format!(
+                "`\\{escaped}` in double quotes is an escape sequence, not a backslash followed by `{escaped}`"
+            );
+            let help = match self.as_literal(place) {
                 Some(literal) => {
-                    format!(r"write backslashes in single quotes, {literal}, or double them: `\\{escaped}`")
+                    format!(r"write the text in single quotes, {literal}, or double the backslash: `\\{escaped}`")
                 }
                 None => format!(r"write the text in single quotes, or double the backslash: `\\{escaped}`"),
             };
-            let words = "an escape that is new in TOML 1.1: editors refuse it";
+            let words = "requires TOML 1.1; refused by editors";
             self.problems.add(
                 Problem::error(message)
                     .at(Place { source: self.source, span: self.on_boundary(span) }, words)
@@ -217,49 +227,51 @@ impl<'a> Reader<'a> {
         self.place(span.start - self.start..span.end - self.start).span
     }
 
-    /// The same text in single quotes, if it is short and can be written so.
-    fn literal(&self, place: &Place) -> Option<String> {
+    /// Returns the text in single quotes if it is short and can be written that way.
+    fn as_literal(&self, place: &Place) -> Option<String> {
         let inner = self.raw(place).strip_prefix('"')?.strip_suffix('"')?;
         (inner.len() < 50 && !inner.contains(['\'', '"', '\n'])).then(|| format!("`'{}'`", inner.replace(r"\\", r"\")))
     }
 
-    /// Refuses what TOML 1.1 added to inline tables: line breaks and a comma at the end.
+    /// Refuses the additions of TOML 1.1 to inline tables: line breaks and a trailing comma.
     fn lint_inline_table(&mut self, place: &Place) {
         let raw = self.raw(place);
-        let Some(at) = newer_inline_table(raw) else { return };
+        let Some(at) = find_toml_1_1_syntax(raw) else { return };
         let (what, help) = if raw[at..].starts_with(',') {
-            ("a comma at the end of a table in braces", "leave the comma out")
+            ("a trailing comma in an inline table", "remove the comma")
         } else {
-            ("a table in braces over several lines", "write it on one line, or under a `[header]` of its own")
+            ("an inline table over several lines", "write it on one line, or as a table with a `[header]`")
         };
         let at = place.span.start + at;
-        let message = format!("{what}, which editors refuse (it is new in TOML 1.1)");
-        let span = if what.starts_with("a comma") { at..at + 1 } else { place.span.start..place.span.start + 1 };
+        let message = format!("{what}, which requires TOML 1.1 and is refused by editors");
+        let span =
+            if what.starts_with("a trailing comma") { at..at + 1 } else { place.span.start..place.span.start + 1 };
         self.problems.add(Problem::error(message).at(Place { source: self.source, span }, "").help(help));
     }
 
-    /// A syntax error. The parser goes on after it, and a second complaint about the same line is an echo.
-    fn complain(&mut self, error: &toml::de::Error) {
+    /// Reports a syntax error. The parser continues after errors, so only the first one per line is
+    /// reported.
+    fn report_error(&mut self, error: &toml::de::Error) {
         let place = self.place(error.span().unwrap_or(0..0));
         let line = self.text[..place.span.start].matches('\n').count();
         let is_duplicate = error.message() == "duplicate key";
-        // After a table that is written twice, each of its keys is reported as well.
+        // After a duplicate table header, the parser reports each of its keys as well.
         let is_echo = is_duplicate && self.twice.is_some_and(|header| self.header_of(place.span.start) == header);
-        if is_echo || self.lines_complained_of.contains(&line) {
+        if is_echo || self.reported_lines.contains(&line) {
             return;
         }
-        self.lines_complained_of.push(line);
+        self.reported_lines.push(line);
         let line_start = self.text[..place.span.start].rfind('\n').map_or(0, |at| at + 1);
         if is_duplicate && self.text[line_start..].trim_start().starts_with('[') {
             self.twice = Some(line_start);
         }
-        let (message, help, place) = self.words(error.message(), place, line_start);
+        let (message, help, place) = self.describe_error(error.message(), place, line_start);
         let mut problem = Problem::error(message).at(place, "");
         problem.help = help;
         self.problems.add(problem);
     }
 
-    /// Where the line starts that holds the last table header at or before a byte.
+    /// Returns the start of the line with the last table header at or before a position.
     fn header_of(&self, at: usize) -> usize {
         let end = self.text[at..].find('\n').map_or(self.text.len(), |newline| at + newline);
         let mut header = 0;
@@ -273,39 +285,39 @@ impl<'a> Reader<'a> {
         header
     }
 
-    /// What the parser says, in words that say what to do, and what to underline.
-    fn words(&self, said: &str, place: Place, line_start: usize) -> (String, Option<String>, Place) {
+    /// Converts a parser error to message, help and the place to underline.
+    fn describe_error(&self, said: &str, place: Place, line_start: usize) -> (String, Option<String>, Place) {
         let line = self.text[line_start..].lines().next().unwrap_or("").trim_end();
         let raw = self.raw(&place);
         let help = |message: &str, help: &str| (message.to_owned(), Some(help.to_owned()), place.clone());
         if said == "duplicate key" {
             let advice = match line.trim_start().starts_with('[') {
-                true => format!("put both into one table; if `{raw}` is a list, each entry is written `[[{raw}]]`"),
+                true => format!("merge both tables; or write `[[{raw}]]` for each entry if `{raw}` is a list"),
                 false => "keep one of them".into(),
             };
-            return help(&format!("`{raw}` is written twice"), &advice);
+            return help(&format!("`{raw}` occurs twice"), &advice);
         }
         if said.contains("escape") {
             let advice =
-                "write backslashes in single quotes, such as `'C:\\images'`, or double them; `/` also works in paths";
-            return help("a backslash in double quotes starts an escape, and this is none", advice);
+                "use single quotes for backslashes, such as `'C:\\images'`, or double them; `/` also works in paths";
+            return help("invalid escape sequence in a double-quoted string", advice);
         }
         if let Some(rest) = said.strip_prefix("cannot extend value of type ") {
             let kind = match rest.strip_suffix(" with a dotted key").unwrap_or(rest) {
                 "string" => "text",
                 "array" => "a list",
-                "inline table" => "a table in braces",
+                "inline table" => "an inline table",
                 _ => "a value",
             };
-            let advice = "give it another name, or put all its keys where it is written first";
-            return help(&format!("`{raw}` is {kind} already, so nothing can be put into it"), advice);
+            let advice = "rename it, or write all its keys in its first definition";
+            return help(&format!("`{raw}` is already {kind}, so it can't have keys"), advice);
         }
         let value = line.split_once('=').map_or("", |(_, value)| value.trim());
         if value.starts_with("{{") || value.starts_with("{%") {
-            let advice = format!("templates stand in quotes: `\"{}\"`", value.replace('"', "'"));
+            let advice = format!("put templates in quotes: `\"{}\"`", value.replace('"', "'"));
             let start = line_start + line.len() - value.len();
             let place = Place { source: self.source, span: start..line_start + line.len() };
-            return ("a template outside quotes".into(), Some(advice), place);
+            return ("a template without quotes".into(), Some(advice), place);
         }
         let is_value =
             |at: &usize| line[..*at].trim_end().ends_with(['=', '[', ',', '{']) || line[..*at].trim().is_empty();
@@ -314,14 +326,14 @@ impl<'a> Reader<'a> {
             let quote = line[at..].chars().next().unwrap_or_default();
             let straight = line.replace(['“', '”', '„', '‟', '«', '»'], "\"").replace(['‘', '’', '‚', '‛'], "'");
             let place = Place { source: self.source, span: start..start + quote.len_utf8() };
-            let message = format!("`{quote}` is a typographic quote, which TOML does not take for one");
+            let message = format!("`{quote}` is a typographic quote, which TOML does not recognize");
             return (message, Some(format!("write straight quotes: `{}`", straight.trim())), place);
         }
         let is_unclosed = said.contains("invalid basic string") || said.contains("invalid literal string");
         if is_unclosed && said.contains("expected") {
             return help(
-                "a text without the quote at its end",
-                "close it on the same line; text over several lines stands in `\"\"\"`",
+                "a string without a closing quote",
+                "close it on the same line, or write text over several lines in `\"\"\"`",
             );
         }
         if said.contains("must be quoted") && !raw.is_empty() {
@@ -330,15 +342,16 @@ impl<'a> Reader<'a> {
         if said.contains("must be quoted") || said.contains("key with no value") {
             return help("a key without a value", "write `key = value`");
         }
-        help(&format!("not valid TOML: {said}"), "mend this first; what follows may be a consequence")
+        help(&format!("invalid TOML: {said}"), "fix this first; later errors may be consequences")
     }
 }
 
-/// What word processors, chats and web pages make of quotes.
+/// Quotes as changed by word processors, chats and web pages.
 const CURLY_QUOTES: [char; 10] = ['“', '”', '„', '‟', '«', '»', '‘', '’', '‚', '‛'];
 
-/// Where an inline table uses what TOML 1.1 added: the first line break or last comma directly in braces.
-fn newer_inline_table(raw: &str) -> Option<usize> {
+/// Finds a TOML 1.1 addition in an inline table: the first line break or trailing comma directly in
+/// braces.
+fn find_toml_1_1_syntax(raw: &str) -> Option<usize> {
     let bytes = raw.as_bytes();
     let mut open = Vec::new();
     let mut comma = None;
@@ -378,7 +391,7 @@ fn newer_inline_table(raw: &str) -> Option<usize> {
     None
 }
 
-/// The byte after the string that starts at `at`.
+/// Returns the position after the string that starts at `at`.
 fn end_of_string(bytes: &[u8], at: usize, quote: u8) -> usize {
     let triple = [quote; 3];
     let multi = bytes[at..].starts_with(&triple);
@@ -388,7 +401,7 @@ fn end_of_string(bytes: &[u8], at: usize, quote: u8) -> usize {
             at += 2;
         } else if multi && bytes[at..].starts_with(&triple) {
             at += 3;
-            // Up to two quotes may stand before the closing three.
+            // Up to two quotes may precede the closing three.
             while bytes.get(at) == Some(&quote) {
                 at += 1;
             }
@@ -402,10 +415,9 @@ fn end_of_string(bytes: &[u8], at: usize, quote: u8) -> usize {
     bytes.len()
 }
 
-/// For each byte of a string's value (and its end), the byte of its TOML text that it comes from.
-///
-/// None if the text does not yield that value.
-pub fn origins(raw: &str, value: &str) -> Option<Vec<usize>> {
+/// Returns, for each byte of a string's value (and its end), the position in its TOML source.
+/// `None` if the source does not produce that value.
+pub fn byte_origins(raw: &str, value: &str) -> Option<Vec<usize>> {
     let quote = raw.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
     let triple = quote.to_string().repeat(3);
     let multi = raw.len() >= 6 && raw.starts_with(&triple) && raw.ends_with(&triple);
@@ -464,10 +476,11 @@ pub fn origins(raw: &str, value: &str) -> Option<Vec<usize>> {
     (text == value).then_some(origins)
 }
 
-/// Returns where a range of a string's value was written, if every character of it stands there as it is.
+/// Returns the place of a range of a string's value in its source, if all its characters are
+/// written as is.
 pub(super) fn place_within(text: &str, range: Range<usize>, place: &Place, sources: &Problems) -> Option<Place> {
     let raw = sources.source(place.source).text.get(place.span.clone())?;
-    let origins = origins(raw, text)?;
+    let origins = byte_origins(raw, text)?;
     let (start, end) = (*origins.get(range.start)?, *origins.get(range.end)?);
     (start < end).then(|| Place { source: place.source, span: place.span.start + start..place.span.start + end })
 }
@@ -522,9 +535,9 @@ mod tests {
             ("\"\"\"\n a \\\n   b\"\"\"", " a b", 3, 12),
             ("'''x\ny'''", "x\ny", 2, 5),
         ] {
-            assert_eq!(origins(raw, value).unwrap()[byte], origin, "{raw}");
+            assert_eq!(byte_origins(raw, value).unwrap()[byte], origin, "{raw}");
         }
-        assert_eq!(origins(r#""a""#, "b"), None);
-        assert_eq!(origins("bare", "bare"), None);
+        assert_eq!(byte_origins(r#""a""#, "b"), None);
+        assert_eq!(byte_origins("bare", "bare"), None);
     }
 }

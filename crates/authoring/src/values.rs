@@ -1,7 +1,6 @@
-//! What templates can name: `media`, `site` and `vars`, with what is below them.
+//! Values that templates can use: `media`, `site` and `vars`.
 //!
-//! A name may also be known as one that came to nothing. What uses it comes to nothing as well, and is not complained
-//! of again.
+//! Names can be marked as failed. Templates that use them fail as well, without another message.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -11,23 +10,23 @@ use serde_json::Value as Json;
 
 use super::spanned::{Node, Value};
 
-const NO_MEDIA_YET: &str = "values for templates are made before `media` is: they can use `site` and other `vars`";
+const NO_MEDIA: &str = "`vars` are rendered before `media`; use `site` or other `vars`";
 
-/// Names that templates have used, shared by all that are rendered in one run.
+/// Names used by templates, shared by all contexts of a run.
 pub type UsedNames = Rc<RefCell<BTreeSet<String>>>;
 
-/// What templates can name.
+/// Values that templates can use.
 #[derive(Debug, Clone)]
 pub struct Context {
-    /// The values.
+    /// Values by namespace.
     pub json: Json,
-    /// Names such as `vars.language` whose own templates came to nothing.
+    /// Names whose own templates failed, such as `vars.language`.
     failed: Vec<String>,
-    /// What to say of `site` where there is none.
+    /// Help for `site` where it is not available.
     pub no_site: &'static str,
-    /// What to say of `media` where there is none.
+    /// Help for `media` where it is not available.
     pub no_media: &'static str,
-    /// Takes note of every name that a template uses.
+    /// Records every name that a template uses.
     pub used: UsedNames,
 }
 
@@ -38,33 +37,33 @@ impl Default for Context {
 }
 
 impl Context {
-    /// A context in which nothing has a name.
+    /// Creates an empty context.
     pub fn new() -> Self {
         Self {
             json: Json::Object(Default::default()),
             failed: Vec::new(),
             no_site: "",
-            no_media: NO_MEDIA_YET,
+            no_media: NO_MEDIA,
             used: UsedNames::default(),
         }
     }
 
-    /// Makes a value known as `space.name`, or its failure.
+    /// Adds a value as `space.name`, or marks it as failed.
     pub fn insert(&mut self, space: &str, name: &str, node: &Node) {
         let json = match node.value {
             Value::Failed => return self.fail(space, name),
             _ => node.to_json(),
         };
-        self.space(space).insert(name.to_owned(), json);
+        self.namespace(space).insert(name.to_owned(), json);
     }
 
-    /// Makes `space.name` known as one that came to nothing: what uses it is not complained of again.
+    /// Marks `space.name` as failed, so that its uses are not reported.
     pub fn fail(&mut self, space: &str, name: &str) {
         self.failed.push(format!("{space}.{name}"));
     }
 
-    /// The values below a first name, which exists from now on.
-    pub fn space(&mut self, space: &str) -> &mut serde_json::Map<String, Json> {
+    /// Returns the values of a namespace, creating it if necessary.
+    pub fn namespace(&mut self, space: &str) -> &mut serde_json::Map<String, Json> {
         if !self.json[space].is_object() {
             self.json[space] = Json::Object(Default::default());
         }
@@ -74,12 +73,12 @@ impl Context {
         }
     }
 
-    /// Whether something is known by a name with dots in it.
+    /// Returns `true` if a dotted name has a value.
     pub fn has(&self, path: &str) -> bool {
         path.split('.').try_fold(&self.json, |json, part| json.get(part)).is_some()
     }
 
-    /// Whether a name, or one that it is below, came to nothing.
+    /// Returns `true` if a dotted name, or one that it is below, failed.
     pub fn is_failed(&self, path: &str) -> bool {
         self.failed.iter().any(|failed| {
             path.strip_prefix(failed.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))

@@ -47,12 +47,12 @@ pub fn read(
     inputs: &mut Inputs,
 ) -> Result<Option<Sequence>> {
     inputs.note(path);
-    let n_errors = problems.n_errors_told();
+    let n_errors = problems.n_errors_added();
     let (templates, len_left) = (Templates::new(), MAX_TOML_LEN);
     let mut reader = Reader { context, templates, problems, inputs, above: Vec::new(), n_steps: 0, len_left };
     let text = reader.text(path)?;
     let sequence = reader.sequence(path, &text);
-    Ok(sequence.filter(|_| reader.problems.n_errors_told() == n_errors))
+    Ok(sequence.filter(|_| reader.problems.n_errors_added() == n_errors))
 }
 
 /// Whether a text is a sequence file, by the first of its keys.
@@ -91,9 +91,9 @@ impl Reader<'_> {
     /// The tree of a text; nothing if it is no TOML.
     fn tree(&mut self, path: &Utf8Path, text: &str) -> Option<Node> {
         let source = self.problems.add_source_once(path.as_str(), text);
-        let n_errors = self.problems.n_errors_told();
+        let n_errors = self.problems.n_errors_added();
         let tree = parse(source, text, self.problems);
-        if self.problems.n_errors_told() > n_errors {
+        if self.problems.n_errors_added() > n_errors {
             return None;
         }
         let mut found = Vec::new();

@@ -126,7 +126,7 @@ fn step(types: &[StepType]) -> Json {
         "required": ["type"],
         "properties": properties,
     });
-    add(&mut step, schema::chain(cases, schema::closed(properties.keys().map(String::as_str))));
+    add(&mut step, schema::if_chain(cases, schema::closed_object(properties.keys().map(String::as_str))));
     step
 }
 
@@ -286,7 +286,10 @@ fn condition() -> Json {
     let mut properties = Map::new();
     let mut cases = Vec::new();
     let mut case = |name: &str, others: &[&str]| {
-        cases.push((json!({ "required": [name] }), schema::closed([name].into_iter().chain(others.iter().copied()))));
+        cases.push((
+            json!({ "required": [name] }),
+            schema::closed_object([name].into_iter().chain(others.iter().copied())),
+        ));
     };
     for (name, doc) in COMBINED {
         properties.insert(name.to_owned(), parts(doc));
@@ -299,7 +302,7 @@ fn condition() -> Json {
         }
         case(name, others);
     }
-    let mut otherwise = schema::closed(properties.keys().map(String::as_str));
+    let mut otherwise = schema::closed_object(properties.keys().map(String::as_str));
     otherwise["minProperties"] = json!(1);
     let mut condition = json!({
         "type": "object",
@@ -307,7 +310,7 @@ fn condition() -> Json {
         "additionalProperties": true,
         "properties": properties,
     });
-    add(&mut condition, schema::chain(cases, otherwise));
+    add(&mut condition, schema::if_chain(cases, otherwise));
     condition
 }
 

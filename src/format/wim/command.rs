@@ -4,30 +4,30 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::format::medium_tree::SEPARATOR;
-use crate::shell::word;
+use crate::shell::quote;
 
 /// Command that extracts files from a medium, with ` && ` at its end, and the path of the extracted file. The
 /// command is empty for other files. `pattern` selects the files from the path of one.
 fn extract_command(path: &Utf8Path, pattern: impl FnOnce(&str) -> String) -> (String, &Utf8Path) {
     match path.as_str().split_once(SEPARATOR).filter(|_| !path.exists()) {
-        Some((medium, within)) => (format!("7z x {} {} && ", word(medium), pattern(within)), Utf8Path::new(within)),
+        Some((medium, within)) => (format!("7z x {} {} && ", quote(medium), pattern(within)), Utf8Path::new(within)),
         None => (String::new(), path),
     }
 }
 
 /// Command that verifies a WIM file.
 pub(super) fn verify(path: &Utf8Path) -> String {
-    let (taken_out, path) = extract_command(path, |within| word(within).into_owned());
-    format!("{taken_out}wimlib-imagex verify {}", word(path.as_str()))
+    let (taken_out, path) = extract_command(path, |within| quote(within).into_owned());
+    format!("{taken_out}wimlib-imagex verify {}", quote(path.as_str()))
 }
 
 /// Command that exports all images, or the one with `index`, to a new WIM file. `options` are appended.
 pub fn export(path: &Utf8Path, index: Option<u32>, options: &str) -> String {
-    let (taken_out, path) = extract_command(path, |within| word(within).into_owned());
+    let (taken_out, path) = extract_command(path, |within| quote(within).into_owned());
     let images = index.map_or("all".to_owned(), |index| index.to_string());
     let space = if options.is_empty() { "" } else { " " };
-    let (from, to) = (word(path.as_str()), exported_path(path));
-    format!("{taken_out}wimlib-imagex export {from} {images} {}{space}{options}", word(to.as_str()))
+    let (from, to) = (quote(path.as_str()), exported_path(path));
+    format!("{taken_out}wimlib-imagex export {from} {images} {}{space}{options}", quote(to.as_str()))
 }
 
 /// Command that joins the parts of a split WIM, from the path of one part.
@@ -42,8 +42,8 @@ pub(super) fn join(part: &Utf8Path) -> String {
     let (taken_out, part) = extract_command(part, all_parts);
     let stem = part.file_stem().unwrap_or_default().trim_end_matches(|c: char| c.is_ascii_digit());
     let extension = part.extension().map_or(String::new(), |extension| format!(".{extension}"));
-    let whole = word(part.with_file_name(format!("{stem}.wim")).as_str()).into_owned();
-    let parts = word(part.with_file_name(stem).as_str()).into_owned();
+    let whole = quote(part.with_file_name(format!("{stem}.wim")).as_str()).into_owned();
+    let parts = quote(part.with_file_name(stem).as_str()).into_owned();
     format!("{taken_out}wimlib-imagex join {whole} {parts}*{extension}")
 }
 

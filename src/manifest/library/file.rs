@@ -16,7 +16,7 @@ use super::super::profile::parent_folder;
 use super::super::schema;
 use authoring::Dialect;
 use authoring::doc::Doc;
-use authoring::schema_errors::Checker;
+use authoring::schema_errors::SchemaChecker;
 use authoring::spanned::{Node, Table, Value};
 use authoring::suggestions::similar_path;
 use authoring::template::Templates;
@@ -52,7 +52,7 @@ pub(super) struct LibraryFile {
 /// Library files, each read once for all sites.
 #[derive(Debug, Default)]
 pub(in crate::manifest) struct Libraries {
-    checker: Option<Checker<LibraryDialect>>,
+    checker: Option<SchemaChecker<LibraryDialect>>,
     read: BTreeMap<Utf8PathBuf, (Option<Rc<LibraryFile>>, Vec<Problem>)>,
 }
 
@@ -99,7 +99,7 @@ impl Libraries {
         }
         let checker = match &self.checker {
             Some(checker) => checker,
-            None => self.checker.insert(Checker::new(LibraryDialect)?),
+            None => self.checker.insert(SchemaChecker::new(LibraryDialect)?),
         };
         let (json, spans) = tree.flatten();
         wrong.extend(checker.check(Doc { json: &json, spans: &spans, sources: problems }));

@@ -2,7 +2,7 @@
 
 use super::super::base;
 use super::SiteFile;
-use authoring::spanned::{Entry, Node, Table, Value};
+use authoring::spanned::{Node, Table, TableEntry, Value};
 
 /// Keys of a site that a site file supplies unchanged.
 const SITE_KEYS: [&str; 8] = [
@@ -43,7 +43,7 @@ pub fn supply(manifest: &mut Node, file: &SiteFile) -> Vec<String> {
             values.extend(all.map(|all| ("management-points", select_points(all, scheme, mode.as_deref()))));
         }
         for (name, node) in values.into_iter().filter(|(name, _)| site.get(name).is_none()).collect::<Vec<_>>() {
-            site.0.push(Entry { name: name.to_owned(), key: node.place.clone(), node });
+            site.0.push(TableEntry { name: name.to_owned(), key: node.place.clone(), node });
             supplied.push(name.to_owned());
         }
     }
@@ -107,7 +107,7 @@ fn supply_boot_package(root: &mut Table, file: &SiteFile, supplied: &mut Vec<Str
     if boot.get("package").is_none() {
         let place = file.place("/boot-images/0/id");
         let node = Node { value: Value::String(only.id.clone()), place: place.clone() };
-        boot.0.push(Entry { name: "package".to_owned(), key: place, node });
+        boot.0.push(TableEntry { name: "package".to_owned(), key: place, node });
         supplied.push("boot.package".to_owned());
     }
 }

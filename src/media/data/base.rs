@@ -1,4 +1,4 @@
-//! What the base of a medium tells its client: the contents of its `SMS\data`, decrypted.
+//! Data of a base for its client: the files in `SMS\data`, decrypted.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,41 +8,41 @@ use crate::format::media_variables_file::{self, DEFAULT_PASSWORD, VariablesCiphe
 use crate::limits::MAX_BASE_VARIABLES;
 use crate::secret::Secret;
 
-/// The data that a medium of Configuration Manager has for its client. Nothing but the bootstrap file stands in clear there, so
-/// everything else is secret here.
+/// Data of a Configuration Manager medium for its client. Only the bootstrap file is stored in
+/// clear, so everything else is treated as secret.
 #[derive(Debug)]
 pub struct BaseData {
     /// `TsmBootstrap.ini`.
     pub bootstrap: Bootstrap,
-    /// Algorithm that its variables are encrypted with.
+    /// Encryption algorithm of the variables.
     pub algorithm: VariablesCipher,
-    /// Its variables in their order.
+    /// Variables, in order.
     pub variables: Vec<(String, Arc<Secret>)>,
-    /// The texts of its other encrypted files, each with its path on the medium.
+    /// Texts of the other encrypted files, by path on the medium.
     pub policies: Vec<(String, Arc<Secret>)>,
 }
 
 /// An encrypted file of a base.
 #[derive(Debug)]
-pub struct Encrypted {
-    /// Its path on the medium.
+pub struct EncryptedFile {
+    /// Path on the medium.
     pub path: String,
-    /// Its bytes.
+    /// Encrypted bytes.
     pub bytes: Secret,
 }
 
-/// Faults of a base's data.
+/// Error in the data of a base.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoBase {
+pub enum BaseDataError {
     /// A file can't be decrypted.
     Unreadable(VariablesError),
-    /// The variables are not XML as media have it.
+    /// The variables do not have the expected XML structure.
     NoVariables,
     /// There are more variables than [`MAX_BASE_VARIABLES`].
     TooManyVariables,
 }
 
-impl fmt::Display for NoBase {
+impl fmt::Display for BaseDataError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable(why) => why.fmt(f),
@@ -53,29 +53,30 @@ impl fmt::Display for NoBase {
 }
 
 impl BaseData {
-    /// Decrypts the files of a medium. The policies of media without a password are encrypted with their GUID.
+    /// Decrypts the files of a medium. Policies of media without a password are encrypted with the
+    /// GUID.
     ///
     /// # Errors
     ///
-    /// The path of the file at fault, with the reason.
+    /// The path of the unreadable file, and the reason.
     pub fn read(
         bootstrap: Bootstrap,
-        variables: &Encrypted,
-        policies: &[Encrypted],
+        variables: &EncryptedFile,
+        policies: &[EncryptedFile],
         password: Option<&str>,
-    ) -> Result<Self, (String, NoBase)> {
-        let failed = |file: &Encrypted, why| (file.path.clone(), why);
-        let unreadable = |file: &Encrypted, why| failed(file, NoBase::Unreadable(why));
+    ) -> Result<Self, (String, BaseDataError)> {
+        let failed = |file: &EncryptedFile, why| (file.path.clone(), why);
+        let unreadable = |file: &EncryptedFile, why| failed(file, BaseDataError::Unreadable(why));
         let bytes = variables.bytes.bytes();
         let header = VariablesHeader::read(bytes).map_err(|why| unreadable(variables, why))?;
         let text = media_variables_file::decode(bytes, password.unwrap_or(DEFAULT_PASSWORD));
         let text = text.map_err(|why| unreadable(variables, why))?;
         let read = read_variables(&text);
         if read.is_empty() || !text.contains("<MediaVarList") {
-            return Err(failed(variables, NoBase::NoVariables));
+            return Err(failed(variables, BaseDataError::NoVariables));
         }
         if read.len() > MAX_BASE_VARIABLES {
-            return Err(failed(variables, NoBase::TooManyVariables));
+            return Err(failed(variables, BaseDataError::TooManyVariables));
         }
         let secret = |text: &str| Arc::new(Secret::from(text.to_owned()));
         let read = read.iter().map(|(name, value)| (name.clone(), secret(value)));
@@ -92,7 +93,7 @@ impl BaseData {
         Ok(data)
     }
 
-    /// Returns the text of a variable. Case does not tell names apart.
+    /// Returns the text of a variable, ignoring the case of its name.
     pub fn get(&self, name: &str) -> Option<&str> {
         let (_, value) = self.variables.iter().find(|(other, _)| other.eq_ignore_ascii_case(name))?;
         value.text()

@@ -1,7 +1,7 @@
-//! `TsmBootstrap.ini`: what a medium tells in clear.
+//! `TsmBootstrap.ini`, the data of a medium in clear.
 //!
-//! Public readers know three keys of the section `MediaInfo`: `MediaType`, `PasswordRequired` and `Unattended`. Microsoft
-//! documents none of them. Whatever else a file of Configuration Manager has is kept.
+//! Public readers use three keys of the section `MediaInfo`: `MediaType`, `PasswordRequired` and
+//! `Unattended`. Microsoft documents none of them. Other content of an existing file is kept.
 
 use crate::media::windows_text;
 
@@ -10,56 +10,56 @@ const MEDIA_TYPE: &str = "MediaType";
 const PASSWORD_REQUIRED: &str = "PasswordRequired";
 const UNATTENDED: &str = "Unattended";
 
-/// The text of `TsmBootstrap.ini`.
+/// Lines of `TsmBootstrap.ini`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bootstrap {
     lines: Vec<String>,
 }
 
 impl Bootstrap {
-    /// Creates the text of a medium of a type, such as `BootMedia`.
+    /// Creates the file for a media type, such as `BootMedia`.
     pub fn new(media_type: &str) -> Self {
         Self { lines: vec![format!("[{SECTION}]"), format!("{MEDIA_TYPE}={media_type}")] }
     }
 
-    /// Reads a file in ASCII, UTF-8 or UTF-16. `None` if it has no section `MediaInfo`.
+    /// Parses a file in ASCII, UTF-8 or UTF-16. `None` if it has no section `MediaInfo`.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let text = windows_text(bytes)?;
         let bootstrap = Self { lines: text.lines().map(|line| line.trim().to_owned()).collect() };
         bootstrap.section().is_some().then_some(bootstrap)
     }
 
-    /// Returns the type of the medium, such as `BootMedia`.
+    /// Returns the media type, such as `BootMedia`.
     pub fn media_type(&self) -> Option<&str> {
         self.get(MEDIA_TYPE)
     }
 
-    /// Returns whether the medium asks for a password, if the file says so.
+    /// Returns `true` if the medium has a password; `None` if unknown.
     pub fn requires_password(&self) -> Option<bool> {
-        self.truth(PASSWORD_REQUIRED)
+        self.get_bool(PASSWORD_REQUIRED)
     }
 
-    /// Returns whether nobody is asked for anything but the password, if the file says so.
+    /// Returns `true` if the medium prompts only for the password; `None` if unknown.
     pub fn is_unattended(&self) -> Option<bool> {
-        self.truth(UNATTENDED)
+        self.get_bool(UNATTENDED)
     }
 
-    /// Sets whether the medium asks for a password.
+    /// Sets whether the medium has a password.
     pub fn require_password(&mut self, is_required: bool) {
         self.set(PASSWORD_REQUIRED, is_required);
     }
 
-    /// Sets whether nobody is asked for anything but the password.
+    /// Sets whether the medium prompts only for the password.
     pub fn set_unattended(&mut self, is_unattended: bool) {
         self.set(UNATTENDED, is_unattended);
     }
 
-    /// Returns the file: its lines end as Windows ends them.
+    /// Serializes the file, with line breaks of Windows.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.lines.iter().flat_map(|line| [line.as_bytes(), b"\r\n"].concat()).collect()
     }
 
-    fn truth(&self, key: &str) -> Option<bool> {
+    fn get_bool(&self, key: &str) -> Option<bool> {
         self.get(key).and_then(|value| value.to_ascii_lowercase().parse().ok())
     }
 
@@ -78,14 +78,14 @@ impl Bootstrap {
         }
     }
 
-    /// Returns the number of the line that sets a key of the section. Case does not tell keys apart.
+    /// Returns the number of the line that sets a key of the section, ignoring case.
     fn line_of(&self, key: &str) -> Option<usize> {
         let (start, end) = self.section()?;
         let sets = |line: &String| line.split_once('=').is_some_and(|(name, _)| name.trim().eq_ignore_ascii_case(key));
         self.lines[start..end].iter().position(sets).map(|at| start + at)
     }
 
-    /// Returns the lines of the section, without its head and the empty lines at its end.
+    /// Returns the line range of the section, without its header and trailing empty lines.
     fn section(&self) -> Option<(usize, usize)> {
         let is_head = |line: &String| {
             let name = line.strip_prefix('[').and_then(|line| line.strip_suffix(']'));
@@ -116,7 +116,8 @@ mod tests {
 
     #[test]
     fn what_a_file_of_others_has_besides_is_kept() {
-        let text = "; made by a site\n[Other]\nUnattended=yes\n\n[mediainfo]\n mediatype = FullMedia \nColour=7\n\n[Last]\nA=1\n";
+        let text = "; made by a site\n[Other]\nUnattended=yes\n\n[mediainfo]\n mediatype = FullMedia \
+                    \nColour=7\n\n[Last]\nA=1\n";
         let utf16: Vec<u8> = [0xFF, 0xFE].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect();
         for bytes in [text.as_bytes(), &utf16] {
             let mut bootstrap = Bootstrap::read(bytes).unwrap();
@@ -124,7 +125,8 @@ mod tests {
             bootstrap.require_password(false);
             assert_eq!(
                 String::from_utf8(bootstrap.to_bytes()).unwrap(),
-                "; made by a site\r\n[Other]\r\nUnattended=yes\r\n\r\n[mediainfo]\r\nmediatype = FullMedia\r\nColour=7\r\n\
+                "; made by a site\r\n[Other]\r\nUnattended=yes\r\n\r\n[mediainfo]\r\nmediatype = \
+                 FullMedia\r\nColour=7\r\n\
                  PasswordRequired=false\r\n\r\n[Last]\r\nA=1\r\n"
             );
         }

@@ -1,112 +1,115 @@
-//! Which thing goes on which disc, decided from lengths and hashes of paths alone. The parent module's documentation
-//! says how and why.
+//! Assigns items to discs, using only lengths and hashes of paths. The parent module describes the
+//! algorithm.
 
-/// Shares of a disc are counted in so many parts.
+/// Number of shares that a disc is divided into.
 const SHARES: u64 = 64;
-/// The share that only what floats may fill: room for slack, which keeps later changes small.
+/// Shares at the end of a disc reserved for floating items: they leave room for slack, which keeps
+/// later changes small.
 const RESERVE: u64 = 1;
-/// The share before that in which a disc ends.
+/// Shares of the window in which a disc ends.
 const WINDOW: u64 = 4;
-/// The share that lies between the places where a disc may end, on average.
+/// Shares between two candidates for the end of a disc, on average.
 const MEAN: u64 = 1;
 
-/// Something that is on one disc as a whole.
+/// An item that is placed on one disc as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Thing {
-    /// What it takes at most, without its folders.
+pub struct SetItem {
+    /// Upper bound of its size, without its folders.
     pub len: u64,
-    /// The folder that has to be on the same disc.
+    /// Folder that must be on the same disc.
     pub folder: Option<usize>,
-    /// Whether it is passed over where it does not fit, while what follows goes on.
+    /// If the item does not fit, later items continue on the current disc.
     pub floats: bool,
-    /// How much comes to an end with it: itself, or a package of which it is the last.
+    /// Size that ends with the item: its own, or that of the package whose last item it is.
     pub ends: u64,
-    /// Follows from its path alone.
+    /// Hash of the path.
     pub hash: u64,
 }
 
-/// A folder that is on every disc that has something of it.
+/// A folder that is on every disc with some of its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shared {
-    /// What it takes at most by itself.
+pub struct SharedFolder {
+    /// Upper bound of its own size.
     pub len: u64,
-    /// The folder that it is in; one with a lower number.
+    /// Parent folder, with a lower index.
     pub parent: Option<usize>,
 }
 
-/// How much goes on a disc.
+/// Capacity of discs, and their fixed content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Room {
-    /// What a disc holds.
+pub struct DiscRoom {
+    /// Capacity of a disc.
     pub capacity: u64,
-    /// What the first disc takes before anything is put on it.
+    /// Size of the fixed content of the first disc.
     pub first: u64,
-    /// What each of the others takes.
+    /// Size of the fixed content of every other disc.
     pub others: u64,
 }
 
-impl Room {
-    /// The most that something may take and not float.
+impl DiscRoom {
+    /// Returns the maximum size of a flowing item.
     pub fn flow(&self) -> u64 {
         self.capacity / SHARES * WINDOW
     }
 }
 
-/// The things of each disc, ascending. A thing that does not fit beside what every disc has is on one by itself.
-pub fn fill(things: &[Thing], folders: &[Shared], room: &Room) -> Vec<Vec<usize>> {
+/// Returns the items of each disc, ascending. An item that fits on no disc gets one of its own.
+pub fn fill(items: &[SetItem], folders: &[SharedFolder], room: &DiscRoom) -> Vec<Vec<usize>> {
     let share = room.capacity / SHARES;
     let end = room.capacity - share * RESERVE;
     let (mut passed, mut next) = (Vec::new(), 0);
     let mut discs = Vec::new();
-    while discs.is_empty() || next < things.len() || !passed.is_empty() {
+    while discs.is_empty() || next < items.len() || !passed.is_empty() {
         let used = if discs.is_empty() { room.first } else { room.others };
-        let mut disc = SetDisc { used, folders: vec![false; folders.len()], things: Vec::new() };
-        let is_empty = |disc: &SetDisc| !discs.is_empty() && disc.things.is_empty();
-        let take = |disc: &mut SetDisc, number: usize, end: u64| {
-            let needed = disc.needed(&things[number], folders);
+        let mut disc = FilledDisc { used, folders: vec![false; folders.len()], items: Vec::new() };
+        let is_empty = |disc: &FilledDisc| !discs.is_empty() && disc.items.is_empty();
+        let take = |disc: &mut FilledDisc, number: usize, end: u64| {
+            let needed = disc.needed(&items[number], folders);
             let fits = disc.used + needed <= end || is_empty(disc);
             if fits {
-                disc.take(number, &things[number], needed, folders);
+                disc.take(number, &items[number], needed, folders);
             }
             fits
         };
         passed.retain(|number| !take(&mut disc, *number, room.capacity));
-        while let Some(thing) = things.get(next) {
-            let is_taken = take(&mut disc, next, if thing.floats { room.capacity } else { end });
-            match (is_taken, thing.floats) {
+        while let Some(item) = items.get(next) {
+            let is_taken = take(&mut disc, next, if item.floats { room.capacity } else { end });
+            match (is_taken, item.floats) {
                 (false, false) => break,
                 (false, true) => passed.push(next),
                 (true, _) => {}
             }
             next += 1;
-            if is_taken && disc.used + share * WINDOW >= end && is_an_end(thing, share * MEAN) {
+            if is_taken && disc.used + share * WINDOW >= end && may_end_after(item, share * MEAN) {
                 break;
             }
         }
-        disc.things.sort_unstable();
-        discs.push(disc.things);
+        disc.items.sort_unstable();
+        discs.push(disc.items);
     }
     discs
 }
 
-/// Whether a disc may end behind a thing: the more likely, the more ends there.
-fn is_an_end(thing: &Thing, mean: u64) -> bool {
-    (u128::from(thing.hash) * u128::from(mean)) >> 64 < u128::from(thing.ends)
+/// Returns `true` if a disc may end after an item. The probability grows with the size that ends
+/// there.
+fn may_end_after(item: &SetItem, mean: u64) -> bool {
+    (u128::from(item.hash) * u128::from(mean)) >> 64 < u128::from(item.ends)
 }
 
-/// A disc that is being filled.
-struct SetDisc {
+/// A disc being filled.
+struct FilledDisc {
     used: u64,
-    /// Of each folder: whether it is there.
+    /// For each folder, `true` if it is on the disc.
     folders: Vec<bool>,
-    things: Vec<usize>,
+    items: Vec<usize>,
 }
 
-impl SetDisc {
-    /// What a thing takes here: itself, and those of its folders that are not there yet.
-    fn needed(&self, thing: &Thing, folders: &[Shared]) -> u64 {
-        let mut needed = thing.len;
-        let mut above = thing.folder;
+impl FilledDisc {
+    /// Returns the space that an item needs here: its own size, and that of its folders not yet on
+    /// the disc.
+    fn needed(&self, item: &SetItem, folders: &[SharedFolder]) -> u64 {
+        let mut needed = item.len;
+        let mut above = item.folder;
         while let Some(folder) = above.filter(|folder| !self.folders[*folder]) {
             needed += folders[folder].len;
             above = folders[folder].parent;
@@ -114,10 +117,10 @@ impl SetDisc {
         needed
     }
 
-    fn take(&mut self, number: usize, thing: &Thing, needed: u64, folders: &[Shared]) {
+    fn take(&mut self, number: usize, item: &SetItem, needed: u64, folders: &[SharedFolder]) {
         self.used += needed;
-        self.things.push(number);
-        let mut above = thing.folder;
+        self.items.push(number);
+        let mut above = item.folder;
         while let Some(folder) = above.filter(|folder| !self.folders[*folder]) {
             self.folders[folder] = true;
             above = folders[folder].parent;

@@ -10,13 +10,13 @@ use crate::manifest::{Capacity, Kind};
 use crate::output::{ContentEntry, Form};
 use crate::volume::BootEntry;
 
-/// A file that is not there, of which only the length matters.
+/// Creates a file that does not exist; only its length matters.
 fn file(len: u64) -> Content {
     let stat = Stat { device: 1, inode: len, len, modified_ns: 0, changed_ns: 0 };
     Content::file(SourceFile { path: Utf8PathBuf::from("/none"), stat })
 }
 
-/// A medium with a boot image and these files below its packages.
+/// Creates a medium with a boot image and packages with these files.
 fn media<'a>(files: impl IntoIterator<Item = (&'a str, u64)>) -> Media {
     let mut root = Folder::default();
     root.insert("sources/boot.wim", file(300_000)).unwrap();
@@ -36,7 +36,7 @@ fn media<'a>(files: impl IntoIterator<Item = (&'a str, u64)>) -> Media {
     Media {
         name: "win11".into(),
         kind: Kind::StandAlone,
-        words: Vec::new(),
+        description: Vec::new(),
         site: Some("BER".into()),
         form: Form::Disc,
         label: "WIN11 BER".into(),
@@ -55,10 +55,10 @@ fn media<'a>(files: impl IntoIterator<Item = (&'a str, u64)>) -> Media {
 }
 
 fn made(media: &Media, capacity: u64) -> Vec<Output> {
-    discs(media, Size(capacity)).unwrap().unwrap()
+    split_into_discs(media, Size(capacity)).unwrap().unwrap()
 }
 
-/// Each disc as its packages with so many files.
+/// Describes the packages on each disc, with the number of files if divided.
 fn packages(discs: &[Output]) -> Vec<String> {
     let of = |disc: &Output| {
         let parts = disc.disc.as_ref().unwrap().parts.iter().filter(|part| part.title.starts_with("package"));
@@ -125,7 +125,7 @@ fn packages_follow_in_the_order_of_the_manifest_and_only_large_ones_are_divided(
             "BER00005 (1 files)",
         ]
     );
-    // The layout proves what the bounds promised.
+    // Verify the size bounds with a layout.
     for disc in &discs {
         assert!(disc.draft(&|_| None).unwrap().len() <= 4_000_000);
     }
@@ -133,11 +133,11 @@ fn packages_follow_in_the_order_of_the_manifest_and_only_large_ones_are_divided(
 
 #[test]
 fn what_cannot_be_divided_is_told() {
-    let too_large = |media: &Media, capacity: u64| discs(media, Size(capacity)).unwrap().unwrap_err();
+    let too_large = |media: &Media, capacity: u64| split_into_discs(media, Size(capacity)).unwrap().unwrap_err();
     let of_file = media([("BER00001/a.cab", 2_000_000), ("BER00001/folder/large.cab", 4_000_000)]);
     let TooLarge::File(path, overflow) = too_large(&of_file, 4_500_000) else { panic!("fits") };
     assert_eq!((path.as_str(), overflow.capacity), ("SMS/PKG/BER00001/folder/large.cab", Size(4_500_000)));
-    // To the sector: the layout has the last word.
+    // Exact to the sector: the layout decides.
     assert_eq!(made(&of_file, overflow.len.0).len(), 2);
     assert!(matches!(too_large(&of_file, overflow.len.0 - 1), TooLarge::File(..)));
 
@@ -152,7 +152,7 @@ fn what_cannot_be_divided_is_told() {
     assert!(matches!(too_large(&many, 2_000_000), TooLarge::Discs(100..)));
 }
 
-/// What a disc is, but for places.
+/// Returns the content of a disc, without places.
 fn seen(disc: &Output) -> (String, Vec<(&'static str, String)>, Vec<String>) {
     let mut paths = Vec::new();
     disc.root.visit(&mut |path, node| {
@@ -176,8 +176,8 @@ fn any_files() -> impl Strategy<Value = Vec<(String, u64)>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
-    /// Any tree and capacity: together the discs hold the tree, each is within the capacity by its layout and the
-    /// bound, the first one starts, and it is the same every time.
+    /// For any tree and capacity: the discs together have the whole tree, each is within the
+    /// capacity by layout and bound, the first one can start, and the result is deterministic.
     #[test]
     fn the_discs_of_any_tree_are_the_tree(files in any_files(), capacity in 2_600_000..6_000_000u64) {
         let files: std::collections::BTreeMap<_, _> = files.into_iter().collect();
@@ -211,7 +211,7 @@ proptest! {
     }
 }
 
-/// Files of usual sizes, up to a thousandth of a disc.
+/// Files of usual sizes, up to 1/1000 of a disc.
 #[test]
 fn discs_of_a_large_set_are_full_to_nine_tenths() {
     const CAPACITY: u64 = 4_700_372_992;

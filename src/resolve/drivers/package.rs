@@ -73,7 +73,7 @@ pub(super) fn unpack_help(archives: &[Utf8PathBuf]) -> String {
         return "name a folder with INF files and all files that they refer to".into();
     };
     let folder = archive.with_extension("");
-    let command = format!("7z x {} -o{}", shell::word(archive.as_str()), shell::word(folder.as_str()));
+    let command = format!("7z x {} -o{}", shell::quote(archive.as_str()), shell::quote(folder.as_str()));
     match archive.extension() {
         Some(extension) if extension.eq_ignore_ascii_case("exe") => {
             format!("unpack it with the vendor's option or with `{command}`, then delete the archive")

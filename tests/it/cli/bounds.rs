@@ -88,8 +88,8 @@ fn templates_take_no_more_than_their_share() {
         ("{% set x = {'a': 0} %}".to_owned() + &"{% set x = {'a': x, 'b': x} %}".repeat(40), "makes a value of more"),
         ("{% for a in range(9999) %}{{ 'a' * 9999 }}{% endfor %}".into(), "more than 65536 bytes"),
         ("{% set x %}{% for a in range(9999) %}aaaa{% endfor %}{% endset %}".into(), "set a value to a block of text"),
-        ("{% macro f(x) %}{{ f(x ~ x) }}{% endmacro %}{{ f('x') }}".into(), "templates have no `macro`"),
-        ("{% for a in [[1]] recursive %}{{ loop(a) }}{% endfor %}".into(), "templates have no `recursive`"),
+        ("{% macro f(x) %}{{ f(x ~ x) }}{% endmacro %}{{ f('x') }}".into(), "templates can't use `macro`"),
+        ("{% for a in [[1]] recursive %}{{ loop(a) }}{% endfor %}".into(), "templates can't use `recursive`"),
         (format!("{{{{ {}1 }}}}", many("-")), "more than 250 operators"),
         (format!("{{{{ {}1 }}}}", many("not ")), "more than 250 operators"),
         (format!("{{{{ 1{} }}}}", many("|string")), "more than 250 operators"),
@@ -203,7 +203,7 @@ fn toml_without_end_is_refused_at_the_place_where_it_ends() {
         (deep_tables, "nest more than 64 levels deep"),
         (wide_keys, "has 20000 keys; at most 4096 are read"),
         (format!("a = [{}]", "1,".repeat(200_000)), "has 200000 values; at most 10000 are read"),
-        (long_key, "the keys above all values take more than"),
+        (long_key, "the keys on the paths to all values have more than"),
         (many_errors, "error"),
     ] {
         desk.put("media.toml", format!("{MANIFEST}\n[vars]\n{text}\n"));

@@ -1,31 +1,33 @@
-//! Finds the values of secrets in an author's text, so that diagnostics can show the lines without them.
+//! Finds the values of secrets in an author's text, so that diagnostics can show its lines without
+//! them.
 //!
-//! Works on tokens, not on a parsed tree: the text may have syntax errors, and a secret may stand at any place where
-//! none belongs. A proper reference (`{ env = "NAME" }`) is no secret. Comments count, since old values end there.
+//! Works on tokens instead of a parsed tree: the text may have syntax errors, and secrets may be in
+//! the wrong places. References (`{ env = "NAME" }`) are not secret. Comments are scanned as well,
+//! since old values end up there.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::secret_names::is_secret_name;
 
-/// The keys of a reference to a secret.
+/// Keys of a reference to a secret.
 const REFERENCE_KEYS: [&str; 3] = ["env", "file", "command"];
-/// Keys whose value names what a `value` beside it belongs to.
+/// Keys whose value names the variable that a `value` key beside it belongs to.
 const NAMING_KEYS: [&str; 4] = ["name", "variable", "property", "variable-name"];
-/// Keys of a value that is named so.
+/// Keys of the value that is named this way.
 const NAMED_KEYS: [&str; 4] = ["value", "data", "default", "text"];
 
-/// The bytes of a text that are values of secrets, in order and apart from each other.
-pub fn secrets(text: &str) -> Vec<Range<usize>> {
+/// Returns the byte ranges of secret values in a text, sorted and disjoint.
+pub fn find_secrets(text: &str) -> Vec<Range<usize>> {
     let mut scan =
-        Scan { text, tokens: tokens(text), found: Vec::new(), pairs: Vec::new(), scopes: vec![0], n_scopes: 1 };
-    scan.run();
-    scan.named();
-    merged(scan.found)
+        SecretScan { text, tokens: tokenize(text), found: Vec::new(), pairs: Vec::new(), scopes: vec![0], n_scopes: 1 };
+    scan.scan();
+    scan.mask_named_values();
+    merge_ranges(scan.found)
 }
 
-/// Ranges in order, each apart from the next.
-pub fn merged(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
+/// Sorts ranges, and merges overlapping ones.
+pub fn merge_ranges(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
     ranges.retain(|range| !range.is_empty());
     ranges.sort_by_key(|range| range.start);
     let mut merged: Vec<Range<usize>> = Vec::with_capacity(ranges.len());
@@ -38,14 +40,16 @@ pub fn merged(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
     merged
 }
 
-/// Text shown in the place of a secret.
+/// Text that replaces a secret.
 pub const MASK: &str = "•••";
-/// A shorter secret is taken out of a text only where it stands in quotes or backticks: it may be part of any word.
+/// Minimum length of secrets that are masked anywhere. Shorter ones could be part of any word, so
+/// they are only masked in quotes or backticks.
 const MIN_LEN: usize = 4;
 
-/// Takes a secret out of a text. Near the line on which it is written, parts of it go as well that stand in backticks.
+/// Masks a secret in a text. If the text is about the line of the secret (`is_near`), parts of the
+/// secret in backticks are masked as well.
 pub fn scrub(text: &mut String, raw: &str, is_near: bool) {
-    let value = value_of(raw);
+    let value = parse_value(raw);
     if value.is_empty() {
         return;
     }
@@ -66,8 +70,9 @@ pub fn scrub(text: &mut String, raw: &str, is_near: bool) {
     *text = parts.collect::<Vec<_>>().join("`");
 }
 
-/// Value of a TOML token: without quotes, and with escapes resolved if it is a whole string.
-fn value_of(raw: &str) -> String {
+/// Returns the value of a TOML token: without quotes, and with escapes resolved if it is a whole
+/// string.
+fn parse_value(raw: &str) -> String {
     let parsed = if raw.contains('\\') { toml::from_str::<toml::Table>(&format!("value = {raw}")).ok() } else { None };
     match parsed.as_ref().and_then(|table| table.get("value")).and_then(toml::Value::as_str) {
         Some(value) => value.to_owned(),
@@ -76,10 +81,10 @@ fn value_of(raw: &str) -> String {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sort {
+enum TokenKind {
     /// A bare key or value.
     Word,
-    /// A string with its quotes, closed or not.
+    /// A string with its quotes, possibly unclosed.
     Text,
     Sign(u8),
     LineBreak,
@@ -87,22 +92,22 @@ enum Sort {
 
 #[derive(Clone, Debug)]
 struct Token {
-    sort: Sort,
+    kind: TokenKind,
     range: Range<usize>,
     is_comment: bool,
 }
 
-fn tokens(text: &str) -> Vec<Token> {
+fn tokenize(text: &str) -> Vec<Token> {
     let bytes = text.as_bytes();
     let mut tokens = Vec::new();
     let (mut at, mut is_comment) = (0, false);
     while at < bytes.len() {
         let start = at;
-        let sort = match bytes[at] {
+        let kind = match bytes[at] {
             b'\n' => {
                 is_comment = false;
                 at += 1;
-                Sort::LineBreak
+                TokenKind::LineBreak
             }
             b' ' | b'\t' | b'\r' => {
                 at += 1;
@@ -114,26 +119,27 @@ fn tokens(text: &str) -> Vec<Token> {
                 continue;
             }
             quote @ (b'"' | b'\'') => {
-                at = end_of_text(bytes, at, quote, is_comment);
-                Sort::Text
+                at = string_end(bytes, at, quote, is_comment);
+                TokenKind::Text
             }
             sign @ (b'=' | b':' | b'.' | b',' | b'[' | b']' | b'{' | b'}') => {
                 at += 1;
-                Sort::Sign(sign)
+                TokenKind::Sign(sign)
             }
             _ => {
                 let is_end = |byte: &u8| b" \t\r\n#\"'=:.,[]{}".contains(byte);
                 at += bytes[at..].iter().position(is_end).unwrap_or(bytes.len() - at);
-                Sort::Word
+                TokenKind::Word
             }
         };
-        tokens.push(Token { sort, range: start..at, is_comment });
+        tokens.push(Token { kind, range: start..at, is_comment });
     }
     tokens
 }
 
-/// The byte after a string. One that is not closed ends with its line; one of several lines, with the text.
-fn end_of_text(bytes: &[u8], start: usize, quote: u8, is_comment: bool) -> usize {
+/// Returns the position after a string. An unclosed one ends with its line, or with the text if it
+/// is multi-line.
+fn string_end(bytes: &[u8], start: usize, quote: u8, is_comment: bool) -> usize {
     let triple = [quote; 3];
     let is_multi = !is_comment && bytes[start..].starts_with(&triple);
     let mut at = start + if is_multi { 3 } else { 1 };
@@ -155,34 +161,34 @@ fn end_of_text(bytes: &[u8], start: usize, quote: u8, is_comment: bool) -> usize
     bytes.len()
 }
 
-/// A key and its value, as tokens.
+/// A key with the tokens of its value.
 struct Pair {
     scope: usize,
     key: String,
     value: Range<usize>,
 }
 
-struct Scan<'a> {
+struct SecretScan<'a> {
     text: &'a str,
     tokens: Vec<Token>,
     found: Vec<Range<usize>>,
     pairs: Vec<Pair>,
-    /// The tables around: that of the last header, and inline tables within.
+    /// Enclosing tables: that of the last header, and inline tables inside.
     scopes: Vec<usize>,
     n_scopes: usize,
 }
 
-impl Scan<'_> {
-    fn sort(&self, at: usize) -> Option<Sort> {
-        self.tokens.get(at).map(|token| token.sort)
+impl SecretScan<'_> {
+    fn kind(&self, at: usize) -> Option<TokenKind> {
+        self.tokens.get(at).map(|token| token.kind)
     }
 
     fn is_sign(&self, at: usize, signs: &[u8]) -> bool {
-        matches!(self.sort(at), Some(Sort::Sign(sign)) if signs.contains(&sign))
+        matches!(self.kind(at), Some(TokenKind::Sign(sign)) if signs.contains(&sign))
     }
 
     fn is_name(&self, at: usize) -> bool {
-        matches!(self.sort(at), Some(Sort::Word | Sort::Text))
+        matches!(self.kind(at), Some(TokenKind::Word | TokenKind::Text))
     }
 
     fn raw(&self, at: usize) -> &str {
@@ -193,7 +199,7 @@ impl Scan<'_> {
         self.raw(at).trim_matches(['"', '\''])
     }
 
-    fn run(&mut self) {
+    fn scan(&mut self) {
         let (mut at, mut is_line_start, mut is_secret_table) = (0, true, false);
         while at < self.tokens.len() {
             if is_line_start && let Some((end, names)) = self.header(at) {
@@ -203,24 +209,24 @@ impl Scan<'_> {
                 at = end;
                 continue;
             }
-            is_line_start = self.sort(at) == Some(Sort::LineBreak);
-            match self.sort(at) {
-                Some(Sort::Sign(b'{')) => {
+            is_line_start = self.kind(at) == Some(TokenKind::LineBreak);
+            match self.kind(at) {
+                Some(TokenKind::Sign(b'{')) => {
                     self.scopes.push(self.n_scopes);
                     self.n_scopes += 1;
                     at += 1;
                 }
-                Some(Sort::Sign(b'}')) if self.scopes.len() > 1 => {
+                Some(TokenKind::Sign(b'}')) if self.scopes.len() > 1 => {
                     self.scopes.pop();
                     at += 1;
                 }
-                Some(Sort::Word | Sort::Text) => at = self.pair(at, is_secret_table),
+                Some(TokenKind::Word | TokenKind::Text) => at = self.scan_pair(at, is_secret_table),
                 _ => at += 1,
             }
         }
     }
 
-    /// A table header: the token after it, and its names.
+    /// Parses a table header: returns the token after it, and its names.
     fn header(&self, start: usize) -> Option<(usize, Vec<String>)> {
         let mut at = start;
         while self.is_sign(at, b"[") {
@@ -240,12 +246,13 @@ impl Scan<'_> {
         while self.is_sign(at, b"]") {
             at += 1;
         }
-        let is_alone = self.tokens.get(at).is_none_or(|next| next.sort == Sort::LineBreak || next.is_comment);
+        let is_alone = self.tokens.get(at).is_none_or(|next| next.kind == TokenKind::LineBreak || next.is_comment);
         (is_closed && is_alone).then_some((at, names))
     }
 
-    /// A key with its value, or what stands where a key might: the token to go on with.
-    fn pair(&mut self, start: usize, is_secret_table: bool) -> usize {
+    /// Scans a key with its value, or anything in the place of a key. Returns the token to continue
+    /// with.
+    fn scan_pair(&mut self, start: usize, is_secret_table: bool) -> usize {
         let mut names = vec![self.name(start).to_owned()];
         let mut last = start;
         while self.is_sign(last + 1, b".") && self.is_name(last + 2) {
@@ -258,8 +265,8 @@ impl Scan<'_> {
         let is_secret = !is_reference_key && (is_secret_name(&key) || parents_are_secret);
         let has_sign = self.is_sign(last + 1, b"=:");
         if !has_sign {
-            // A sign that was forgotten; in prose it never was there.
-            let is_forgotten = self.sort(start) == Some(Sort::Word)
+            // The equals sign was forgotten, unless this is prose.
+            let is_forgotten = self.kind(start) == Some(TokenKind::Word)
                 && is_secret_name(&key)
                 && self.is_name(last + 1)
                 && !self.tokens[start].is_comment;
@@ -269,7 +276,10 @@ impl Scan<'_> {
             };
         }
         let mut value = last + 2;
-        while is_secret && self.sort(value) == Some(Sort::LineBreak) && self.sort(value + 1) == Some(Sort::Text) {
+        while is_secret
+            && self.kind(value) == Some(TokenKind::LineBreak)
+            && self.kind(value + 1) == Some(TokenKind::Text)
+        {
             value += 1;
         }
         if is_secret {
@@ -283,19 +293,19 @@ impl Scan<'_> {
         if self.is_name(value) { value + 1 } else { value }
     }
 
-    /// Masks the value that starts at a token; the token after it.
+    /// Masks the value that starts at a token, and returns the token after it.
     fn mask_value(&mut self, start: usize) -> usize {
-        match self.sort(start) {
-            None | Some(Sort::LineBreak) => start,
-            Some(Sort::Sign(open @ (b'[' | b'{'))) => {
+        match self.kind(start) {
+            None | Some(TokenKind::LineBreak) => start,
+            Some(TokenKind::Sign(open @ (b'[' | b'{'))) => {
                 let end = self.end_of_brackets(start);
                 if !(open == b'{' && self.is_reference(start, end)) {
                     self.mask_within(start, end);
                 }
                 end
             }
-            Some(Sort::Word) if matches!(self.raw(start), "true" | "false") && self.is_end(start + 1) => start + 1,
-            Some(Sort::Text) if self.is_end(start + 1) => {
+            Some(TokenKind::Word) if matches!(self.raw(start), "true" | "false") && self.is_end(start + 1) => start + 1,
+            Some(TokenKind::Text) if self.is_end(start + 1) => {
                 self.found.push(self.tokens[start].range.clone());
                 start + 1
             }
@@ -303,18 +313,20 @@ impl Scan<'_> {
         }
     }
 
-    /// Returns whether a value ends before a token.
+    /// Returns `true` if a value ends before a token.
     fn is_end(&self, at: usize) -> bool {
         let is_comment = |token: &Token| token.is_comment && at > 0 && !self.tokens[at - 1].is_comment;
         self.tokens.get(at).is_none_or(|token| {
-            token.sort == Sort::LineBreak || is_comment(token) || matches!(token.sort, Sort::Sign(b',' | b'}' | b']'))
+            token.kind == TokenKind::LineBreak
+                || is_comment(token)
+                || matches!(token.kind, TokenKind::Sign(b',' | b'}' | b']'))
         })
     }
 
-    /// Masks from a token to the end of its line.
+    /// Masks the rest of a line, starting at a token.
     fn mask_line(&mut self, start: usize) -> usize {
         let mut end = start;
-        while self.sort(end).is_some_and(|sort| sort != Sort::LineBreak) {
+        while self.kind(end).is_some_and(|kind| kind != TokenKind::LineBreak) {
             end += 1;
         }
         if let (Some(first), Some(last)) =
@@ -325,20 +337,23 @@ impl Scan<'_> {
         end
     }
 
-    /// The token after the bracket that closes one, or that of the line's end if what follows is the next key.
+    /// Returns the token after the matching bracket, or the end of the line if the next line starts
+    /// a key or table.
     fn end_of_brackets(&self, start: usize) -> usize {
         let (mut depth, mut at) = (0usize, start);
-        while let Some(sort) = self.sort(at) {
-            match sort {
-                Sort::Sign(b'[' | b'{') => depth += 1,
-                Sort::Sign(b']' | b'}') => {
+        while let Some(kind) = self.kind(at) {
+            match kind {
+                TokenKind::Sign(b'[' | b'{') => depth += 1,
+                TokenKind::Sign(b']' | b'}') => {
                     depth = depth.saturating_sub(1);
                     if depth == 0 {
                         return at + 1;
                     }
                 }
-                Sort::LineBreak if self.tokens[start].is_comment || self.header(at + 1).is_some() => return at,
-                Sort::LineBreak if self.is_name(at + 1) && self.is_sign(at + 2, b"=") && self.is_sign(start, b"[") => {
+                TokenKind::LineBreak if self.tokens[start].is_comment || self.header(at + 1).is_some() => return at,
+                TokenKind::LineBreak
+                    if self.is_name(at + 1) && self.is_sign(at + 2, b"=") && self.is_sign(start, b"[") =>
+                {
                     return at;
                 }
                 _ => {}
@@ -348,14 +363,14 @@ impl Scan<'_> {
         at
     }
 
-    /// Returns whether braces hold a proper reference.
+    /// Returns `true` if braces contain a reference.
     fn is_reference(&self, start: usize, end: usize) -> bool {
         let keys: Vec<_> = (start + 1..end).filter(|at| self.is_name(*at) && self.is_sign(at + 1, b"=:")).collect();
         let is_closed = self.is_sign(end.saturating_sub(1), b"}");
         is_closed && !keys.is_empty() && keys.iter().all(|at| REFERENCE_KEYS.contains(&self.name(*at)))
     }
 
-    /// Masks every value in brackets, but for those of a reference's keys.
+    /// Masks every value in brackets, except those of reference keys.
     fn mask_within(&mut self, start: usize, end: usize) {
         let mut at = start + 1;
         while at < end {
@@ -374,8 +389,9 @@ impl Scan<'_> {
         }
     }
 
-    /// Masks values whose names stand beside them: `variable = "OSDJoinPassword"` and `value = "…"`.
-    fn named(&mut self) {
+    /// Masks values named by another key beside them, as in `variable = "OSDJoinPassword"` and
+    /// `value = "…"`.
+    fn mask_named_values(&mut self) {
         let names_secret = |pair: &&Pair| {
             NAMING_KEYS.contains(&pair.key.to_lowercase().as_str()) && is_secret_name(self.name(pair.value.start))
         };
@@ -393,11 +409,11 @@ impl Scan<'_> {
 mod tests {
     use super::*;
 
-    /// A text with its secrets as `<…>`.
+    /// Returns a text with its secrets shown as `<…>`.
     fn shown(text: &str) -> String {
         let mut shown = String::new();
         let mut at = 0;
-        for range in secrets(text) {
+        for range in find_secrets(text) {
             shown += &text[at..range.start];
             shown += "<…>";
             at = range.end;
@@ -471,7 +487,7 @@ mod tests {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                 text += parts[(state >> 33) as usize % parts.len()];
             }
-            let found = secrets(&text);
+            let found = find_secrets(&text);
             assert!(found.iter().all(|range| text.get(range.clone()).is_some()), "{text}");
             assert!(found.windows(2).all(|pair| pair[0].end <= pair[1].start), "{text}");
         }

@@ -1,8 +1,8 @@
-//! Operators, filters and functions of templates that count the values they make.
+//! Operators, filters and functions of templates that count the sizes of the values they create.
 //!
-//! The engine counts instructions, and one instruction can make a text of any length. Here each instruction or filter
-//! that makes a value larger than its parts is replaced by one that computes the size first and takes it from a
-//! [`Budget`].
+//! The engine counts instructions, but one instruction can create a text of any length. Each
+//! instruction or filter that creates a value larger than its parts is replaced by one that
+//! computes the size first, and takes it from a [`TemplateBudget`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,66 +15,68 @@ use crate::limits::{
     MAX_TEMPLATE_OUTPUT, MAX_TEMPLATE_VALUE, MAX_TEMPLATE_WORK, MAX_TEMPLATES_OUTPUT, MAX_TEMPLATES_WORK,
 };
 
-/// Bytes of values that templates may still make: the one that is being rendered, and all of a manifest.
+/// Bytes of values that may still be created: by the current template, and by all templates of a
+/// manifest.
 #[derive(Debug)]
-pub struct Budget {
+pub struct TemplateBudget {
     here: AtomicU64,
     all: AtomicU64,
     output: AtomicU64,
     kept: AtomicU64,
 }
 
-impl Default for Budget {
+impl Default for TemplateBudget {
     fn default() -> Self {
         let [here, all, output, kept] = [0, MAX_TEMPLATES_WORK, 0, MAX_TEMPLATES_OUTPUT].map(AtomicU64::new);
         Self { here, all, output, kept }
     }
 }
 
-/// A budget that has been used up.
+/// An exhausted budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spent {
-    /// The text that the template yields.
+pub enum SpentBudget {
+    /// Output of the template.
     Output,
-    /// The values that it makes on the way.
+    /// Intermediate values of the template.
     Here,
-    /// The values that all templates of the manifest make.
+    /// Intermediate values of all templates of the manifest.
     All,
-    /// The values that all templates of the manifest yield.
+    /// Results of all templates of the manifest.
     Kept,
 }
 
-/// Stands in a budget for what has been asked for in vain.
+/// Value of a budget that was exceeded.
 const NOTHING_LEFT: u64 = u64::MAX;
 
-impl Budget {
-    /// Begins a template, and fails if those before it have used up the budget of the manifest.
-    pub fn begin(&self) -> Result<(), Spent> {
+impl TemplateBudget {
+    /// Starts a template; fails if earlier ones have exhausted the budget of the manifest.
+    pub fn begin(&self) -> Result<(), SpentBudget> {
         self.here.store(MAX_TEMPLATE_WORK, Ordering::Relaxed);
         self.output.store(MAX_TEMPLATE_OUTPUT as u64, Ordering::Relaxed);
         match self.take(BASE) {
-            true if self.kept.load(Ordering::Relaxed) == NOTHING_LEFT => Err(Spent::Kept),
+            true if self.kept.load(Ordering::Relaxed) == NOTHING_LEFT => Err(SpentBudget::Kept),
             true => Ok(()),
-            false => Err(Spent::All),
+            false => Err(SpentBudget::All),
         }
     }
 
-    /// The budget that made the template fail, if one did.
-    pub fn spent(&self) -> Option<Spent> {
+    /// Returns the budget that made the template fail, if any.
+    pub fn spent(&self) -> Option<SpentBudget> {
         let is_spent = |left: &AtomicU64| left.load(Ordering::Relaxed) == NOTHING_LEFT;
-        let budgets = [(&self.output, Spent::Output), (&self.all, Spent::All), (&self.here, Spent::Here)];
+        let budgets =
+            [(&self.output, SpentBudget::Output), (&self.all, SpentBudget::All), (&self.here, SpentBudget::Here)];
         budgets.into_iter().find(|(left, _)| is_spent(left)).map(|(_, spent)| spent)
     }
 
-    /// Takes instructions that the engine has counted.
-    pub fn take_steps(&self, n_steps: u64) {
+    /// Charges the instructions counted by the engine.
+    pub fn charge_steps(&self, n_steps: u64) {
         self.take(n_steps);
     }
 
-    /// Takes the weight of a value that a template yields.
-    pub fn keep(&self, weight: Option<usize>) -> Result<(), Spent> {
-        let weight = weight.ok_or(Spent::Here)?;
-        if subtract(&self.kept, weight as u64) { Ok(()) } else { Err(Spent::Kept) }
+    /// Charges the size of a template's result.
+    pub fn charge_output(&self, weight: Option<usize>) -> Result<(), SpentBudget> {
+        let weight = weight.ok_or(SpentBudget::Here)?;
+        if subtract(&self.kept, weight as u64) { Ok(()) } else { Err(SpentBudget::Kept) }
     }
 
     fn take(&self, n_bytes: u64) -> bool {
@@ -95,7 +97,7 @@ impl Budget {
     }
 }
 
-/// Work of making any value, in bytes.
+/// Cost of creating any value, in bytes.
 const BASE: u64 = 64;
 
 fn subtract(left: &AtomicU64, n: u64) -> bool {
@@ -105,15 +107,16 @@ fn subtract(left: &AtomicU64, n: u64) -> bool {
     rest.is_some()
 }
 
-/// Bytes of a value without its text or parts.
+/// Size of a value without its text or parts, in bytes.
 pub const OWN: usize = 16;
 
-/// Bytes that a text or list takes if it is repeated.
-pub fn repeated(weight: usize, n: usize) -> usize {
+/// Returns the size of a text or list that is repeated `n` times.
+pub fn repeated_weight(weight: usize, n: usize) -> usize {
     weight.saturating_sub(OWN).saturating_mul(n).saturating_add(OWN)
 }
 
-/// Bytes that a value takes with all its parts; `None` if they are more than [`MAX_TEMPLATE_VALUE`], or nest too deep.
+/// Returns the size of a value with all its parts; `None` if it exceeds [`MAX_TEMPLATE_VALUE`] or
+/// is nested too deeply.
 pub fn weight(value: &Value) -> Option<usize> {
     const MAX_DEPTH: usize = 50;
     fn add(value: &Value, depth: usize, sum: &mut usize) -> Option<()> {
@@ -142,7 +145,7 @@ fn weights(values: &[Value]) -> Option<usize> {
     values.iter().try_fold(0, |sum: usize, value| sum.checked_add(weight(value)?))
 }
 
-/// The names under which the replacements are known. No name in a template contains `=`.
+/// Names of the replacements. Names in templates can't contain `=`.
 mod name {
     pub const ADD: &str = "=add";
     pub const MUL: &str = "=mul";
@@ -152,9 +155,9 @@ mod name {
     pub const MAP: &str = "=map";
 }
 
-/// Puts the replacements into compiled code.
-pub fn replace(instructions: &mut Instructions<'_>) {
-    // The last is the number of a filter that is not remembered.
+/// Replaces instructions in compiled code.
+pub fn replace_instructions(instructions: &mut Instructions<'_>) {
+    // The last argument is the slot of a cached filter; `MAX` disables the cache.
     let filter = |name| Instruction::ApplyFilter(name, Some(2), u8::MAX);
     let mut at = 0;
     while let Some(instruction) = instructions.get_mut(at) {
@@ -172,8 +175,8 @@ pub fn replace(instructions: &mut Instructions<'_>) {
     }
 }
 
-/// Makes the replacements known to an engine, and makes it count what it emits.
-pub fn install(environment: &mut Environment<'static>, budget: &Arc<Budget>) {
+/// Registers the replacements with an engine, and counts its output.
+pub fn install(environment: &mut Environment<'static>, budget: &Arc<TemplateBudget>) {
     for (name, operator) in [(name::ADD, "+"), (name::MUL, "*"), (name::CONCAT, "~")] {
         let budget = Arc::clone(budget);
         environment.add_filter(name, move |state: &mut State, left: Value, right: Value| {
@@ -222,7 +225,7 @@ fn sum(left: &Value, right: &Value) -> Option<usize> {
 }
 
 fn product(left: &Value, right: &Value) -> Option<usize> {
-    let times = |value: &Value, number: &Value| Some(repeated(weight(value)?, number.as_usize().unwrap_or(0)));
+    let times = |value: &Value, number: &Value| Some(repeated_weight(weight(value)?, number.as_usize().unwrap_or(0)));
     match (left.kind(), right.kind()) {
         (ValueKind::Number, ValueKind::Number) => Some(0),
         (ValueKind::Number, _) => times(right, left),
@@ -230,26 +233,26 @@ fn product(left: &Value, right: &Value) -> Option<usize> {
     }
 }
 
-/// Applies an operator of the engine, whose own code is not public.
+/// Applies an operator of the engine through an expression, since its code is not public.
 fn operate(state: &State, operator: &str, left: Value, right: Value) -> Result<Value, Error> {
     let expression = state.env().compile_expression(match operator {
         "+" => "left + right",
         "*" => "left * right",
         _ => "left ~ right",
     })?;
-    // The place of an error is the operator in the author's text, which the engine adds.
+    // Drop the place, so that the engine adds that of the operator in the author's text.
     let placeless = |error: Error| Error::new(error.kind(), error.detail().unwrap_or_default().to_owned());
     expression.eval(context! { left, right }).map_err(placeless)
 }
 
-/// Makes every filter count what it takes and gives.
-fn install_filters(environment: &mut Environment<'static>, budget: &Arc<Budget>) {
+/// Makes every filter count its input and output.
+fn install_filters(environment: &mut Environment<'static>, budget: &Arc<TemplateBudget>) {
     macro_rules! counted {
         ($($name:ident),* $(,)?) => {
             $({
                 const ORIGINAL: &str = concat!("=", stringify!($name));
                 environment.add_filter(ORIGINAL, filters::$name);
-                count(environment, budget, stringify!($name), ORIGINAL);
+                count_filter(environment, budget, stringify!($name), ORIGINAL);
             })*
         };
     }
@@ -259,11 +262,16 @@ fn install_filters(environment: &mut Environment<'static>, budget: &Arc<Budget>)
         reverse, round, safe, select, selectattr, slice, sort, split, string, sum, title, trim, unique, upper, zip,
     );
     for (alias, name) in [("count", "=length"), ("d", "=default"), ("e", "=escape")] {
-        count(environment, budget, alias, name);
+        count_filter(environment, budget, alias, name);
     }
 }
 
-fn count(environment: &mut Environment<'static>, budget: &Arc<Budget>, name: &'static str, original: &'static str) {
+fn count_filter(
+    environment: &mut Environment<'static>,
+    budget: &Arc<TemplateBudget>,
+    name: &'static str,
+    original: &'static str,
+) {
     let budget = Arc::clone(budget);
     environment.add_filter(name, move |state: &mut State, arguments: Rest<ValueOrKwargs>| -> Result<Value, Error> {
         let arguments = arguments.into_values();
@@ -274,7 +282,8 @@ fn count(environment: &mut Environment<'static>, budget: &Arc<Budget>, name: &'s
     });
 }
 
-/// Most bytes that a filter adds to its input; `None` if they can't be counted.
+/// Returns the maximum number of bytes that a filter adds to its input; `None` if they can't be
+/// computed.
 fn growth(name: &str, arguments: &[Value]) -> Option<usize> {
     let text = |at: usize| arguments.get(at).and_then(Value::as_str);
     let numbers = || arguments.iter().skip(1).flat_map(numbers_in).max().unwrap_or(0);
@@ -304,13 +313,13 @@ fn growth(name: &str, arguments: &[Value]) -> Option<usize> {
             let between = arguments.iter().skip(1).filter_map(weight).sum::<usize>();
             n_items.checked_mul(between)
         }
-        // A number may be written with as many digits as its exponent says.
+        // A number may be written with as many digits as its exponent.
         "round" => Some(400),
         _ => Some(0),
     }
 }
 
-/// The numbers of an argument, by position or by name.
+/// Returns the numbers in an argument, positional or named.
 fn numbers_in(argument: &Value) -> Vec<usize> {
     if !argument.is_kwargs() {
         return argument.as_usize().into_iter().collect();

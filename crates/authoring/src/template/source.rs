@@ -1,5 +1,5 @@
-//! Checks the text of a template before the engine compiles it: how deep it nests, which statements it has, and which
-//! constants the compiler would multiply.
+//! Checks the source of a template before it is compiled: nesting, statements, and constants that
+//! the compiler would multiply.
 
 use std::ops::Range;
 
@@ -7,52 +7,53 @@ use minijinja::machinery::{Span, Token, ast, parse, parse_expr, tokenize};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::ValueKind;
 
-use super::super::template_errors::Failure;
-use super::budget::{OWN, repeated, weight};
+use super::super::template_errors::TemplateFailure;
+use super::budget::{OWN, repeated_weight, weight};
 use crate::limits::{MAX_TEMPLATE_LEN, MAX_TEMPLATE_OPERATORS, MAX_TEMPLATE_VALUE};
 
-/// Statements that capture text, define functions or read files, none of which a string of a manifest needs.
+/// Statements that capture text, define functions or read files, which no string of a manifest
+/// needs.
 const REFUSED: [&str; 11] =
     ["autoescape", "block", "call", "do", "endset", "extends", "filter", "from", "import", "include", "macro"];
-/// Of [`REFUSED`], those that read another file.
+/// Those of [`REFUSED`] that read another file.
 const READING: [&str; 4] = ["extends", "from", "import", "include"];
-/// Operators that are words. Each `elif` nests in the one before.
+/// Operators that are words. Each `elif` is nested in the one before.
 const OPERATOR_WORDS: [&str; 7] = ["and", "else", "if", "in", "is", "not", "or"];
 
 /// Checks a template.
-pub fn check(text: &str) -> Result<(), Failure> {
+pub fn check(text: &str) -> Result<(), TemplateFailure> {
     if text.len() > MAX_TEMPLATE_LEN {
-        return Err(Failure {
-            message: format!("the template has {} bytes; at most {MAX_TEMPLATE_LEN} are read", text.len()),
-            help: Some("split the text".into()),
+        return Err(TemplateFailure {
+            message: format!("the template has {} bytes; at most {MAX_TEMPLATE_LEN} are allowed", text.len()),
+            help: Some("split the text into several values".into()),
             range: None,
         });
     }
     check_tokens(text, false)?;
-    // What can't be parsed is reported when it is compiled.
+    // Syntax errors are reported when the template is compiled.
     match parse(text, "<string>", SyntaxConfig::default()) {
-        Ok(template) => statement(&template).map_err(too_large),
+        Ok(template) => check_statement(&template).map_err(too_large),
         Err(_) => Ok(()),
     }
 }
 
-/// Checks an expression without the braces around it.
-pub fn check_expression(text: &str) -> Result<(), Failure> {
+/// Checks an expression, without the surrounding braces.
+pub fn check_expression(text: &str) -> Result<(), TemplateFailure> {
     check_tokens(text, true)?;
     match parse_expr(text) {
-        Ok(parsed) => constant(&parsed).map(drop).map_err(too_large),
+        Ok(parsed) => constant_weight(&parsed).map(drop).map_err(too_large),
         Err(_) => Ok(()),
     }
 }
 
-fn check_tokens(text: &str, is_expression: bool) -> Result<(), Failure> {
+fn check_tokens(text: &str, is_expression: bool) -> Result<(), TemplateFailure> {
     let (mut n_operators, mut n_elif) = (0, 0);
     let (mut is_block_start, mut is_for, mut is_after_dot) = (false, false, false);
     for token in tokenize(text, is_expression, SyntaxConfig::default()) {
         let Ok((token, span)) = token else { break };
         match &token {
-            Token::Ident(word) if is_block_start && REFUSED.contains(word) => return Err(refused(word, span)),
-            Token::Ident("recursive") if is_for && !is_after_dot => return Err(refused("recursive", span)),
+            Token::Ident(word) if is_block_start && REFUSED.contains(word) => return Err(refused_word(word, span)),
+            Token::Ident("recursive") if is_for && !is_after_dot => return Err(refused_word("recursive", span)),
             Token::Ident("elif") => n_elif += 1,
             Token::VariableStart | Token::BlockStart => n_operators = 0,
             Token::Ident(word) if !OPERATOR_WORDS.contains(word) => {}
@@ -61,11 +62,11 @@ fn check_tokens(text: &str, is_expression: bool) -> Result<(), Failure> {
             _ => n_operators += 1,
         }
         if n_operators.max(n_elif) > MAX_TEMPLATE_OPERATORS {
-            return Err(Failure {
+            return Err(TemplateFailure {
                 message: format!(
                     "an expression of the template has more than {MAX_TEMPLATE_OPERATORS} operators, dots and brackets"
                 ),
-                help: Some("move parts of it into values of their own under `[vars]`".into()),
+                help: Some("move parts of it to separate values under `[vars]`".into()),
                 range: Some(range(span)),
             });
         }
@@ -80,20 +81,19 @@ fn check_tokens(text: &str, is_expression: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn refused(word: &str, span: Span) -> Failure {
+fn refused_word(word: &str, span: Span) -> TemplateFailure {
     let (message, help) = match word {
-        word if READING.contains(&word) => (
-            "a template cannot include a file".to_owned(),
-            "manifests share what they have in common through `media.profile`",
-        ),
-        "endset" => ("a template cannot set a value to a block of text".into(), "write `{% set name = 'text' %}`"),
-        word => (format!("templates have no `{word}`"), "put what several texts share into a value under `[vars]`"),
+        word if READING.contains(&word) => {
+            ("a template can't include a file".to_owned(), "share common parts between manifests with `media.profile`")
+        }
+        "endset" => ("a template can't set a value to a block of text".into(), "write `{% set name = 'text' %}`"),
+        word => (format!("templates can't use `{word}`"), "move common text to a value under `[vars]`"),
     };
-    Failure { message, help: Some(help.into()), range: Some(range(span)) }
+    TemplateFailure { message, help: Some(help.into()), range: Some(range(span)) }
 }
 
-fn too_large(span: Span) -> Failure {
-    Failure {
+fn too_large(span: Span) -> TemplateFailure {
+    TemplateFailure {
         message: format!("the template multiplies a text or list to more than {MAX_TEMPLATE_VALUE} bytes"),
         help: Some("use a smaller number".into()),
         range: Some(range(span)),
@@ -104,44 +104,47 @@ fn range(span: Span) -> Range<usize> {
     span.start_offset as usize..span.end_offset as usize
 }
 
-/// Checks the constants in a statement; the error is where one is too large.
-fn statement(node: &ast::Stmt<'_>) -> Result<(), Span> {
-    let all = |body: &[ast::Stmt<'_>]| body.iter().try_for_each(statement);
+/// Checks the constants in a statement. The error is the place of one that is too large.
+fn check_statement(node: &ast::Stmt<'_>) -> Result<(), Span> {
+    let all = |body: &[ast::Stmt<'_>]| body.iter().try_for_each(check_statement);
     match node {
         ast::Stmt::Template(node) => all(&node.children),
-        ast::Stmt::EmitExpr(node) => constant(&node.expr).map(drop),
+        ast::Stmt::EmitExpr(node) => constant_weight(&node.expr).map(drop),
         ast::Stmt::ForLoop(node) => {
-            constants([&node.iter].into_iter().chain(&node.filter_expr))?;
+            check_constants([&node.iter].into_iter().chain(&node.filter_expr))?;
             all(&node.body)?;
             all(&node.else_body)
         }
         ast::Stmt::IfCond(node) => {
-            constant(&node.expr)?;
+            constant_weight(&node.expr)?;
             all(&node.true_body)?;
             all(&node.false_body)
         }
         ast::Stmt::WithBlock(node) => {
-            constants(node.assignments.iter().map(|(_, value)| value))?;
+            check_constants(node.assignments.iter().map(|(_, value)| value))?;
             all(&node.body)
         }
-        ast::Stmt::Set(node) => constant(&node.expr).map(drop),
-        // Raw text, and what `check_tokens` refuses.
+        ast::Stmt::Set(node) => constant_weight(&node.expr).map(drop),
+        // Raw text, or statements that `check_tokens` refuses.
         _ => Ok(()),
     }
 }
 
-fn constants<'a>(nodes: impl IntoIterator<Item = &'a ast::Expr<'a>>) -> Result<(), Span> {
-    nodes.into_iter().try_for_each(|node| constant(node).map(drop))
+fn check_constants<'a>(nodes: impl IntoIterator<Item = &'a ast::Expr<'a>>) -> Result<(), Span> {
+    nodes.into_iter().try_for_each(|node| constant_weight(node).map(drop))
 }
 
-/// Weight in bytes of an expression that the compiler evaluates, `None` for one that is evaluated later; the error is
-/// where one is too large. Nothing is multiplied before its size is known.
-fn constant(node: &ast::Expr<'_>) -> Result<Option<usize>, Span> {
+/// Returns the size in bytes of an expression that the compiler evaluates; `None` for one evaluated
+/// later. The error is the place of one that is too large. Sizes are computed before anything is
+/// multiplied.
+fn constant_weight(node: &ast::Expr<'_>) -> Result<Option<usize>, Span> {
     match node {
         ast::Expr::Const(node) => Ok(weight(&node.value)),
-        ast::Expr::UnaryOp(node) => constant(&node.expr),
+        ast::Expr::UnaryOp(node) => constant_weight(&node.expr),
         ast::Expr::BinOp(node) => {
-            let (Some(left), Some(right)) = (constant(&node.left)?, constant(&node.right)?) else { return Ok(None) };
+            let (Some(left), Some(right)) = (constant_weight(&node.left)?, constant_weight(&node.right)?) else {
+                return Ok(None);
+            };
             let weight = match node.op {
                 ast::BinOpKind::Mul => product(&node.left, left, &node.right, right),
                 _ => left.saturating_add(right),
@@ -149,32 +152,34 @@ fn constant(node: &ast::Expr<'_>) -> Result<Option<usize>, Span> {
             if weight > MAX_TEMPLATE_VALUE { Err(node.span()) } else { Ok(Some(weight)) }
         }
         ast::Expr::Compare(node) => {
-            constant(&node.expr)?;
-            constants(node.ops.iter().map(|op| &op.expr))?;
+            constant_weight(&node.expr)?;
+            check_constants(node.ops.iter().map(|op| &op.expr))?;
             Ok(node.expr.as_const().and_then(|value| weight(&value)))
         }
-        ast::Expr::List(node) => items(&node.items),
-        ast::Expr::Tuple(node) => items(&node.items),
-        ast::Expr::Map(node) => Ok(items(&node.keys)?.zip(items(&node.values)?).map(|(keys, values)| keys + values)),
+        ast::Expr::List(node) => items_weight(&node.items),
+        ast::Expr::Tuple(node) => items_weight(&node.items),
+        ast::Expr::Map(node) => {
+            Ok(items_weight(&node.keys)?.zip(items_weight(&node.values)?).map(|(keys, values)| keys + values))
+        }
         ast::Expr::Slice(node) => {
-            constants([&node.expr].into_iter().chain(&node.start).chain(&node.stop).chain(&node.step))?;
+            check_constants([&node.expr].into_iter().chain(&node.start).chain(&node.stop).chain(&node.step))?;
             Ok(None)
         }
         ast::Expr::IfExpr(node) => {
-            constants([&node.test_expr, &node.true_expr].into_iter().chain(&node.false_expr))?;
+            check_constants([&node.test_expr, &node.true_expr].into_iter().chain(&node.false_expr))?;
             Ok(None)
         }
-        ast::Expr::Filter(node) => constants(node.expr.iter().chain(arguments(&node.args))).map(|()| None),
-        ast::Expr::Test(node) => constants([&node.expr].into_iter().chain(arguments(&node.args))).map(|()| None),
-        ast::Expr::Call(node) => constants([&node.expr].into_iter().chain(arguments(&node.args))).map(|()| None),
-        ast::Expr::GetAttr(node) => constant(&node.expr).map(|_| None),
-        ast::Expr::GetItem(node) => constants([&node.expr, &node.subscript_expr]).map(|()| None),
+        ast::Expr::Filter(node) => check_constants(node.expr.iter().chain(arguments(&node.args))).map(|()| None),
+        ast::Expr::Test(node) => check_constants([&node.expr].into_iter().chain(arguments(&node.args))).map(|()| None),
+        ast::Expr::Call(node) => check_constants([&node.expr].into_iter().chain(arguments(&node.args))).map(|()| None),
+        ast::Expr::GetAttr(node) => constant_weight(&node.expr).map(|_| None),
+        ast::Expr::GetItem(node) => check_constants([&node.expr, &node.subscript_expr]).map(|()| None),
         ast::Expr::Var(_) => Ok(None),
     }
 }
 
-fn items(nodes: &[ast::Expr<'_>]) -> Result<Option<usize>, Span> {
-    let add = |sum: Option<usize>, node| Ok(sum.zip(constant(node)?).map(|(sum, len)| sum + len));
+fn items_weight(nodes: &[ast::Expr<'_>]) -> Result<Option<usize>, Span> {
+    let add = |sum: Option<usize>, node| Ok(sum.zip(constant_weight(node)?).map(|(sum, len)| sum + len));
     nodes.iter().try_fold(Some(OWN), add)
 }
 
@@ -187,10 +192,10 @@ fn arguments<'a>(nodes: &'a [ast::CallArg<'a>]) -> impl Iterator<Item = &'a ast:
     })
 }
 
-/// Weight of a product: that of a text or list as often as the number beside it says.
+/// Returns the size of a product: a text or list, repeated by the number beside it.
 fn product(left: &ast::Expr<'_>, left_len: usize, right: &ast::Expr<'_>, right_len: usize) -> usize {
     let (Some(left), Some(right)) = (left.as_const(), right.as_const()) else { return 0 };
-    let times = |len: usize, number: &minijinja::Value| repeated(len, number.as_usize().unwrap_or(0));
+    let times = |len: usize, number: &minijinja::Value| repeated_weight(len, number.as_usize().unwrap_or(0));
     match (left.kind(), right.kind()) {
         (ValueKind::Number, ValueKind::Number) => left_len + right_len,
         (ValueKind::Number, _) => times(right_len, &left),

@@ -1,7 +1,7 @@
 //! A table of a sequence file, read key by key; what is left over at the end is complained of.
 
 use crate::Written;
-use authoring::conversions::conversion;
+use authoring::conversions::conversion_help;
 use authoring::problem::{Place, Problem, Problems};
 use authoring::rule::Rule;
 use authoring::spanned::{Node, Table, Value as Raw};
@@ -222,7 +222,7 @@ impl<'a> Reading<'a> {
         };
         let text = &self.problems.source(node.place.source).text;
         let raw = text.get(node.place.span.clone()).unwrap_or_default();
-        let help = conversion(key, &[wanted], &node.to_json(), raw);
+        let help = conversion_help(key, &[wanted], &node.to_json(), raw);
         let help = help.unwrap_or_else(|| format!("write it like `{key} = {example}`"));
         let problem = Problem::error(format!("`{key}` must be {expected}, not {found}")).at(node.place.clone(), "");
         self.complain(problem.help(help));

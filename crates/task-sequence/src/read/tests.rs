@@ -15,7 +15,7 @@ fn read_text(text: &str) -> (Option<Sequence>, Vec<String>) {
     fs::write(path.with_file_name("shared.toml"), SHARED).unwrap();
     fs::write(path.with_file_name("circle.toml"), CIRCLE).unwrap();
     let mut context = Context::new();
-    context.space("site").insert("code".into(), "BER".into());
+    context.namespace("site").insert("code".into(), "BER".into());
     let mut problems = Problems::default();
     let sequence = read(&path, &context, &mut problems, &mut Inputs::default()).unwrap();
     let words = |problem: &&Problem| {

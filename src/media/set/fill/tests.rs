@@ -3,20 +3,20 @@ use proptest::prelude::*;
 use super::*;
 
 const CAPACITY: u64 = 64_000;
-const ROOM: Room = Room { capacity: CAPACITY, first: 9_000, others: 500 };
+const ROOM: DiscRoom = DiscRoom { capacity: CAPACITY, first: 9_000, others: 500 };
 
-/// Things of these lengths without folders, each a package of its own.
-fn things(lens: &[u64]) -> Vec<Thing> {
-    let thing = |(n, len): (usize, &u64)| {
+/// Creates items of these lengths without folders, each in its own package.
+fn items(lens: &[u64]) -> Vec<SetItem> {
+    let item = |(n, len): (usize, &u64)| {
         let hash = blake3::hash(&n.to_le_bytes());
         let hash = u64::from_le_bytes(hash.as_bytes()[..8].try_into().unwrap());
-        Thing { len: *len, folder: None, floats: *len > ROOM.flow(), ends: *len, hash }
+        SetItem { len: *len, folder: None, floats: *len > ROOM.flow(), ends: *len, hash }
     };
-    lens.iter().enumerate().map(thing).collect()
+    lens.iter().enumerate().map(item).collect()
 }
 
 fn filled(lens: &[u64]) -> Vec<Vec<usize>> {
-    fill(&things(lens), &[], &ROOM)
+    fill(&items(lens), &[], &ROOM)
 }
 
 fn used(disc: usize, numbers: &[usize], lens: &[u64]) -> u64 {
@@ -37,7 +37,7 @@ fn what_flows_fills_nine_tenths_and_what_floats_leaves_no_gap() {
         let used = used(disc, numbers, &lens);
         assert!((CAPACITY * 9 / 10..=CAPACITY).contains(&used), "disc {disc} of {n_discs}: {used}");
     }
-    let disc_of = |thing: usize| discs.iter().position(|disc| disc.contains(&thing)).unwrap();
+    let disc_of = |item: usize| discs.iter().position(|disc| disc.contains(&item)).unwrap();
     assert_eq!([3, 4, 5].map(disc_of), [0, 1, 0], "what follows goes on where it is");
 }
 
@@ -53,22 +53,23 @@ fn a_disc_ends_where_a_hash_says_so_and_changes_before_seldom_move_it() {
         let after = filled(&lens);
         n_touched += before[1..].iter().zip(&after[1..]).filter(|(before, after)| before != after).count();
     }
-    // Were discs filled as far as possible, nearly all of the others would change in a third of the cases and more.
+    // If discs were filled completely, nearly all other discs would change in over a third of the
+    // cases.
     let n_discs = 200 * (before.len() - 1);
     assert!(n_touched * 20 < n_discs, "{n_touched} of {n_discs} other discs changed");
 }
 
 #[test]
 fn a_folder_is_counted_once_on_each_disc_that_has_something_of_it() {
-    let folders = [Shared { len: 1_000, parent: None }, Shared { len: 2_000, parent: Some(0) }];
-    let mut things = things(&[30_000, 30_000, 30_000]);
-    things.iter_mut().for_each(|thing| thing.folder = Some(1));
-    let room = Room { capacity: 64_000, first: 0, others: 0 };
-    assert_eq!(fill(&things, &folders, &room), [vec![0, 1], vec![2]]);
-    let room = Room { capacity: 63_000, ..room };
-    assert_eq!(fill(&things, &folders, &room), [vec![0, 1], vec![2]]);
-    let room = Room { capacity: 62_999, ..room };
-    assert_eq!(fill(&things, &folders, &room), [vec![0], vec![1], vec![2]]);
+    let folders = [SharedFolder { len: 1_000, parent: None }, SharedFolder { len: 2_000, parent: Some(0) }];
+    let mut items = items(&[30_000, 30_000, 30_000]);
+    items.iter_mut().for_each(|item| item.folder = Some(1));
+    let room = DiscRoom { capacity: 64_000, first: 0, others: 0 };
+    assert_eq!(fill(&items, &folders, &room), [vec![0, 1], vec![2]]);
+    let room = DiscRoom { capacity: 63_000, ..room };
+    assert_eq!(fill(&items, &folders, &room), [vec![0, 1], vec![2]]);
+    let room = DiscRoom { capacity: 62_999, ..room };
+    assert_eq!(fill(&items, &folders, &room), [vec![0], vec![1], vec![2]]);
 }
 
 #[test]
@@ -96,7 +97,8 @@ proptest! {
         }
     }
 
-    /// What grows changes no disc before the one that it is on, and what comes none before that where the flow ends.
+    /// A growing item changes no earlier disc, and an added one changes no disc before the end of
+    /// the flow.
     #[test]
     fn what_is_behind_changes_no_disc_before_it(
         lens in prop::collection::vec(any_len(), 2..120),
@@ -109,7 +111,7 @@ proptest! {
         let disc_of = before.iter().position(|disc| disc.contains(&changed)).unwrap();
         let mut grown = lens.clone();
         grown[changed] += more;
-        // What floats stays what it was: else it is another thing.
+        // Skip cases in which the item changes between flowing and floating.
         prop_assume!((grown[changed] > ROOM.flow()) == (lens[changed] > ROOM.flow()));
         prop_assume!(grown[changed] + ROOM.others <= CAPACITY);
         let after = filled(&grown);
