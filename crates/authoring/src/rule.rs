@@ -1,9 +1,10 @@
-//! Rules of the field: what is known of task sequence media and task sequences, as one table.
+//! Table of rules for task sequence media and task sequences.
 //!
-//! A rule has a number and a slug; problems print the slug (`error[weak-password]`), and both are accepted wherever a rule
-//! is named. The table is the only place for severities, titles and explanations: `check`, `check --explain`,
-//! `media.rules` and the manual (`docs/reference/rules.md`) all read it. Sources are given by the keys of pages, see
-//! [`page`]. Numbers are never reused.
+//! A rule has a number and a slug. Problems print the slug (`error[weak-password]`); both are
+//! accepted wherever a rule is named. The table is the only place for severities, titles and
+//! explanations: `check`, `check --explain`, `media.rules` and the manual
+//! (`docs/reference/rules.md`) all read it. Sources are keys of pages, see [`page`]. Numbers are
+//! never reused.
 
 mod content;
 mod data;
@@ -20,7 +21,8 @@ use std::fmt;
 pub use pages::page;
 pub use severity::Severity;
 
-/// A rule of the field. Variants name the fault; discriminants are the numbers of the rules.
+/// Rule for task sequence media or task sequences. Variants name the fault; discriminants are the
+/// numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u16)]
 #[expect(missing_docs, reason = "the table has a title for each")]
@@ -173,7 +175,7 @@ pub enum Rule {
     PartitioningOnPrestaged = 146,
     MissingExportedSecret = 147,
     WrongImportSite = 148,
-    // Parts of the rules above that weigh less or more than the rest of them.
+    // Split off from the rules above because of another severity, or added later.
     LargeFat32Volume = 149,
     NoUsableDriver = 150,
     DriverOfOtherArchitecture = 151,
@@ -208,72 +210,72 @@ impl fmt::Display for Rule {
 }
 
 impl Rule {
-    /// Returns all rules, by number.
+    /// Returns all rules, sorted by number.
     pub fn all() -> Vec<Self> {
         let mut rules: Vec<_> = table().map(|entry| entry.rule).collect();
         rules.sort();
         rules
     }
 
-    /// Parses a slug or code, in any case: `weak-password`, `R52`.
+    /// Parses a slug or code, ignoring case: `weak-password`, `R52`.
     pub fn parse(name: &str) -> Option<Self> {
         let is_named = |rule: Self| rule.slug().eq_ignore_ascii_case(name) || rule.code().eq_ignore_ascii_case(name);
         table().map(|entry| entry.rule).find(|rule| is_named(*rule))
     }
 
-    /// Number of the rule.
+    /// Returns the number, such as 52.
     pub fn number(self) -> u16 {
         self as u16
     }
 
-    /// Number in its written form, such as `R52`.
+    /// Returns the code: the number in its written form, such as `R52`.
     pub fn code(self) -> String {
         format!("R{}", self.number())
     }
 
-    /// Name in kebab-case, such as `weak-password`.
+    /// Returns the slug: the name in kebab-case, such as `weak-password`.
     pub fn slug(self) -> &'static str {
         self.entry().slug
     }
 
-    /// Severity of problems that break the rule.
+    /// Returns the severity of problems that break the rule.
     pub fn severity(self) -> Severity {
         self.entry().severity
     }
 
-    /// Name of the fault, as a lower-case fragment.
+    /// Returns the title, which names the fault as a lower-case fragment.
     pub fn title(self) -> &'static str {
         self.entry().title
     }
 
-    /// Consequences and background, as whole sentences.
+    /// Returns the explanation in whole sentences: the check, the consequences, and the remedy.
     pub fn explanation(self) -> &'static str {
         self.entry().explanation
     }
 
-    /// Keys of the pages that document the rule, see [`page`].
+    /// Returns the keys of the pages that document the rule, see [`page`].
     pub fn pages(self) -> impl Iterator<Item = &'static str> {
         self.entry().pages.split(' ')
     }
 
-    /// Returns whether `media.rules` may lower the severity.
+    /// Returns `true` if `media.rules` may lower the severity.
     pub fn is_lowerable(self) -> bool {
         self.entry().is_lowerable
     }
 
-    /// Reason why the rule is never checked; `None` if it is.
+    /// Returns the reason why the rule is never checked; `None` if it is.
     pub fn unchecked(self) -> Option<&'static str> {
         self.entry().unchecked
     }
 
-    fn entry(self) -> &'static Entry {
+    fn entry(self) -> &'static RuleEntry {
         table().find(|entry| entry.rule == self).expect("every rule is in the table")
     }
 }
 
 /// Row of the table.
 #[derive(Debug)]
-struct Entry {
+struct RuleEntry {
     rule: Rule,
     slug: &'static str,
     severity: Severity,
@@ -284,7 +286,7 @@ struct Entry {
     unchecked: Option<&'static str>,
 }
 
-impl Entry {
+impl RuleEntry {
     const fn new(rule: Rule, severity: Severity, [slug, title, explanation, pages]: [&'static str; 4]) -> Self {
         Self { rule, slug, severity, title, explanation, pages, is_lowerable: false, unchecked: None }
     }
@@ -306,8 +308,8 @@ const fn error(
     title: &'static str,
     explanation: &'static str,
     pages: &'static str,
-) -> Entry {
-    Entry::new(rule, Severity::Error, [slug, title, explanation, pages])
+) -> RuleEntry {
+    RuleEntry::new(rule, Severity::Error, [slug, title, explanation, pages])
 }
 
 const fn warning(
@@ -316,8 +318,8 @@ const fn warning(
     title: &'static str,
     explanation: &'static str,
     pages: &'static str,
-) -> Entry {
-    Entry::new(rule, Severity::Warning, [slug, title, explanation, pages])
+) -> RuleEntry {
+    RuleEntry::new(rule, Severity::Warning, [slug, title, explanation, pages])
 }
 
 const fn note(
@@ -326,12 +328,12 @@ const fn note(
     title: &'static str,
     explanation: &'static str,
     pages: &'static str,
-) -> Entry {
-    Entry::new(rule, Severity::Note, [slug, title, explanation, pages])
+) -> RuleEntry {
+    RuleEntry::new(rule, Severity::Note, [slug, title, explanation, pages])
 }
 
-/// Rows by subject.
-fn table() -> impl Iterator<Item = &'static Entry> {
+/// Iterates over the rows, grouped by subject.
+fn table() -> impl Iterator<Item = &'static RuleEntry> {
     [media::RULES, content::RULES, site::RULES, data::RULES, sequence::RULES, standalone::RULES, deployment::RULES]
         .into_iter()
         .flatten()

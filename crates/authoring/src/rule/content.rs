@@ -1,70 +1,71 @@
-//! Rules of what media carry: boot images, operating systems, task sequences, packages and drivers.
+//! Rules for the content of media: boot images, operating systems, task sequences, packages and
+//! drivers.
 
-use super::{Entry, Rule, error, note, warning};
+use super::{Rule, RuleEntry, error, note, warning};
 
-pub const RULES: &[Entry] = &[
+pub const RULES: &[RuleEntry] = &[
     error(
         Rule::MissingBootImage,
         "missing-boot-image",
         "missing boot image",
-        "All media start from a boot image. In Configuration Manager stand-alone media use that of their task sequence.",
+        "All media start from a boot image. In Configuration Manager, stand-alone media use the boot image of their task sequence; a manifest always names one. Set `image` in `[boot]` to a WIM file and, if it contains several images, an `index`.",
         "CAP BOOT PRE ALONE",
     ),
     error(
         Rule::ArchitectureMismatch,
         "architecture-mismatch",
         "boot image and operating system for different architectures",
-        "x64 computers run boot images for x86 and x64, x86 computers only those for x86, and ARM64 computers only those for ARM64.",
+        "x64 computers start x86 and x64 boot images, x86 computers only x86 ones, and ARM64 computers only ARM64 ones. Use a boot image for the architecture of the operating system.",
         "BOOT CAP PRE",
     ),
     warning(
         Rule::X86BootImageForUefi,
         "x86-boot-image-for-uefi",
         "x86 boot image for UEFI",
-        "UEFI of x64 computers looks for `bootx64.efi` and does not start an x86 boot image.",
+        "The UEFI firmware of x64 computers looks for `bootx64.efi` and does not start an x86 boot image. Use an x64 boot image.",
         "TOOLS",
     ),
     warning(
         Rule::InconsistentBootImage,
         "inconsistent-boot-image",
         "boot image with contradictory architectures",
-        "The WIM metadata, the kernel and the programs of Configuration Manager in a boot image should be for one architecture. The architecture is not checked at run time: a wrong medium starts, and fails late.",
+        "The WIM metadata, the kernel and the Configuration Manager programs in a boot image should have the same architecture. No check at run time catches a mismatch: the medium starts and fails late. Re-export the boot image from Configuration Manager.",
         "PLAN",
     ),
     warning(
         Rule::UnsuitableBootDrivers,
         "unsuitable-boot-drivers",
         "boot image with missing or unsuitable drivers",
-        "Windows PE needs drivers for network and storage, signed ones only, and no others.",
+        "Windows PE needs signed drivers for the network and storage controllers of the computers. Other drivers make the boot image larger without any use. Add the missing drivers to `boot.drivers`, or remove the unsuitable ones.",
         "BOOT BIMG DRV",
     ),
     error(
         Rule::NoUsableDriver,
         "no-usable-driver",
         "driver folder without a driver for the boot image",
-        "A folder in `boot.drivers` has to contain an INF file of a driver for the architecture of the boot image. Archives and installers are not unpacked.",
+        "A folder in `boot.drivers` must contain the INF file of a driver for the architecture of the boot image. Archives and installers are not unpacked; extract them first.",
         "BOOT BIMG DRV",
     ),
     note(
         Rule::DriverOfOtherArchitecture,
         "driver-of-other-architecture",
         "driver for another architecture",
-        "Drivers in `boot.drivers` for other architectures are put on the medium, but not loaded.",
+        "Drivers in `boot.drivers` for other architectures are put on the medium, but the boot image does not load them. Remove them to save space.",
         "BOOT BIMG DRV",
     ),
     warning(
         Rule::OutdatedBootImageCopy,
         "outdated-boot-image-copy",
         "medium with an outdated copy of the boot image",
-        "Media carry a copy of the boot image, so a changed boot image requires that all of them are rebuilt.",
+        "Every medium contains a copy of the boot image, so all media have to be rebuilt after the boot image changes.",
         "BIMG",
     )
     .unchecked("`tsmedia plan` lists the media that a changed boot image affects"),
     error(
         Rule::ContentNotDistributed,
         "content-not-distributed",
-        "object that is not on a readable distribution point",
-        "The console copies content from distribution points.",
+        "content that is not on a distribution point",
+        "The console copies the content of media from distribution points, so each package and image has to be distributed to one that is reachable.",
         "BOOT ALONE PRE CMEXE",
     )
     .unchecked("tsmedia reads content from files, not from distribution points"),
@@ -72,57 +73,57 @@ pub const RULES: &[Entry] = &[
         Rule::MissingOperatingSystem,
         "missing-operating-system",
         "missing or ambiguous operating system image",
-        "Prestaged media stage an operating system image. A WIM file with several images needs an `index`.",
+        "Prestaged media stage an operating system image on the disk. Add `[[operating-system]]`, with an `index` if its WIM file contains several images.",
         "PRE",
     ),
     error(
         Rule::UnknownImageIndex,
         "unknown-image-index",
         "image index that is not in the WIM file",
-        "The task sequence would fail when it applies the image, after it has partitioned the disk.",
+        "The task sequence would fail when it applies the image, after it has partitioned the disk. Use an index that exists in the WIM file; `tsmedia inspect` lists them.",
         "S3 PRE P OWN",
     ),
     warning(
         Rule::UnappliedImage,
         "unapplied-image",
-        "image of the manifest that the task sequence does not apply",
-        "The manifest names one image of a WIM file, and the task sequence applies another one.",
+        "image index that the task sequence does not apply",
+        "The manifest selects one image of a WIM file, but the task sequence applies another one. Use the same `index` in both.",
         "S3 PRE P OWN",
     ),
     error(
         Rule::UnexpectedTaskSequence,
         "unexpected-task-sequence",
         "task sequence on bootable media",
-        "Bootable media get their task sequence from the management point.",
+        "Bootable media get their task sequence from the management point when they run. Remove `[task-sequence]`, or build stand-alone media.",
         "ALONE PRE",
     ),
     note(
         Rule::MissingTaskSequence,
         "missing-task-sequence",
         "stand-alone medium without a task sequence",
-        "The medium starts, and deploys nothing.",
+        "The medium starts, but has nothing to run. Add `[task-sequence]`.",
         "ALONE PRE",
     ),
     warning(
         Rule::UnstartedInWindows,
         "unstarted-in-windows",
-        "medium that is meant to be started in Windows, without the program that starts it",
-        "In Windows, `SMS\\bin\\<architecture>\\TSMBAutorun.exe` starts the task sequence of a medium, for example an upgrade in place or a capture. The program is Microsoft's: it comes from a medium that Configuration Manager made, as the base of the new one or by `[[file]]`.",
+        "medium without the program that starts it in Windows",
+        "In Windows, `SMS\\bin\\<architecture>\\TSMBAutorun.exe` starts the task sequence of a medium, for example for an in-place upgrade or a capture. The program is Microsoft's: take it from a medium that Configuration Manager created, either by using that medium as a base or with `[[file]]`.",
         "ALONE CAP",
     )
     .lowerable(),
     error(
         Rule::MissingCaptureProgram,
         "missing-capture-program",
-        "capture medium with neither a program nor a task sequence that captures",
-        "Capture media of Configuration Manager carry a boot image and the client's programs: in Windows, `TSMBAutorun.exe` starts `OsdCaptureCD.exe`, which asks for the destination and the account. Without them, and without a task sequence, the medium does nothing.",
+        "capture medium without a program or task sequence that captures",
+        "Capture media of Configuration Manager carry a boot image and programs of the client: in Windows, `TSMBAutorun.exe` starts `OsdCaptureCD.exe`, which prompts for the destination and the account. Without these programs and without a task sequence, the medium does nothing. Use a capture medium of Configuration Manager as a base, or add a task sequence that captures.",
         "CAP",
     ),
     error(
         Rule::MissingContent,
         "missing-content",
         "content that the task sequence needs and the medium lacks",
-        "Without a network there is no other source, and the step fails. Images, packages, driver packages, applications and child sequences of all steps that can run are checked.",
+        "Without a network a medium is the only source of content, so a step whose content is missing fails. The images, packages, driver packages, applications and child task sequences of all steps that can run are checked. Add the content to the manifest, or remove the step.",
         "ALONE PLAN",
     )
     .lowerable(),
@@ -130,15 +131,15 @@ pub const RULES: &[Entry] = &[
         Rule::MissingPolicy,
         "missing-policy",
         "program or application without a policy",
-        "Stand-alone media describe programs and applications by policies of the site. A step that installs something without a policy fails.",
+        "Stand-alone media describe programs and applications by policies of the site. A step that installs a program or application without a policy fails. Re-export the policies after the task sequence changes.",
         "SAPOL",
     )
     .lowerable(),
     warning(
         Rule::StaleContentHash,
         "stale-content-hash",
-        "content that a policy knows by the hash of other content",
-        "Clients compare content on media with the hash in the policy, and refuse content that differs. How a site computes the hash is not documented, so that tsmedia can't.",
+        "content that differs from the hash in its policy",
+        "Clients compare content on media with the hash in the policy, and reject content that differs. The algorithm of the hash is not documented, so tsmedia can't compute it. Re-export the policies after the content changes.",
         "SEC SAPOL",
     )
     .lowerable(),
@@ -146,7 +147,7 @@ pub const RULES: &[Entry] = &[
         Rule::MissingSupersededContent,
         "missing-superseded-content",
         "superseded application without content",
-        "A retired application that is still referenced by supersedence stops the task sequence.",
+        "A retired application that a supersedence still refers to stops the task sequence.",
         "STEPS",
     )
     .unchecked("supersedence is defined at the site"),
@@ -154,7 +155,7 @@ pub const RULES: &[Entry] = &[
         Rule::ImplicitDependency,
         "implicit-dependency",
         "application dependency that is not listed",
-        "Stand-alone media do not resolve dependencies; list each application.",
+        "Stand-alone media do not resolve dependencies between applications. List each application that another one depends on.",
         "STEPS ALONE",
     )
     .unchecked("dependencies of applications are defined at the site"),
@@ -162,7 +163,7 @@ pub const RULES: &[Entry] = &[
         Rule::DisallowedApplication,
         "disallowed-application",
         "application in a dynamic list that does not allow installation from a task sequence",
-        "Each application in a dynamic list has to be marked accordingly at the site.",
+        "Each application in a dynamic list has to allow installation from the Install Application task sequence action without being deployed. The option is set at the site.",
         "STEPS",
     )
     .unchecked("the property is set at the site"),
@@ -170,7 +171,7 @@ pub const RULES: &[Entry] = &[
         Rule::UnencryptedContent,
         "unencrypted-content",
         "unencrypted content",
-        "The password of a medium encrypts the task sequence and its variables, but no package and no image.",
+        "The media password encrypts the task sequence and its variables, but no packages and no images. Keep the medium in a safe place if its content is confidential.",
         "S0 TSM",
     )
     .lowerable(),
@@ -178,14 +179,14 @@ pub const RULES: &[Entry] = &[
         Rule::LargeDriverPackage,
         "large-driver-package",
         "driver package with more than 500 drivers",
-        "Applying a larger one takes long.",
+        "Applying a driver package takes longer the more drivers it has. Split a package with more than 500 drivers, for example by model.",
         "DRV",
     ),
     warning(
         Rule::NonAsciiFileName,
         "non-ascii-file-name",
         "file name outside ASCII",
-        "Such names broke the content hash check of Configuration Manager 2007.",
+        "The content hash check of Configuration Manager 2007 failed for such names.",
         "KB",
     )
     .unchecked("current clients accept these names"),
@@ -193,7 +194,7 @@ pub const RULES: &[Entry] = &[
         Rule::ChangedContent,
         "changed-content",
         "content that changed since its hash was recorded",
-        "A client rejects content that does not match its hash (0x80091007).",
+        "A client rejects content that does not match its recorded hash (error 0x80091007).",
         "KB SEC",
     )
     .unchecked("the recorded hash is only known at the site"),

@@ -1,15 +1,15 @@
-//! Rules of deployments and of the site, none of which a manifest can break.
+//! Rules for deployments and the site, which a manifest can't break.
 
-use super::{Entry, Rule, error, note};
+use super::{Rule, RuleEntry, error, note};
 
 const AT_SITE: &str = "deployments are defined at the site";
 
-pub const RULES: &[Entry] = &[
+pub const RULES: &[RuleEntry] = &[
     error(
         Rule::DeploymentExcludesMedia,
         "deployment-excludes-media",
         "deployment that is not available to media",
-        "The task sequence of bootable and prestaged media has to be deployed with one of the three choices that include media.",
+        "The task sequence of bootable and prestaged media has to be deployed with one of the three options that make it available to media.",
         "USEB OEM DEPLOY",
     )
     .unchecked(AT_SITE),
@@ -17,7 +17,7 @@ pub const RULES: &[Entry] = &[
         Rule::IgnoredSchedule,
         "ignored-schedule",
         "deployment schedule that media ignore",
-        "Windows PE does not evaluate start, expiry and deadline.",
+        "Windows PE does not evaluate the start, expiry and deadline of a deployment.",
         "DEPLOY",
     )
     .unchecked(AT_SITE),
@@ -25,7 +25,7 @@ pub const RULES: &[Entry] = &[
         Rule::DownloadBeforeStart,
         "download-before-start",
         "deployment to media that downloads all content first",
-        "The two can't be combined.",
+        "Deployments to media can't download all content before the task sequence starts.",
         "DEPLOY",
     )
     .unchecked(AT_SITE),
@@ -41,7 +41,7 @@ pub const RULES: &[Entry] = &[
         Rule::MissingAdministratorRights,
         "missing-administrator-rights",
         "media creation without administrator rights",
-        "Configuration Manager creates media only as a local administrator.",
+        "Configuration Manager only creates media for local administrators.",
         "S0 P",
     )
     .unchecked("tsmedia needs no special rights"),
@@ -57,8 +57,8 @@ pub const RULES: &[Entry] = &[
         Rule::WrongImportSite,
         "wrong-import-site",
         "task sequence import or HTTPS media at the wrong site",
-        "Task sequences are imported at the central administration site, HTTPS media are made at a primary site.",
+        "Task sequences are imported at the central administration site. HTTPS media are created at a primary site.",
         "EXPORT TSM",
     )
-    .unchecked("where a task sequence is imported is not known"),
+    .unchecked("the site that imports a task sequence is unknown"),
 ];

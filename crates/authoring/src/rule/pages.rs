@@ -1,6 +1,6 @@
-//! The pages that rules come from, by their keys.
+//! Pages that document the rules, by key.
 
-/// Below `https://learn.microsoft.com/intune/configmgr/` unless it is a whole title.
+/// Pages below `https://learn.microsoft.com/intune/configmgr/`, or whole titles.
 const PAGES: [(&str, &str); 35] = [
     ("S0", "Create task sequence media (the project's source document)"),
     ("S3", "Create a task sequence to capture an operating system (the project's source document)"),
@@ -45,7 +45,7 @@ const PAGES: [(&str, &str); 35] = [
     ("OWN", "follows from the others"),
 ];
 
-/// The page of a key.
+/// Returns the title of the page with a key, with its path in parentheses.
 pub fn page(key: &str) -> Option<&'static str> {
     PAGES.iter().find(|page| page.0 == key).map(|page| page.1)
 }

@@ -2,19 +2,19 @@
 
 use std::fmt;
 
-/// How serious a problem is; errors stop the work.
+/// Severity of a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// Nothing is built before it is fixed.
+    /// Prevents the build until it is fixed.
     Error,
-    /// The medium can be built; the author probably did not mean it.
+    /// Allows the build, but is probably a mistake.
     Warning,
-    /// Worth knowing.
+    /// Needs no action.
     Note,
 }
 
 impl Severity {
-    /// All severities, the most serious first.
+    /// All severities, most serious first.
     pub const ALL: [Self; 3] = [Self::Error, Self::Warning, Self::Note];
 
     /// Returns the severity as a word: `error`, `warning` or `note`.
