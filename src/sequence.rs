@@ -1,4 +1,5 @@
-//! Task sequences: the crate [`task_sequence`], and what media and archives carry of them.
+//! Task sequences: the crate [`task_sequence`], with archives, deployment shares and policies of
+//! media.
 
 pub mod export;
 pub mod policy;

@@ -69,7 +69,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         return explain(rule.as_deref(), screen);
     }
     // A file that can't be read counts as a manifest, and loading it reports the error.
-    let is_sequence = |path: &&Utf8PathBuf| sequence::is_one_at(path);
+    let is_sequence = |path: &&Utf8PathBuf| sequence::is_sequence_file(path);
     let (sequences, manifests): (Vec<_>, Vec<_>) = arguments.manifests.manifests.iter().partition(is_sequence);
     if let (true, Some(path)) = (arguments.media_kind.is_some(), manifests.first()) {
         return Err(Error::new(format!("`{path}` is a manifest, whose `media.kind` can't be overridden"))

@@ -45,7 +45,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     // Loading a side reports files that can't be read.
-    let is_sequence = |path: &Utf8PathBuf| path.extension() == Some("toml") && crate::sequence::is_one_at(path);
+    let is_sequence = |path: &Utf8PathBuf| path.extension() == Some("toml") && crate::sequence::is_sequence_file(path);
     match [&arguments.old, &arguments.new].map(is_sequence) {
         [true, true] => return sequences(arguments, screen),
         [false, false] => {}

@@ -230,7 +230,7 @@ fn by_text(text: &str) -> FileKind {
             _ => Unknown,
         };
     }
-    if sequence::is_one(text) {
+    if sequence::is_sequence_text(text) {
         return Sequence;
     }
     // A tolerant scan: the file may have syntax errors, and its first 64 KiB are enough.

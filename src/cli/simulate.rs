@@ -58,7 +58,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     }
     let mut problems = Problems::default();
     // A file that can't be read counts as a manifest, and loading it reports the error.
-    let is_sequence = sequence::is_one_at(&arguments.file);
+    let is_sequence = sequence::is_sequence_file(&arguments.file);
     let runs =
         if is_sequence { run_sequence(arguments, &mut problems) } else { run_manifest(arguments, &mut problems) };
     problems.drop_notes();

@@ -158,8 +158,8 @@ fn write_content(text: &mut String, medium: &ForeignMedium, sequences: &[Recover
 /// assumed to be a package.
 fn table_of(sequences: &[RecoveredSequence], id: &str) -> &'static str {
     let steps = sequences.iter().flat_map(|one| one.sequence.walk());
-    let mut tables = steps.filter_map(|(_, step)| step.action()).flat_map(crate::sequence::rules::referred);
-    let table = tables.find(|(_, referred, ..)| *referred == id).map(|(_, _, table, _)| table);
+    let mut tables = steps.filter_map(|(_, step)| step.action()).flat_map(crate::sequence::rules::step_references);
+    let table = tables.find(|(_, step_references, ..)| *step_references == id).map(|(_, _, table, _)| table);
     match table {
         Some("") | None if id.starts_with("Content_") => "application",
         Some("") | None => "package",

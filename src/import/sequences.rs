@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 
 use crate::foreign_text;
-use crate::sequence::policy::{self, Instance, TASK_SEQUENCE};
+use crate::sequence::policy::{self, PolicyInstance, TASK_SEQUENCE};
 use crate::sequence::{self, Body, Sequence, Step, Variable, xml};
 
 /// A task sequence extracted from a policy.
@@ -44,7 +44,7 @@ pub(super) fn recover(texts: &[(&str, &str)]) -> (Vec<RecoveredSequence>, Vec<St
 }
 
 /// Reads the task sequence in a policy instance.
-fn read(text: &str, instance: &Instance) -> Result<Sequence, String> {
+fn read(text: &str, instance: &PolicyInstance) -> Result<Sequence, String> {
     let range = instance.range("TS_Sequence").ok_or("the policy has no `TS_Sequence`")?;
     if instance.sequence.is_none() {
         return Err("its text is not XML; a site may have compressed it".into());

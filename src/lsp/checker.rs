@@ -15,7 +15,7 @@ use crate::manifest::{Options, task_sequence};
 use crate::problem::Problems;
 use crate::project::{Project, Request};
 use crate::sequence;
-use crate::sequence::rules::{self, Medium};
+use crate::sequence::rules::{self, MediumContext};
 use crate::simulate;
 
 /// Request to check a workspace.
@@ -70,7 +70,7 @@ impl Checker {
         let used: BTreeSet<_> = self.checked.values().flat_map(|checked| &checked.inputs).cloned().collect();
         for file in files.iter().filter(|file| !used.contains(&file.path)) {
             let is_alone = match file.kind {
-                DocumentKind::Sequence => sequence::is_one(&file.text),
+                DocumentKind::Sequence => sequence::is_sequence_text(&file.text),
                 kind => kind == DocumentKind::Facts,
             };
             if is_alone {
@@ -120,7 +120,9 @@ impl Checker {
             }
             DocumentKind::Sequence => {
                 if let Some(sequence) = task_sequence::read_standalone(&path, &options, problems, inputs)? {
-                    rules::check(&sequence, &Medium::default()).into_iter().for_each(|problem| problems.add(problem));
+                    rules::check(&sequence, &MediumContext::default())
+                        .into_iter()
+                        .for_each(|problem| problems.add(problem));
                 }
                 Ok(())
             }

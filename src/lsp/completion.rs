@@ -12,7 +12,7 @@ use super::schema::{Schemas, choices};
 use super::sources::{DocumentKind, SourceFile};
 use super::symbols::{SymbolKind, catalog_key, symbols};
 use super::{text, variables};
-use crate::sequence::catalog::Form;
+use crate::sequence::catalog::ValueType;
 
 /// Kinds of completion items (`CompletionItemKind`).
 const VARIABLE: u32 = 6;
@@ -109,11 +109,11 @@ fn values(
     }
     let path = &file.scan.groups[entry.group].path;
     let is_condition = path.iter().any(|key| key == "condition") && entry.key == "variable";
-    let form = catalog_key(file, entry.group, &entry.key).map(|key| &key.form);
-    let names = match form {
+    let value_type = catalog_key(file, entry.group, &entry.key).map(|key| &key.value_type);
+    let names = match value_type {
         _ if file.kind == DocumentKind::Sequence && is_condition => variable_names(files),
-        Some(Form::Variable) => variable_names(files),
-        Some(Form::Package | Form::Packages | Form::Application) => content(files),
+        Some(ValueType::Variable) => variable_names(files),
+        Some(ValueType::Package | ValueType::Packages | ValueType::Application) => content(files),
         _ => BTreeMap::new(),
     };
     let quoted = names.into_iter().map(|(name, doc)| (format!("\"{name}\""), doc));

@@ -35,7 +35,7 @@ impl DocumentKind {
     pub fn detect(scan: &Scan, text: &str) -> Self {
         let has = |key: &str| scan.entry(0, key).is_some();
         let has_table = |name: &str| scan.groups.iter().any(|group| group.path.first().is_some_and(|key| key == name));
-        if sequence::is_one(text) || has_table("steps") {
+        if sequence::is_sequence_text(text) || has_table("steps") {
             Self::Sequence
         } else if has("facts-version") {
             Self::Facts

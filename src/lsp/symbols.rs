@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use super::scan::ScannedEntry;
 use super::sources::{DocumentKind, SourceFile};
-use crate::sequence::catalog::common::OF_ACTIONS;
-use crate::sequence::catalog::{self, Form, Key};
+use crate::sequence::catalog::common::ACTION_KEYS;
+use crate::sequence::catalog::{self, Key, ValueType};
 
 /// Lists of a manifest whose entries have an ID.
 const CONTENT: [&str; 4] = ["operating-system", "package", "application", "driver-package"];
@@ -90,11 +90,11 @@ fn role(file: &SourceFile, entry: &ScannedEntry) -> Option<(SymbolKind, bool, Ra
         (DocumentKind::Sequence, [.., "set"], _) => Some((Variable, true, entry.key_range.clone())),
         (DocumentKind::Sequence, [.., "rules"], "variable") => value(Variable, false),
         (DocumentKind::Sequence, [.., "condition" | "all" | "any" | "none"], "variable") => value(Variable, false),
-        (DocumentKind::Sequence, _, _) => match (&catalog_key(file, entry.group, key)?.form, key) {
-            (Form::Package | Form::Packages, _) => value(Content, false),
-            (Form::Application, _) => value(Content, false),
-            (Form::Variable, "base-variable" | "drive-variable") => value(Variable, false),
-            (Form::Variable, _) => value(Variable, true),
+        (DocumentKind::Sequence, _, _) => match (&catalog_key(file, entry.group, key)?.value_type, key) {
+            (ValueType::Package | ValueType::Packages, _) => value(Content, false),
+            (ValueType::Application, _) => value(Content, false),
+            (ValueType::Variable, "base-variable" | "drive-variable") => value(Variable, false),
+            (ValueType::Variable, _) => value(Variable, true),
             _ => None,
         },
         _ => None,
@@ -116,12 +116,12 @@ pub fn step_of(file: &SourceFile, group: usize) -> Option<usize> {
 /// Returns the catalog entry for a key of a step, or of a table in a step.
 pub fn catalog_key(file: &SourceFile, group: usize, key: &str) -> Option<&'static Key> {
     let step = step_of(file, group)?;
-    let kind = catalog::named(file.scan.text(&file.text, step, "type")?)?;
+    let kind = catalog::find(file.scan.text(&file.text, step, "type")?)?;
     let below = &file.scan.groups[group].path[file.scan.groups[step].path.len()..];
     match below {
-        [] => kind.key(key).or_else(|| OF_ACTIONS.iter().find(|one| one.name == key)),
-        [list] => match &kind.key(list)?.form {
-            Form::Tables(keys) => keys.iter().find(|one| one.name == key),
+        [] => kind.key(key).or_else(|| ACTION_KEYS.iter().find(|one| one.name == key)),
+        [list] => match &kind.key(list)?.value_type {
+            ValueType::Tables(keys) => keys.iter().find(|one| one.name == key),
             _ => None,
         },
         _ => None,

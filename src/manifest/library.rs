@@ -20,7 +20,7 @@ use crate::error::Result;
 use crate::inputs::Inputs;
 use crate::problem::{Place, Problem, Problems};
 use crate::sequence::Sequence;
-use crate::sequence::rules::Carried;
+use crate::sequence::rules::CarriedContent;
 
 use super::model::Kind;
 use super::profile::{self, SourceFolders};
@@ -114,7 +114,7 @@ struct LibraryRequest {
     /// Library files as written, with their places.
     files: Vec<(String, Place)>,
     /// Content listed in the manifest.
-    own: Vec<Carried>,
+    own: Vec<CarriedContent>,
     lacks_boot_image: bool,
     has_base: bool,
     /// Place of the key that asks for referenced content.

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::inputs::Inputs;
 use crate::problem::{Place, Problem, Problems};
 use crate::rule::Rule;
-use crate::sequence::rules::{Carried, Medium, check};
+use crate::sequence::rules::{CarriedContent, MediumContext, check};
 use crate::sequence::{self, Sequence};
 
 use super::base;
@@ -94,7 +94,7 @@ pub(super) fn unreadable(path: &Utf8Path, written: &str, error: &sequence::Error
 /// Checks a task sequence against the medium of a rendered manifest, including content taken from
 /// libraries.
 pub(super) fn check_on_medium(doc: Doc<'_>, sequence: &Sequence, taken: &TakenContent) -> Vec<Problem> {
-    let mut medium = Medium { reported: taken.reported.clone(), ..medium_for_rules(doc) };
+    let mut medium = MediumContext { reported: taken.reported.clone(), ..medium_for_rules(doc) };
     if taken.is_unknown {
         medium.carried = None;
     }
@@ -102,16 +102,22 @@ pub(super) fn check_on_medium(doc: Doc<'_>, sequence: &Sequence, taken: &TakenCo
 }
 
 /// Returns the properties of the medium that rules for task sequences use.
-fn medium_for_rules(doc: Doc<'_>) -> Medium {
+fn medium_for_rules(doc: Doc<'_>) -> MediumContext {
     let kind = doc.str("/media/kind").and_then(|kind| serde_json::from_value(Json::from(kind)).ok());
     // The content of a base is unknown until it is opened.
     let carried = (!base::is_present(doc)).then(|| listed_content(doc.json, |pointer| doc.place(pointer)));
-    Medium { kind, kind_place: Some(doc.place("/media/kind")), carried, has_boot_image: true, ..Medium::default() }
+    MediumContext {
+        kind,
+        kind_place: Some(doc.place("/media/kind")),
+        carried,
+        has_boot_image: true,
+        ..MediumContext::default()
+    }
 }
 
 /// Returns the content that a rendered manifest lists. `place` returns the place of the value at a
 /// JSON pointer.
-pub fn listed_content(json: &Json, place: impl Fn(&str) -> Place) -> Vec<Carried> {
+pub fn listed_content(json: &Json, place: impl Fn(&str) -> Place) -> Vec<CarriedContent> {
     let mut listed = Vec::new();
     for (table, _, _) in CONTENT {
         let entries = json.get(table).and_then(Json::as_array).into_iter().flatten().enumerate();
@@ -121,7 +127,7 @@ pub fn listed_content(json: &Json, place: impl Fn(&str) -> Place) -> Vec<Carried
             let place = |key: &str| place(&format!("/{table}/{index}/{key}"));
             let image = entry.get("index").and_then(Json::as_i64).map(|image| (image, place("index")));
             let table = Some(table);
-            listed.push(Carried { table, id, model_name: text("model-name"), index: image, place: place("id") });
+            listed.push(CarriedContent { table, id, model_name: text("model-name"), index: image, place: place("id") });
         }
     }
     listed
@@ -159,7 +165,7 @@ pub fn check_standalone(
 ) -> Result<Option<Sequence>> {
     let sequence = read_standalone(path, options, problems, &mut Inputs::default())?;
     if let Some(sequence) = &sequence {
-        let found = check(sequence, &Medium { kind, ..Medium::default() });
+        let found = check(sequence, &MediumContext { kind, ..MediumContext::default() });
         found.into_iter().for_each(|problem| problems.add(problem));
     }
     Ok(sequence)

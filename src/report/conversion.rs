@@ -1,15 +1,15 @@
 //! Formats the report of converting a task sequence of the Microsoft Deployment Toolkit.
 
 use super::{Page, counted};
-use crate::sequence::mdt::{Conversion, Fate, StepReport};
+use crate::sequence::mdt::{Conversion, ConversionStatus, StepReport};
 
 /// Fates of steps, in the order of the summary, with their labels.
-const FATES: [(Fate, &str); 5] = [
-    (Fate::Converted, "converted"),
-    (Fate::Moved, "moved after the image"),
-    (Fate::Unfinished, "converted, and disabled until completed"),
-    (Fate::Dropped, "left out"),
-    (Fate::Kept, "kept unchanged, and disabled"),
+const FATES: [(ConversionStatus, &str); 5] = [
+    (ConversionStatus::Converted, "converted"),
+    (ConversionStatus::Moved, "moved after the image"),
+    (ConversionStatus::Unfinished, "converted, and disabled until completed"),
+    (ConversionStatus::Dropped, "left out"),
+    (ConversionStatus::Kept, "kept unchanged, and disabled"),
 ];
 /// Width of the first column.
 const COLUMN: usize = 12;
@@ -17,7 +17,7 @@ const COLUMN: usize = 12;
 /// Formats each step on a line, and the work left to do for it on another.
 pub fn conversion(conversion: &Conversion) -> Page {
     let mut page = Page::default();
-    let count = |fate: Fate| conversion.steps.iter().filter(|step| step.fate == fate).count();
+    let count = |fate: ConversionStatus| conversion.steps.iter().filter(|step| step.fate == fate).count();
     let counts: Vec<_> = FATES
         .iter()
         .filter(|(fate, _)| count(*fate) > 0)
@@ -43,7 +43,7 @@ pub fn conversion(conversion: &Conversion) -> Page {
 fn description(step: &StepReport) -> String {
     let path: Vec<_> = step.path.iter().chain([&step.name]).map(String::as_str).collect();
     let mut text = format!("`{}` ({})", path.join(" / "), step.origin);
-    if !step.became.is_empty() && step.fate != Fate::Kept {
+    if !step.became.is_empty() && step.fate != ConversionStatus::Kept {
         text += &format!(" → {}", step.became.join(", "));
     }
     if step.is_disabled {

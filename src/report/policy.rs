@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::Page;
-use crate::sequence::policy::{Instance, Policy};
+use crate::sequence::policy::{Policy, PolicyInstance};
 
 /// Properties of an instance to print, with their labels in text and their keys in JSON.
 const SHOWN: [(&str, &str, &str); 6] = [
@@ -34,7 +34,7 @@ pub fn add(page: &mut Page, policies: &[Policy]) {
     }
 }
 
-fn sequence_lines(instance: &Instance) -> Vec<String> {
+fn sequence_lines(instance: &PolicyInstance) -> Vec<String> {
     let Some(sequence) = &instance.sequence else { return Vec::new() };
     let steps = match sequence.n_steps {
         1 => "1 step".to_owned(),
@@ -51,7 +51,7 @@ fn sequence_lines(instance: &Instance) -> Vec<String> {
 
 /// Returns policies as JSON.
 pub fn to_json(policies: &[Policy]) -> Json {
-    let instance = |instance: &Instance| {
+    let instance = |instance: &PolicyInstance| {
         let mut json = json!({ "class": instance.class });
         for (name, _, key) in SHOWN {
             if let Some(value) = instance.property(name) {

@@ -7,7 +7,7 @@ use super::page::columns;
 use super::svg::escaped;
 use crate::foreign_text;
 use crate::sequence::catalog::Environment;
-use crate::sequence::difference::{Difference, Kind};
+use crate::sequence::difference::{ChangeKind, Difference};
 use crate::sequence::{Body, Sequence, Step};
 
 /// Formats a task sequence as a tree.
@@ -206,17 +206,19 @@ pub fn differences(differences: &[Difference]) -> Page {
     for Difference { path, kind } in differences {
         let name = if path.is_empty() { "the task sequence".to_owned() } else { path.join(" / ") };
         match kind {
-            Kind::Added => page.row("added    ", name),
-            Kind::Removed => page.row("removed  ", name),
-            Kind::Renamed { from } => page.row("renamed  ", format!("{name}, previously `{from}`")),
-            Kind::Moved { from } if path.starts_with(from) && path.len() == from.len() + 1 => {
+            ChangeKind::Added => page.row("added    ", name),
+            ChangeKind::Removed => page.row("removed  ", name),
+            ChangeKind::Renamed { from } => page.row("renamed  ", format!("{name}, previously `{from}`")),
+            ChangeKind::Moved { from } if path.starts_with(from) && path.len() == from.len() + 1 => {
                 page.row("moved    ", format!("{name}, within its group"));
             }
-            Kind::Moved { from } if from.is_empty() => {
+            ChangeKind::Moved { from } if from.is_empty() => {
                 page.row("moved    ", format!("{name}, previously outside groups"));
             }
-            Kind::Moved { from } => page.row("moved    ", format!("{name}, previously in `{}`", from.join(" / "))),
-            Kind::Changed(changes) => {
+            ChangeKind::Moved { from } => {
+                page.row("moved    ", format!("{name}, previously in `{}`", from.join(" / ")))
+            }
+            ChangeKind::Changed(changes) => {
                 page.row("changed  ", name);
                 for (key, old, new) in changes {
                     let what = match (old, new) {
@@ -236,11 +238,11 @@ pub fn differences(differences: &[Difference]) -> Page {
 /// Returns the differences between two task sequences as JSON.
 pub fn differences_json(differences: &[Difference]) -> serde_json::Value {
     let one = |Difference { path, kind }: &Difference| match kind {
-        Kind::Added => serde_json::json!({ "path": path, "change": "added" }),
-        Kind::Removed => serde_json::json!({ "path": path, "change": "removed" }),
-        Kind::Renamed { from } => serde_json::json!({ "path": path, "change": "renamed", "from": from }),
-        Kind::Moved { from } => serde_json::json!({ "path": path, "change": "moved", "from": from }),
-        Kind::Changed(changes) => {
+        ChangeKind::Added => serde_json::json!({ "path": path, "change": "added" }),
+        ChangeKind::Removed => serde_json::json!({ "path": path, "change": "removed" }),
+        ChangeKind::Renamed { from } => serde_json::json!({ "path": path, "change": "renamed", "from": from }),
+        ChangeKind::Moved { from } => serde_json::json!({ "path": path, "change": "moved", "from": from }),
+        ChangeKind::Changed(changes) => {
             let changes =
                 changes.iter().map(|(key, old, new)| serde_json::json!({ "key": key, "old": old, "new": new }));
             serde_json::json!({ "path": path, "change": "changed", "changes": changes.collect::<Vec<_>>() })

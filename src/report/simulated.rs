@@ -4,7 +4,9 @@ use serde_json::{Value as Json, json};
 
 use super::{Page, counted};
 use crate::sequence::catalog::Environment;
-use crate::simulate::{Effect, End, Entry, Outcome, Source, Then, Trace, Unmet, name};
+use crate::simulate::{
+    AfterFailure, ContentSource, Effect, Outcome, SequenceEnd, Trace, TraceEntry, Unmet, environment_name,
+};
 
 /// Width of the column with the environment.
 const SYSTEM: usize = 4;
@@ -89,7 +91,7 @@ pub fn matrix(names: &[String], traces: &[&Trace], width: Option<usize>) -> Page
     }
     let mut ends = vec!["result".to_owned()];
     ends.extend(traces.iter().map(|trace| {
-        let is_success = |trace: &Trace| trace.end == End::Success;
+        let is_success = |trace: &Trace| trace.end == SequenceEnd::Success;
         match is_success(trace) {
             own if trace.alternatives.iter().any(|other| is_success(&other.trace) != own) => "?".to_owned(),
             true => "success".to_owned(),
@@ -185,10 +187,10 @@ pub fn trace_json(name: &str, trace: &Trace, unmet: &[Unmet]) -> Json {
     })
 }
 
-fn ending_json(end: &End) -> (&'static str, Option<&String>, Option<&String>) {
+fn ending_json(end: &SequenceEnd) -> (&'static str, Option<&String>, Option<&String>) {
     match end {
-        End::Success => ("success", None, None),
-        End::Failure { step, why } => ("failure", Some(step), Some(why)),
+        SequenceEnd::Success => ("success", None, None),
+        SequenceEnd::Failure { step, why } => ("failure", Some(step), Some(why)),
     }
 }
 
@@ -199,8 +201,8 @@ fn effect_json(effect: &Effect) -> Json {
         Effect::Open { why, .. } => json!({ "unknown": null, "why": why }),
         Effect::Depends { on } => json!({ "depends-on": on }),
         Effect::Restart { into, why } => json!({ "restarts-into": name_of(*into), "why": why }),
-        Effect::Content { id, from: Source::Medium } => json!({ "needs": id, "from": "medium" }),
-        Effect::Content { id, from: Source::Network } => json!({ "needs": id, "from": "network" }),
+        Effect::Content { id, from: ContentSource::Medium } => json!({ "needs": id, "from": "medium" }),
+        Effect::Content { id, from: ContentSource::Network } => json!({ "needs": id, "from": "network" }),
         Effect::Retry { why } => json!({ "retries": true, "why": why }),
     }
 }
@@ -222,7 +224,7 @@ fn system(environment: Environment) -> &'static str {
 }
 
 /// Returns the outcome of a step in a word, and the text after its name.
-fn fate(entry: &Entry) -> (&'static str, String) {
+fn fate(entry: &TraceEntry) -> (&'static str, String) {
     match &entry.outcome {
         Outcome::Ran { .. } if entry.is_group => ("group", String::new()),
         Outcome::Ran { exit_code: Some(code) } => ("run", format!(" (exit code {code})")),
@@ -240,18 +242,18 @@ fn effect_text(effect: &Effect) -> String {
         Effect::Forget { name, why } => format!("leaves {name} unknown: {why}"),
         Effect::Open { why, .. } => why.clone(),
         Effect::Depends { on } => format!("depends on `{on}`, which may or may not run"),
-        Effect::Restart { into, why } => format!("restarts into {}: {why}", name(*into)),
-        Effect::Content { id, from: Source::Medium } => format!("uses {id} from the medium"),
-        Effect::Content { id, from: Source::Network } => format!("downloads {id}"),
+        Effect::Restart { into, why } => format!("restarts into {}: {why}", environment_name(*into)),
+        Effect::Content { id, from: ContentSource::Medium } => format!("uses {id} from the medium"),
+        Effect::Content { id, from: ContentSource::Network } => format!("downloads {id}"),
         Effect::Retry { why } => format!("is retried: {why}"),
     }
 }
 
-fn then_text(then: &Then) -> String {
+fn then_text(then: &AfterFailure) -> String {
     match then {
-        Then::Next => "continues with the next step (continue on error)".into(),
-        Then::Behind(group) => format!("continues after `{group}` (continue on error)"),
-        Then::End => "ends the task sequence".into(),
+        AfterFailure::Next => "continues with the next step (continue on error)".into(),
+        AfterFailure::AfterGroup(group) => format!("continues after `{group}` (continue on error)"),
+        AfterFailure::End => "ends the task sequence".into(),
     }
 }
 
@@ -260,8 +262,10 @@ fn end(trace: &Trace) -> String {
     let n_restarts = effects.filter(|effect| matches!(effect, Effect::Restart { .. })).count();
     let restarts = counted(n_restarts, "restart");
     match &trace.end {
-        End::Success => format!("the task sequence succeeds in {}, after {restarts}", name(trace.environment)),
-        End::Failure { step, why } => format!("the task sequence fails at `{step}`, after {restarts}: {why}"),
+        SequenceEnd::Success => {
+            format!("the task sequence succeeds in {}, after {restarts}", environment_name(trace.environment))
+        }
+        SequenceEnd::Failure { step, why } => format!("the task sequence fails at `{step}`, after {restarts}: {why}"),
     }
 }
 

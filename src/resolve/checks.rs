@@ -53,7 +53,7 @@ fn check_windows_start(request: &MediumRequest<'_>, medium: &AssembledMedium, pr
     if let Some(step) = needs_windows(sequence, media.kind) {
         let message =
             format!("the step `{}` runs in Windows, but the medium can't start the sequence there", step.name);
-        warn(message, step.written.part("name").unwrap_or_else(|| request.place(SEQUENCE)));
+        warn(message, step.places.part("name").unwrap_or_else(|| request.place(SEQUENCE)));
     }
 }
 

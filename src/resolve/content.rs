@@ -216,7 +216,7 @@ fn check_applied(request: &MediumRequest<'_>, wim: &KnownWim, id: &str, pointer:
         }
         let message = format!("`{}` has no image {index}, which the step `{}` applies", wim.path(), step.name);
         let mut problem = Problem::new(Rule::UnknownImageIndex, message);
-        if let Some(place) = step.written.part("index") {
+        if let Some(place) = step.places.part("index") {
             problem = problem.at(place, "applied");
         }
         let help = format!("`tsmedia inspect {}` lists its images", wim.path());

@@ -268,7 +268,7 @@ fn report_missing_policies(request: &MediumRequest<'_>, sequence: &Sequence, pro
         n => format!("the step `{}` and {} more need policies", first.name, n - 1),
     };
     let problem = Problem::warning(format!("{names} that only the site can create"));
-    let place = first.written.part("name").unwrap_or_else(|| request.place(SEQUENCE));
+    let place = first.places.part("name").unwrap_or_else(|| request.place(SEQUENCE));
     let problem = problem.at(place, "").at(request.place(SEQUENCE), "converted without it");
     problems.add(problem.help(
         "save the output of the site's `GetTsPoliciesSaMedia` and name it in `[policy]`, or install with steps of type \

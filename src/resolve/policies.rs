@@ -12,8 +12,10 @@ use crate::media::windows_text;
 use crate::problem::{Place, Problem, Problems};
 use crate::rule::Rule;
 use crate::secret::Secret;
-use crate::sequence::policy::{self, Instance, PROGRAM, Policy, ReturnedPolicies, TASK_SEQUENCE};
-use crate::sequence::rules::{Carried, Medium, Policies, check_content, check_policies, without_revision};
+use crate::sequence::policy::{self, PROGRAM, Policy, PolicyInstance, ReturnedPolicies, TASK_SEQUENCE};
+use crate::sequence::rules::{
+    CarriedContent, MediumContext, Policies, check_content, check_policies, without_revision,
+};
 
 const FILE: &str = "/policy/file";
 
@@ -81,7 +83,7 @@ pub(super) fn check(request: &MediumRequest<'_>, base: Option<&Base>, data: &Med
     let mut found = Vec::new();
     if let Some(sequence) = rendered.sequence() {
         if base.is_some() {
-            let medium = Medium { kind: Some(kind), carried: Some(carried.clone()), ..Medium::default() };
+            let medium = MediumContext { kind: Some(kind), carried: Some(carried.clone()), ..MediumContext::default() };
             found.extend(check_content(sequence, &medium));
         }
         let is_of_site = rendered.manifest.policy.is_some() || base.is_some_and(Base::may_have_policies);
@@ -100,10 +102,10 @@ pub(super) fn check(request: &MediumRequest<'_>, base: Option<&Base>, data: &Med
 }
 
 /// Lists the content that the medium will have.
-fn carried_content(request: &MediumRequest<'_>, base: Option<&Base>) -> Vec<Carried> {
+fn carried_content(request: &MediumRequest<'_>, base: Option<&Base>) -> Vec<CarriedContent> {
     let mut carried = task_sequence::listed_content(request.rendered.value(), |pointer| request.place(pointer));
     for base in base.into_iter() {
-        carried.extend(base.content().into_iter().map(|id| Carried {
+        carried.extend(base.content().into_iter().map(|id| CarriedContent {
             table: None,
             id,
             model_name: None,
@@ -119,7 +121,7 @@ fn check_references(
     request: &MediumRequest<'_>,
     base: Option<&Base>,
     policies: &[Policy],
-    carried: &[Carried],
+    carried: &[CarriedContent],
     found: &mut Vec<Problem>,
 ) {
     let instances = || policies.iter().flat_map(|policy| &policy.instances);
@@ -153,11 +155,11 @@ fn check_hashes(
     request: &MediumRequest<'_>,
     base: Option<&Base>,
     policies: &[Policy],
-    carried: &[Carried],
+    carried: &[CarriedContent],
     found: &mut Vec<Problem>,
 ) {
     let Some(base) = base.filter(|_| request.rendered.manifest.policy.is_none()) else { return };
-    let has_hash = |one: &&Instance| one.class == PROGRAM && one.property("PKG_SourceHash").is_some();
+    let has_hash = |one: &&PolicyInstance| one.class == PROGRAM && one.property("PKG_SourceHash").is_some();
     let hashed: Vec<_> = policies
         .iter()
         .flat_map(|policy| &policy.instances)

@@ -43,7 +43,7 @@ pub(super) fn fetch_step_secret(
     reference: &SecretRef,
     problems: &mut Problems,
 ) -> Option<Arc<Secret>> {
-    let place = step.written.part(key)?;
+    let place = step.places.part(key)?;
     let written_in = problems.source(place.source).name.as_str();
     let folder = Utf8Path::new(written_in).parent().unwrap_or(Utf8Path::new("")).to_owned();
     let value = fetch_from(request, reference, folder, place.clone(), problems)?;

@@ -1,4 +1,4 @@
-//! Exports of the Configuration Manager console, from their archives.
+//! Archives of task sequences that the Configuration Manager console exported.
 
 use std::io::{Cursor, Read, Seek};
 
@@ -8,49 +8,50 @@ use crate::error::{Error, Result};
 use crate::format::zip::Archive;
 use crate::limits::{MAX_EXPORT_LEN, MAX_NESTED_ZIP_LEN, MAX_ZIP_UNPACKED_LEN};
 
-pub use task_sequence::export::{Exported, Referred};
+pub use task_sequence::export::{ExportedSequence, ReferencedPackage};
 
-/// The sequences of an export.
+/// Task sequences of an export.
 #[derive(Debug, Default)]
 pub struct Export {
     /// Sequences that were read.
-    pub sequences: Vec<Exported>,
+    pub sequences: Vec<ExportedSequence>,
     /// Sequences and archives that can't be read.
     pub unreadable: Vec<Unreadable>,
 }
 
-/// A sequence or archive that can't be read.
+/// Sequence or archive that can't be read.
 #[derive(Debug)]
 pub struct Unreadable {
     /// Package ID of the sequence, or name of the archive.
     pub name: String,
-    /// The reason.
+    /// Reason.
     pub error: Error,
 }
 
 impl Export {
-    /// Number of sequences, readable or not.
+    /// Returns the number of sequences, including those that can't be read.
     pub fn len(&self) -> usize {
         self.sequences.len() + self.unreadable.len()
     }
 
-    /// Returns `true` if there is no sequence at all.
+    /// Returns `true` if there are no sequences.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Returns the sequence of a document by itself.
-    fn from_document(exported: Exported) -> Self {
+    /// Creates an export with the sequence of a single document.
+    fn from_document(exported: ExportedSequence) -> Self {
         Self { sequences: vec![exported], unreadable: Vec::new() }
     }
 }
 
-/// Reads the sequences of a `.zip` that the console exported, in the order of their IDs, and of exports in the archive,
-/// in the order of their names.
+/// Reads the sequences of a `.zip` that the console exported, sorted by ID, then those of exports
+/// in the archive, sorted by name.
 ///
 /// # Errors
 ///
-/// The archive is damaged, holds no task sequence, or only one, which can't be read.
+/// Fails if the archive is damaged, contains no task sequence, or contains only one that can't be
+/// read.
 pub fn read_zip(source: impl Read + Seek) -> Result<Export> {
     let mut archive = Archive::open(source)?;
     let mut export = Export::default();
@@ -62,19 +63,19 @@ pub fn read_zip(source: impl Read + Seek) -> Result<Export> {
     let mut len_left = MAX_ZIP_UNPACKED_LEN;
     for name in nested {
         if let Err(error) = read_nested(&mut archive, &name, &mut len_left, &mut export) {
-            let error = Error::new(format!("the export `{name}` can't be read")).because(error);
+            let error = Error::new(format!("can't read the export `{name}`")).because(error);
             export.unreadable.push(Unreadable { name, error });
         }
     }
     match (export.sequences.is_empty(), export.unreadable.len()) {
-        (true, 0) => Err(Error::new("there is no task sequence in the archive")
-            .help("export one with `Export` in the console's list of task sequences")),
+        (true, 0) => Err(Error::new("the archive contains no task sequence")
+            .help("export a task sequence with Export in the console")),
         (true, 1) => Err(export.unreadable.remove(0).error),
         _ => Ok(export),
     }
 }
 
-/// Reads an export that lies in an archive. All of them share one budget of unpacked bytes.
+/// Reads an export inside of an archive. All of them share one limit of unpacked bytes.
 fn read_nested(
     archive: &mut Archive<impl Read + Seek>,
     name: &str,
@@ -87,7 +88,7 @@ fn read_nested(
     let len: u64 = objects.map(|member| member.len).fold(0, u64::saturating_add);
     *len_left = len_left
         .checked_sub(len)
-        .ok_or_else(|| Error::new(format!("with it, more than {MAX_ZIP_UNPACKED_LEN} bytes would be unpacked")))?;
+        .ok_or_else(|| Error::new(format!("the archive has more than {MAX_ZIP_UNPACKED_LEN} unpacked bytes")))?;
     read_members(&mut nested, &format!("{name}: "), export);
     Ok(())
 }
@@ -100,33 +101,33 @@ fn read_members(archive: &mut Archive<impl Read + Seek>, origin: &str, export: &
             Ok(exported) => export.sequences.push(exported),
             Err(error) => {
                 let name = format!("{origin}{id}");
-                let error = Error::new(format!("the task sequence `{name}` can't be read")).because(Error::from(error));
+                let error = Error::new(format!("can't read the task sequence `{name}`")).because(Error::from(error));
                 export.unreadable.push(Unreadable { name, error });
             }
         }
     }
 }
 
-/// Reads a document that holds one sequence. `name` is the name of a sequence that has none of its own.
+/// Reads a document with one sequence. `name` is the name for a sequence that has none of its own.
 ///
 /// # Errors
 ///
-/// It does not hold a task sequence.
+/// Fails if the document does not contain a task sequence.
 pub fn read_document(bytes: &[u8], name: &str) -> Result<Export> {
     Ok(Export::from_document(task_sequence::export::document::read(bytes, name)?))
 }
 
-/// Reads a document like [`read_document`]. A sequence of the Microsoft Deployment Toolkit is converted with its
-/// deployment share.
+/// Reads a document like [`read_document`], and converts a sequence of the Microsoft Deployment
+/// Toolkit with its deployment share.
 ///
 /// # Errors
 ///
-/// It does not hold a task sequence.
+/// Fails if the document does not contain a task sequence.
 pub fn read_document_with_share(bytes: &[u8], name: &str, share: &mut Share) -> Result<Export> {
     Ok(Export::from_document(task_sequence::export::document::read_with_share(bytes, name, share)?))
 }
 
-/// Returns the name of a sequence as that of a file, without an extension.
+/// Derives a file name without extension from the name of a sequence.
 pub fn file_name(name: &str) -> String {
     let lower: String = name.to_lowercase().chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
     let parts: Vec<_> = lower.split('-').filter(|part| !part.is_empty()).collect();
@@ -140,7 +141,8 @@ mod tests {
     use super::*;
     use crate::sequence::xml;
 
-    /// Real exports stay with their owners: `TSMEDIA_SEQUENCE_EXPORTS` names a folder of them.
+    /// Reads and writes all exports in the folder `TSMEDIA_SEQUENCE_EXPORTS`, since real exports
+    /// can't be published.
     #[test]
     fn real_exports_come_out_as_they_went_in() {
         let Some(folder) = std::env::var_os("TSMEDIA_SEQUENCE_EXPORTS") else { return };

@@ -11,17 +11,17 @@ use super::export::{Export, Unreadable};
 use crate::error::{Error, Result};
 use crate::limits::{self, MAX_EXPORT_LEN};
 
-/// Lists of the `Control` folder that are read. Driver groups name drivers, which come first.
+/// Lists of the `Control` folder to read, in this order: driver groups refer to drivers.
 const LISTS: [&str; 4] = ["Drivers.xml", "Applications.xml", "OperatingSystems.xml", "DriverGroups.xml"];
 const CONTROL: &str = "Control";
 const SEQUENCE: &str = "ts.xml";
 
-/// A deployment share in a folder.
+/// Deployment share in a folder.
 #[derive(Debug)]
 pub struct DeploymentShare {
-    /// The root of the share.
+    /// Root folder of the share.
     pub root: Utf8PathBuf,
-    /// What its lists hold.
+    /// Contents of its lists.
     pub share: Share,
     /// Lists that can't be read.
     pub unreadable: Vec<Unreadable>,
@@ -29,11 +29,11 @@ pub struct DeploymentShare {
 }
 
 impl DeploymentShare {
-    /// Reads the lists of a share, of which `path` is the root or the `Control` folder.
+    /// Reads the lists of a share. `path` is its root or its `Control` folder.
     ///
     /// # Errors
     ///
-    /// The folder is neither.
+    /// Fails if the folder is neither.
     pub fn open(path: &Utf8Path) -> Result<Self> {
         let (root, control) = match entry_of(path, CONTROL) {
             Some(control) if control.is_dir() => (path.to_owned(), control),
@@ -42,14 +42,14 @@ impl DeploymentShare {
         let is_list = |name: &str| entry_of(&control, name).is_some();
         if !LISTS.iter().any(|name| is_list(name)) && sequence_files(&control).is_empty() {
             return Err(Error::new(format!("`{path}` is neither a deployment share nor its `Control` folder"))
-                .help("name the folder that holds `Control`, or `Control` itself"));
+                .help("use the folder that contains `Control`, or `Control` itself"));
         }
         let (share, unreadable) = (Share::default(), Vec::new());
         let mut opened = Self { root, share, unreadable, control };
         for name in LISTS {
             let Some(path) = entry_of(&opened.control, name) else { continue };
             if let Err(error) = opened.add_list(&path) {
-                let error = Error::new(format!("`{path}` can't be read")).because(error);
+                let error = Error::new(format!("can't read `{path}`")).because(error);
                 opened.unreadable.push(Unreadable { name: name.to_owned(), error });
             }
         }
@@ -61,14 +61,14 @@ impl DeploymentShare {
         Ok(self.share.add(&parse(&decode(&bytes)?.text)?)?)
     }
 
-    /// Reads the task sequences of the share, in the order of their IDs.
+    /// Reads the task sequences of the share, sorted by ID.
     pub fn sequences(&mut self) -> Export {
         let mut export = Export::default();
         for (id, path) in sequence_files(&self.control) {
             match self.sequence(&id, &path) {
                 Ok(exported) => export.sequences.push(exported),
                 Err(error) => {
-                    let error = Error::new(format!("the task sequence `{id}` can't be read")).because(error);
+                    let error = Error::new(format!("can't read the task sequence `{id}`")).because(error);
                     export.unreadable.push(Unreadable { name: id, error });
                 }
             }
@@ -76,15 +76,16 @@ impl DeploymentShare {
         export
     }
 
-    fn sequence(&mut self, id: &str, path: &Utf8Path) -> Result<super::export::Exported> {
+    fn sequence(&mut self, id: &str, path: &Utf8Path) -> Result<super::export::ExportedSequence> {
         let bytes = limits::read(path, MAX_EXPORT_LEN).map_err(|error| Error::io("reading", path, error))?;
         let mut exported = task_sequence::export::document::read_with_share(&bytes, id, &mut self.share)?;
         exported.id = Some(id.to_owned());
         Ok(exported)
     }
 
-    /// Returns the path of a file or folder of the share, and `false` if it is not there. Names are those of Windows:
-    /// their case does not count.
+    /// Returns the path of a file or folder of the share, and `false` if it does not exist.
+    ///
+    /// Case is ignored, as in Windows.
     pub fn locate(&self, path: &str) -> (Utf8PathBuf, bool) {
         let mut found = self.root.clone();
         for part in path.split('/') {
@@ -95,17 +96,17 @@ impl DeploymentShare {
     }
 }
 
-/// The folder that holds another one.
+/// Returns the folder that contains another one.
 fn parent(path: &Utf8Path) -> Utf8PathBuf {
     match path.canonicalize_utf8().ok().as_deref().and_then(Utf8Path::parent) {
-        // A relative path stays one where it can.
+        // Keep relative paths relative if possible.
         Some(_) if path.parent().is_some_and(|parent| parent != "") => path.parent().unwrap_or(path).to_owned(),
         Some(parent) => parent.to_owned(),
         None => path.to_owned(),
     }
 }
 
-/// The entry of a folder with a name in either case.
+/// Finds the entry of a folder with a name, ignoring case.
 fn entry_of(folder: &Utf8Path, name: &str) -> Option<Utf8PathBuf> {
     let exact = folder.join(name);
     if exact.exists() {
@@ -118,7 +119,7 @@ fn entry_of(folder: &Utf8Path, name: &str) -> Option<Utf8PathBuf> {
     found.first().map(|entry| entry.path().to_owned())
 }
 
-/// The task sequences of a `Control` folder: ID and file.
+/// Lists the task sequences of a `Control` folder: ID and file.
 fn sequence_files(control: &Utf8Path) -> Vec<(String, Utf8PathBuf)> {
     let Ok(entries) = control.read_dir_utf8() else { return Vec::new() };
     let file = |entry: camino::Utf8DirEntry| {

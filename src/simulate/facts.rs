@@ -1,4 +1,4 @@
-//! Facts about a computer and a run, as fact files have them.
+//! Fact files: facts about a computer and a run.
 
 use std::collections::BTreeMap;
 
@@ -12,190 +12,195 @@ use crate::firmware::Firmware;
 use crate::inputs::Inputs;
 use crate::limits;
 use crate::problem::{Place, Problem, Problems, Severity};
-use crate::sequence::engine::{Computer, Launch, Started};
+use crate::sequence::engine::{Computer, LaunchDevice, StartSource};
 use authoring::Dialect;
 use authoring::doc::Doc;
 use authoring::schema;
 use authoring::schema_errors::SchemaChecker;
 use authoring::toml::parse;
 
-/// What is known of a computer, and how its steps end.
+/// Facts about a computer, and results of steps.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Facts {
-    /// The version of the form of the file. Always 1.
+    /// Version of the file format; always 1.
     #[schemars(range(min = 1, max = 1), example = 1)]
     pub facts_version: u32,
-    /// What the run is called in tables; the name of the file unless said.
+    /// Name of the run in tables. Default: the name of the file.
     #[serde(default)]
     #[schemars(example = &"UEFI laptop")]
     pub name: Option<String>,
-    /// What the sequence is started from. A manifest that is simulated says it itself.
+    /// Source that the task sequence is started from. Not allowed when a manifest is simulated,
+    /// which determines it.
     #[serde(default)]
     #[schemars(example = &"stand-alone")]
-    pub media: Option<Started>,
-    /// What carries the medium; `dvd` unless said, and `usb` where a manifest makes a stick.
+    pub media: Option<StartSource>,
+    /// Device with the medium. Default: `dvd`, or `usb` if the manifest builds a stick.
     #[serde(default)]
     #[schemars(example = &"usb")]
-    pub launch: Option<Launch>,
-    /// The firmware; `uefi` unless said.
+    pub launch: Option<LaunchDevice>,
+    /// Firmware of the computer.
     #[serde(default = "uefi")]
     #[schemars(extend("default" = "uefi"))]
     pub firmware: Firmware,
-    /// Which system runs at the start; Windows PE unless said, the full operating system for `media = "client"` and on
-    /// capture media.
+    /// System that runs at the start. Default: Windows PE, or the full operating system for `media
+    /// = "client"` and capture media.
     #[serde(default)]
     #[schemars(example = &"windows-pe")]
     pub starts_in: Option<System>,
-    /// Whether the disk has a partition that the computer can restart from; not unless said, and always on prestaged
-    /// media and where a full operating system runs at the start.
+    /// The disk has a partition that the computer can restart from. Always true for prestaged
+    /// media, and if a full operating system runs at the start.
     #[serde(default)]
     #[schemars(example = true)]
     pub formatted: bool,
-    /// Whether the computer is a member of a domain at the start.
+    /// The computer is a member of a domain at the start.
     #[serde(default)]
     #[schemars(extend("default" = false))]
     pub domain_member: bool,
-    /// Variables at the start, which take precedence over those that a manifest puts on its medium; an empty value for one
-    /// that is not set. Secrets of the manifest and read-only variables (`_SMSTSLogPath`) that nothing else tells are not
-    /// known unless they are given here; any other variable that is not given is not set.
+    /// Variables at the start, which take precedence over those that the manifest puts on the
+    /// medium. An empty value stands for a variable that is not set.
+    ///
+    /// Secrets of the manifest and some read-only variables (such as `_SMSTSLogPath`) are unknown
+    /// unless they are set here. All other variables that are not listed are not set.
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "OSDComputerName": "PC-1" }))]
     pub variables: BTreeMap<String, String>,
-    /// The computer itself: for Set Dynamic Variables, Check Readiness and WMI queries. What is left out is not known.
+    /// Facts about the computer, for Set Dynamic Variables, Check Readiness and WMI queries. Facts
+    /// that are not set are unknown.
     #[serde(default)]
     pub computer: Computer,
-    /// Files that are there, or are not. Of others it is not known.
+    /// Files that exist or do not exist. All others are unknown.
     #[serde(default)]
     pub file: Vec<Found>,
-    /// Folders that are there, or are not. Of others it is not known.
+    /// Folders that exist or do not exist. All others are unknown.
     #[serde(default)]
     pub folder: Vec<Found>,
-    /// Values of the registry that are there, or are not. Of others it is not known.
+    /// Registry values that exist or do not exist. All others are unknown.
     #[serde(default)]
     pub registry: Vec<RegistryValue>,
-    /// Products that are installed, or are not. Of others it is not known.
+    /// Products that are installed or not installed. All others are unknown.
     #[serde(default)]
     pub software: Vec<Product>,
-    /// Answers of Windows Management Instrumentation beyond those that follow from `[computer]`: a list of queries with
-    /// their results and of classes with their instances, or a table of queries, each `true` or `false`. Other queries
-    /// are not known.
+    /// Results of WMI beyond those that follow from `[computer]`: a list of queries with their
+    /// results and of classes with their instances, or a table of queries, each `true` or `false`.
+    /// Results of all other queries are unknown.
     #[serde(default)]
     #[schemars(schema_with = "wmi::schema")]
     pub wmi: WmiFacts,
-    /// What the site calls the running system, such as `All Windows 11 (64-bit)`.
+    /// The site's name for the running operating system, such as `All Windows 11 (64-bit)`.
     #[serde(default)]
     #[schemars(example = &"All Windows 11 (64-bit)")]
     pub os: Option<String>,
-    /// The language of the running system, such as 1033.
+    /// Language of the running operating system, as a decimal number such as 1033.
     #[serde(default)]
     #[schemars(range(min = 1, max = 65_535), example = 1033)]
     pub os_language: Option<i64>,
-    /// The packages and applications on the medium; all that the sequence needs unless said. A manifest that is
-    /// simulated says it itself.
+    /// Packages and applications on the medium. Default: all that the task sequence needs on
+    /// stand-alone media, none on others. Not used when a manifest is simulated, which determines
+    /// it.
     #[serde(default)]
     #[schemars(example = ["BER00010"])]
     pub content: Option<Vec<String>>,
-    /// How steps end that do not succeed at once.
+    /// Results of steps that do not simply succeed.
     #[serde(default)]
     pub step: Vec<StepFact>,
-    /// What has to come of it.
+    /// Expected results of the run.
     #[serde(default)]
     pub expect: Option<Expect>,
 }
 
-/// A system that runs.
+/// System that is running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum System {
     /// Windows PE.
     WindowsPe,
-    /// The installed operating system.
+    /// Full operating system.
     FullOs,
 }
 
-/// A file or folder.
+/// File or folder.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Found {
-    /// Its path.
+    /// Path of the file or folder.
     #[schemars(example = &"C:\\Windows\\explorer.exe")]
     pub path: String,
-    /// The version of a file.
+    /// Version of the file.
     #[serde(default)]
     #[schemars(example = &"10.0.22621.1")]
     pub version: Option<String>,
-    /// When it was last changed, as conditions have it.
+    /// Time of the last change, in the format of conditions.
     #[serde(default)]
     #[schemars(example = &"2026-01-01 12:00:00")]
     pub modified: Option<String>,
-    /// `false` if it is not there.
+    /// Set `false` for a file or folder that does not exist.
     #[serde(default = "yes")]
     #[schemars(extend("default" = true))]
     pub exists: bool,
 }
 
-/// A value of the registry.
+/// Registry value.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct RegistryValue {
-    /// The key, from its hive.
+    /// Key of the registry value, with its hive.
     #[schemars(example = &"HKLM\\SOFTWARE\\Contoso")]
     pub key: String,
-    /// The name of the value; empty for the default value.
+    /// Name of the registry value; empty for the default value of the key.
     #[serde(default)]
     #[schemars(example = &"Version")]
     pub value: String,
-    /// What it holds.
+    /// Data of the registry value.
     #[serde(default)]
     #[schemars(example = &"1.0")]
     pub data: String,
-    /// `false` if it is not there.
+    /// Set `false` for a value that does not exist.
     #[serde(default = "yes")]
     #[schemars(extend("default" = true))]
     pub exists: bool,
 }
 
-/// A product of Windows Installer.
+/// Product of Windows Installer.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Product {
-    /// Its product code.
+    /// Product code of the product.
     #[serde(default)]
     #[schemars(example = &"{4f8d3e12-0000-0000-0000-000000000000}")]
     pub product_code: String,
-    /// Its upgrade code.
+    /// Upgrade code of the product.
     #[serde(default)]
     #[schemars(example = &"{5a9e4f23-0000-0000-0000-000000000000}")]
     pub upgrade_code: String,
-    /// `false` if it is not installed.
+    /// Set `false` for a product that is not installed.
     #[serde(default = "yes")]
     #[schemars(extend("default" = true))]
     pub installed: bool,
 }
 
-/// How a step ends.
+/// Result of a step.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct StepFact {
-    /// The name of the step; that of a group around it and a slash may stand before it.
+    /// Name of the step, optionally with the groups around it: `Group/Step`.
     #[schemars(length(min = 1), example = &"Install VPN")]
     pub name: String,
-    /// The exit codes of its runs, one after the other; the last one counts for all further runs.
+    /// Exit codes of its runs, in order. The last one applies to all further runs.
     #[serde(default)]
     #[schemars(example = [1, 0])]
     pub exit_codes: Vec<i64>,
-    /// Variables that it sets.
+    /// Variables that the step sets.
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "SMSTSRebootRequested": "HD" }))]
     pub sets: BTreeMap<String, String>,
 }
 
-/// What has to come of a run. Steps are named as in `[[step]]`.
+/// Expected results of a run. Steps are named as in `[[step]]`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Expect {
-    /// How the sequence ends.
+    /// Expected end of the task sequence.
     #[serde(default)]
     #[schemars(example = &"success")]
     pub result: Option<Ended>,
@@ -203,7 +208,7 @@ pub struct Expect {
     #[serde(default)]
     #[schemars(example = ["Partition Disk 0 - UEFI", "Apply Operating System"])]
     pub runs: Vec<String>,
-    /// Steps that are known to be passed over, or never reached.
+    /// Steps that are certainly skipped or never reached.
     #[serde(default)]
     #[schemars(example = ["Partition Disk 0 - BIOS"])]
     pub skips: Vec<String>,
@@ -211,36 +216,36 @@ pub struct Expect {
     #[serde(default)]
     #[schemars(example = ["Install VPN"])]
     pub fails: Vec<String>,
-    /// Variables at the end; an empty value for one that is not set.
+    /// Expected variables at the end. An empty value stands for a variable that is not set.
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "OSDComputerName": "PC-1" }))]
     pub variables: BTreeMap<String, String>,
-    /// How often the computer restarts.
+    /// Expected number of restarts.
     #[serde(default)]
     #[schemars(range(min = 0, max = 1000), example = 2)]
     pub restarts: Option<usize>,
-    /// Which system runs at the end.
+    /// System that runs at the end.
     #[serde(default)]
     #[schemars(example = &"full-os")]
     pub ends_in: Option<System>,
-    /// The content that comes from a distribution point; an empty list for none.
+    /// Content that comes from a distribution point; an empty list for none.
     #[serde(default)]
     #[schemars(example = ["BER00021"])]
     pub downloads: Option<Vec<String>>,
 }
 
-/// How a sequence ends.
+/// End of a task sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ended {
-    /// It came to its end.
+    /// All steps were completed.
     Success,
-    /// A failure ended it.
+    /// A failure ended the task sequence.
     Failure,
 }
 
 impl Facts {
-    /// Names of steps, each with the JSON pointer to it.
+    /// Returns the names of steps, each with its JSON pointer.
     fn names(&self) -> Vec<(String, String)> {
         let steps = self.step.iter().enumerate();
         let mut names: Vec<_> = steps.map(|(at, step)| (step.name.clone(), format!("/step/{at}/name"))).collect();
@@ -262,7 +267,7 @@ fn yes() -> bool {
     true
 }
 
-/// Fact files, as messages and editors know them.
+/// Fact files as a dialect for messages and editors.
 #[derive(Clone, Copy, Debug)]
 struct FactDialect;
 
@@ -278,31 +283,31 @@ impl Dialect for FactDialect {
     }
 }
 
-/// JSON Schema of fact files as editors use it: the text of `schemas/facts.schema.json`.
+/// Returns the JSON Schema of fact files for editors: the text of `schemas/facts.schema.json`.
 pub fn editor_schema() -> String {
     schema::to_text(FactDialect.schema(), "urn:tsmedia:schema:facts:1")
 }
 
-/// A fact file that was read.
+/// Fact file that was read.
 #[derive(Clone, Debug)]
 pub struct FactFile {
-    /// What it says.
+    /// Facts in the file.
     pub facts: Facts,
-    /// Its beginning.
+    /// Place of its start.
     pub start: Place,
-    /// Where it says what the sequence is started from.
+    /// Place of `media`.
     pub media: Option<Place>,
-    /// Where it says what is on the medium.
+    /// Place of `content`.
     pub content: Option<Place>,
-    /// Names of steps in it, each with its place.
+    /// Names of steps in the file, each with its place.
     pub names: Vec<(String, Place)>,
 }
 
-/// Reads a fact file. What is wrong in it goes to `problems`, and there are then no facts.
+/// Reads a fact file. Mistakes are added to `problems`, and there are then no facts.
 ///
 /// # Errors
 ///
-/// The file could not be read at all.
+/// Fails if the file can't be read at all.
 pub fn read(path: &Utf8Path, problems: &mut Problems, inputs: &mut Inputs) -> Result<Option<FactFile>> {
     inputs.note(path);
     let text = limits::read_text(path, limits::MAX_TOML_LEN).map_err(|error| Error::io("reading", path, error))?;
@@ -340,7 +345,7 @@ pub fn read(path: &Utf8Path, problems: &mut Problems, inputs: &mut Inputs) -> Re
                 names,
             }))
         }
-        // The schema lets nothing pass that the types refuse; should it ever, the reason is not lost.
+        // The schema is derived from the types, so this should not happen. If it does, show the reason.
         Err(error) => {
             problems.add(Problem::error(error.to_string()).at(tree.place.clone(), ""));
             Ok(None)

@@ -1,26 +1,28 @@
-//! A computer that is made of facts.
+//! Computer that is described by a fact file.
 
 use super::expect::is_named;
 use super::facts::{Facts, Found, Product, RegistryValue, System};
 use crate::firmware::Firmware;
 use crate::sequence::Action;
 use crate::sequence::catalog::Environment;
-use crate::sequence::engine::{self, Computer, Ending, FileState, Machine, Row, Start, Variables, short_hive};
+use crate::sequence::engine::{
+    self, Computer, FileState, Machine, ProgramResult, StartState, Variables, WmiRow, short_hive,
+};
 
-/// A computer as a fact file describes it.
+/// Computer that answers from a fact file.
 pub struct FactMachine<'a> {
     facts: &'a Facts,
-    /// How often each step ran, by its path.
+    /// Number of runs of each step, by its path.
     n_runs: Vec<(Vec<String>, usize)>,
 }
 
 impl<'a> FactMachine<'a> {
-    /// A computer before the first step.
+    /// Creates a computer before the first step.
     pub fn new(facts: &'a Facts) -> Self {
         Self { facts, n_runs: Vec::new() }
     }
 
-    /// Counts a run of a step, from zero.
+    /// Counts a run of a step, and returns the number of earlier runs.
     fn count(&mut self, path: &[String]) -> usize {
         let index = match self.n_runs.iter().position(|(known, _)| known == path) {
             Some(index) => index,
@@ -36,9 +38,9 @@ impl<'a> FactMachine<'a> {
 }
 
 impl Machine for FactMachine<'_> {
-    fn start(&self) -> Start {
+    fn start(&self) -> StartState {
         let facts = self.facts;
-        Start {
+        StartState {
             is_uefi: facts.firmware == Firmware::Uefi,
             environment: facts.starts_in.map(|system| match system {
                 System::WindowsPe => Environment::WindowsPe,
@@ -54,8 +56,8 @@ impl Machine for FactMachine<'_> {
         self.facts.computer.clone()
     }
 
-    fn run(&mut self, path: &[String], _action: Option<&Action>, _variables: &Variables) -> Option<Ending> {
-        // The fact that names more of the groups around a step is the nearer one.
+    fn run(&mut self, path: &[String], _action: Option<&Action>, _variables: &Variables) -> Option<ProgramResult> {
+        // A fact that names more of the groups around the step is more specific.
         let named = self.facts.step.iter().filter(|fact| is_named(path, &fact.name));
         let fact = named.max_by_key(|fact| fact.name.matches('/').count())?;
         let exit_code = match fact.exit_codes.len() {
@@ -63,25 +65,25 @@ impl Machine for FactMachine<'_> {
             n_codes => Some(fact.exit_codes[self.count(path).min(n_codes - 1)]),
         };
         let sets = fact.sets.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        Some(Ending { exit_code, sets })
+        Some(ProgramResult { exit_code, sets })
     }
 
-    fn registry(&self, key: &str, value: &str) -> engine::Found<String> {
+    fn registry(&self, key: &str, value: &str) -> engine::Lookup<String> {
         let is_it = |found: &&RegistryValue| {
             short_hive(&found.key).eq_ignore_ascii_case(key) && found.value.eq_ignore_ascii_case(value)
         };
         match self.facts.registry.iter().find(is_it) {
-            Some(found) if found.exists => engine::Found::Yes(found.data.clone()),
-            Some(_) => engine::Found::No,
-            None => engine::Found::Unknown,
+            Some(found) if found.exists => engine::Lookup::Yes(found.data.clone()),
+            Some(_) => engine::Lookup::No,
+            None => engine::Lookup::Unknown,
         }
     }
 
-    fn file(&self, path: &str) -> engine::Found<FileState> {
+    fn file(&self, path: &str) -> engine::Lookup<FileState> {
         state(&self.facts.file, path)
     }
 
-    fn folder(&self, path: &str) -> engine::Found<FileState> {
+    fn folder(&self, path: &str) -> engine::Lookup<FileState> {
         state(&self.facts.folder, path)
     }
 
@@ -89,7 +91,7 @@ impl Machine for FactMachine<'_> {
         self.facts.wmi.result(namespace, query)
     }
 
-    fn rows(&self, namespace: &str, class: &str) -> Option<Vec<Row>> {
+    fn rows(&self, namespace: &str, class: &str) -> Option<Vec<WmiRow>> {
         self.facts.wmi.rows(namespace, class)
     }
 
@@ -113,13 +115,13 @@ impl Machine for FactMachine<'_> {
     }
 }
 
-fn state(found: &[Found], path: &str) -> engine::Found<FileState> {
+fn state(found: &[Found], path: &str) -> engine::Lookup<FileState> {
     let plain = |path: &str| path.trim_end_matches('\\').to_lowercase();
     match found.iter().find(|found| plain(&found.path) == plain(path)) {
         Some(found) if found.exists => {
-            engine::Found::Yes(FileState { version: found.version.clone(), modified: found.modified.clone() })
+            engine::Lookup::Yes(FileState { version: found.version.clone(), modified: found.modified.clone() })
         }
-        Some(_) => engine::Found::No,
-        None => engine::Found::Unknown,
+        Some(_) => engine::Lookup::No,
+        None => engine::Lookup::Unknown,
     }
 }

@@ -1,4 +1,4 @@
-//! Names of steps in fact files.
+//! Check of the names of steps in fact files.
 
 use authoring::suggestions::nearest;
 
@@ -7,7 +7,7 @@ use super::facts::FactFile;
 use crate::problem::{Problem, Problems};
 use crate::sequence::Sequence;
 
-/// Checks that each step that a fact file names is in one of the sequences.
+/// Checks that each step in a fact file exists in one of the sequences.
 pub fn check_names(sequences: &[&Sequence], file: &FactFile, problems: &mut Problems) {
     let paths: Vec<Vec<String>> = sequences.iter().flat_map(|sequence| paths(sequence)).collect();
     for (name, place) in &file.names {
@@ -20,13 +20,14 @@ pub fn check_names(sequences: &[&Sequence], file: &FactFile, problems: &mut Prob
         };
         let help = match nearest(name, own.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => "name a step as the sequence does, with the groups around it if need be: `Group/Step`".into(),
+            None => "write the name as in the task sequence, optionally with the groups around it: `Group/Step`".into(),
         };
-        problems.add(Problem::error(format!("the sequence has no step `{name}`")).at(place.clone(), "").help(help));
+        problems
+            .add(Problem::error(format!("the task sequence has no step `{name}`")).at(place.clone(), "").help(help));
     }
 }
 
-/// The names of each step and of the groups around it.
+/// Returns the path of each step: the names of the groups around it, and its own.
 fn paths(sequence: &Sequence) -> Vec<Vec<String>> {
     let walk = sequence.walk().into_iter();
     walk.map(|(around, step)| around.iter().copied().chain([step]).map(|step| step.name.clone()).collect()).collect()

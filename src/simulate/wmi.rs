@@ -1,4 +1,4 @@
-//! Answers of Windows Management Instrumentation in fact files.
+//! Results of WMI queries and instances of WMI classes in fact files.
 
 use std::collections::BTreeMap;
 
@@ -6,44 +6,44 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use crate::problem::{Place, Problem, Problems};
-use crate::sequence::engine::Row;
+use crate::sequence::engine::WmiRow;
 use crate::sequence::wql::Property;
 
-/// Namespace of an entry unless it names another.
-const USUAL_NAMESPACE: &str = r"root\cimv2";
+/// Default namespace of an entry.
+const DEFAULT_NAMESPACE: &str = r"root\cimv2";
 
-/// Answers of Windows Management Instrumentation.
+/// Results of WMI in a fact file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub enum WmiFacts {
-    /// Queries, each with whether it has a result.
+    /// Table of queries, each `true` if it has a result.
     Queries(BTreeMap<String, bool>),
-    /// Queries and classes.
+    /// List of queries and classes.
     Entries(Vec<WmiFact>),
 }
 
-/// The result of a query, or the instances of a class.
+/// Result of a query, or instances of a class.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct WmiFact {
-    /// Namespace.
+    /// WMI namespace of the query or class.
     #[serde(default)]
-    #[schemars(extend("default" = USUAL_NAMESPACE), length(min = 1))]
+    #[schemars(extend("default" = DEFAULT_NAMESPACE), length(min = 1))]
     pub namespace: Option<String>,
-    /// Text of a query, as a condition has it.
+    /// Text of the query, exactly as in the condition.
     #[serde(default)]
     #[schemars(length(min = 1), example = &"SELECT * FROM Win32_VideoController WHERE Name LIKE '%Contoso%'")]
     pub query: Option<String>,
-    /// `true` if the query has a result.
+    /// Set `true` if the query has a result.
     #[serde(default)]
     #[schemars(example = true)]
     pub result: Option<bool>,
-    /// Name of a class.
+    /// Name of the WMI class.
     #[serde(default)]
     #[schemars(length(min = 1), example = &"Win32_VideoController")]
     pub class: Option<String>,
-    /// All instances of the class, each with the properties that are known. A lone instance of a class that follows from
-    /// `[computer]` adds to it.
+    /// All instances of the class, each with its known properties. A single instance of a class
+    /// that follows from `[computer]` adds properties to it.
     #[serde(default)]
     #[schemars(example = serde_json::json!([{ "Name": "Contoso Graphics" }]))]
     pub rows: Option<Vec<BTreeMap<String, WmiValue>>>,
@@ -53,9 +53,9 @@ pub struct WmiFact {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum WmiValue {
-    /// Truth value.
+    /// Boolean.
     Boolean(bool),
-    /// Whole number.
+    /// Integer.
     Number(i64),
     /// Text.
     Text(String),
@@ -69,7 +69,9 @@ impl Default for WmiFacts {
     }
 }
 
-/// Schema of `wmi`: a list of entries or a table of truth values. One schema for both names the very key that is wrong.
+/// Returns the schema of `wmi`: a list of entries, or a table of booleans.
+///
+/// A single schema for both lets errors name the invalid key.
 pub fn schema(generator: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": ["array", "object"],
@@ -83,14 +85,14 @@ pub fn schema(generator: &mut SchemaGenerator) -> Schema {
 }
 
 impl WmiFacts {
-    /// Checks that each entry is a query with its result or a class with its instances.
+    /// Checks that each entry is a query with its result, or a class with its instances.
     pub fn check(&self, place: impl Fn(&str) -> Place, problems: &mut Problems) {
         let Self::Entries(entries) = self else { return };
         for (at, entry) in entries.iter().enumerate() {
             let pointer = format!("/wmi/{at}");
             let (message, key, help) = match (&entry.query, &entry.class, entry.result, &entry.rows) {
                 (Some(_), None, Some(_), None) | (None, Some(_), None, Some(_)) => continue,
-                (Some(_), Some(_), ..) => ("`[[wmi]]` has a `query` and a `class`", "class", "leave one of them out"),
+                (Some(_), Some(_), ..) => ("`[[wmi]]` has a `query` and a `class`", "class", "remove one of them"),
                 (None, None, ..) => (
                     "`[[wmi]]` has neither a `query` nor a `class`",
                     "",
@@ -99,20 +101,20 @@ impl WmiFacts {
                 (Some(_), None, None, _) => {
                     ("the query has no `result`", "query", "add `result = true` or `result = false`")
                 }
-                (Some(_), None, Some(_), Some(_)) => ("a query has no `rows`", "rows", "leave out `rows`"),
+                (Some(_), None, Some(_), Some(_)) => ("a query can't have `rows`", "rows", "remove `rows`"),
                 (None, Some(_), _, None) => (
                     "the class has no `rows`",
                     "class",
                     "add its instances: `rows = [{ Name = \"…\" }]`, or `rows = []` for none",
                 ),
-                (None, Some(_), Some(_), Some(_)) => ("a class has no `result`", "result", "leave out `result`"),
+                (None, Some(_), Some(_), Some(_)) => ("a class can't have a `result`", "result", "remove `result`"),
             };
             let place = place(if key.is_empty() { pointer } else { format!("{pointer}/{key}") }.as_str());
             problems.add(Problem::error(message).at(place, "").help(help));
         }
     }
 
-    /// Result of a query, if it is given for its whole text.
+    /// Returns the result of a query, if it is given for exactly this text.
     pub fn result(&self, namespace: &str, query: &str) -> Option<bool> {
         let is_it = |known: &str| known.trim().eq_ignore_ascii_case(query.trim());
         match self {
@@ -125,13 +127,13 @@ impl WmiFacts {
         }
     }
 
-    /// Instances of a class, if they are given.
-    pub fn rows(&self, namespace: &str, class: &str) -> Option<Vec<Row>> {
+    /// Returns the instances of a class, if they are given.
+    pub fn rows(&self, namespace: &str, class: &str) -> Option<Vec<WmiRow>> {
         let Self::Entries(entries) = self else { return None };
         let is_it = |entry: &&WmiFact| {
             entry.is_in(namespace) && entry.class.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(class))
         };
-        // Several entries about one class add up.
+        // Instances of several entries for a class are combined.
         let rows: Vec<_> = entries.iter().filter(is_it).filter_map(|entry| entry.rows.as_ref()).collect();
         let row = |row: &BTreeMap<String, WmiValue>| {
             row.iter().map(|(name, value)| (name.clone(), value.property())).collect()
@@ -142,7 +144,7 @@ impl WmiFacts {
 
 impl WmiFact {
     fn is_in(&self, namespace: &str) -> bool {
-        self.namespace.as_deref().unwrap_or(USUAL_NAMESPACE).eq_ignore_ascii_case(namespace)
+        self.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE).eq_ignore_ascii_case(namespace)
     }
 }
 

@@ -55,7 +55,7 @@ fn sequences(name: &str) -> Vec<(String, Problems)> {
 /// Checks a task sequence.
 fn sequence(path: &Utf8Path) -> Problems {
     let text = fs::read_to_string(path).unwrap();
-    assert!(sequence::is_one(&text), "{path}");
+    assert!(sequence::is_sequence_text(&text), "{path}");
     let kind = match text.lines().next().unwrap().strip_prefix("#! --media-kind ") {
         Some("stand-alone") => Some(Kind::StandAlone),
         Some("prestaged") => Some(Kind::Prestaged),

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use tsmedia::manifest::{self, Kind, Options, task_sequence};
 use tsmedia::problem::{Problems, Severity};
 use tsmedia::report::{self, TextStyle};
-use tsmedia::sequence::export::{self, Exported};
+use tsmedia::sequence::export::{self, ExportedSequence};
 use tsmedia::sequence::{self, xml};
 
 use test_fixtures::archive::zip;
@@ -194,7 +194,7 @@ fn export_of(sequence: &str) -> Vec<u8> {
 }
 
 /// What was imported becomes a file that is read as the same sequence, and XML again.
-fn comes_through(exported: &Exported) {
+fn comes_through(exported: &ExportedSequence) {
     let toml = sequence::write(&exported.sequence, &Default::default());
     let folder = tempfile::tempdir().unwrap();
     let path = Utf8Path::from_path(folder.path()).unwrap().join("sequence.toml");

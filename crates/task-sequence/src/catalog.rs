@@ -1,9 +1,9 @@
-//! Every type of step: its name, what it may say, where it runs, and how Configuration Manager writes it.
+//! Catalog of step types: names, keys, the environment they run in, and their form in XML.
 //!
-//! This table is the one description of steps. The schema that editors use, the checks of a sequence file, the XML
-//! and the simulator all read it. Names and command lines are those that consoles write ([`seen`]); of options that
-//! were not seen, those of the `SMS_TaskSequence_*` server WMI classes. Each entry knows which ([`Evidence`]). Limits
-//! are those of the documentation of steps and variables.
+//! This table is the single description of steps: the schema for editors, the checks of a sequence
+//! file, the XML and the simulator all read it. Names and command lines are those that consoles
+//! write ([`observed`]), or else those of the server WMI classes `SMS_TaskSequence_*`; [`Evidence`]
+//! tells which. Limits are those of Microsoft's documentation of steps and variables.
 
 pub mod common;
 mod disks;
@@ -11,111 +11,113 @@ mod drivers;
 mod evidence;
 mod general;
 mod images;
-pub mod seen;
+pub mod observed;
 mod settings;
 mod software;
 mod state;
 
 pub use evidence::Evidence;
 
-/// Which system a step needs to run in.
+/// System that a step needs to run in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Environment {
     /// Windows PE only.
     WindowsPe,
     /// The full operating system only.
     FullOs,
-    /// Either.
+    /// Both systems.
     Any,
 }
 
 /// A type of step.
 #[derive(Debug)]
-pub struct Kind {
-    /// What a sequence file calls it: the noun of its cmdlet, such as `restart-computer`.
+pub struct StepKind {
+    /// Name in a sequence file: the noun of the step's cmdlet, such as `restart-computer`.
     pub name: &'static str,
-    /// What the task sequence editor calls it.
+    /// Name in the task sequence editor.
     pub title: &'static str,
-    /// Its class without the prefix `SMS_TaskSequence_`.
+    /// WMI class without the prefix `SMS_TaskSequence_`.
     pub class: &'static str,
-    /// What it is for, in a sentence or two.
+    /// Purpose in a sentence or two.
     pub doc: &'static str,
-    /// Where it runs.
+    /// System that the step runs in.
     pub environment: Environment,
-    /// The command line that the engine runs. `{key}` is what a key says; `[…]` is there only if every key named in
-    /// it says something, `[?key:…]` only if that key does, `[~…]` unless an older console wrote the step; `%` is what
-    /// the class itself has (a variable that the engine puts in).
+    /// Template of the command line that the engine runs.
+    ///
+    /// `{key}` inserts the value of a key. `[…]` is kept only if every key named in it is set,
+    /// `[?key:…]` only if that key is set, and `[~…]` only if an older console wrote the step.
+    /// `%…%` is a variable that the engine expands.
     pub command: &'static str,
-    /// Exit codes that are a success unless the step says otherwise.
+    /// Exit codes that count as success unless the step sets `success-codes`.
     pub success_codes: &'static [i64],
-    /// What it may say besides what every step may.
+    /// Keys of this type, besides those that every step has.
     pub keys: &'static [Key],
 }
 
-/// Something that a step says.
+/// Key of a step.
 #[derive(Debug)]
 pub struct Key {
-    /// Its name in a sequence file.
+    /// Name in a sequence file.
     pub name: &'static str,
-    /// What it means, with its limits.
+    /// Description, with limits and unit.
     pub doc: &'static str,
-    /// How it is written.
-    pub form: Form,
-    /// The property of the class.
+    /// Type of the value.
+    pub value_type: ValueType,
+    /// Property of the WMI class.
     pub property: &'static str,
-    /// The variable of the task sequence; nothing where it is named like the property.
+    /// Task sequence variable; `None` if it is named like the property.
     pub variable: Option<&'static str>,
-    /// Whether the variable is marked as hidden in the XML.
+    /// Marks the variable as hidden in the XML.
     pub is_hidden: bool,
-    /// Whether a step can't do without it.
+    /// Makes the step invalid without the key.
     pub is_required: bool,
-    /// What holds if it is not said, as TOML has it.
+    /// Default value, written as in TOML.
     pub default: Option<&'static str>,
-    /// Left out of the XML unless it is set, even if there is a default.
+    /// Keeps the variable out of the XML unless the key is set, even if it has a default.
     pub is_optional: bool,
-    /// The variable follows from Microsoft's documentation of the class or of variables.
+    /// Marks a variable that follows from Microsoft's documentation of the class or of variables.
     pub is_documented: bool,
 }
 
-/// How a value is written.
+/// Type of a value.
 #[derive(Debug)]
-pub enum Form {
-    /// Text of so many characters at most.
+pub enum ValueType {
+    /// Text of at most this many characters.
     Text(usize),
-    /// A whole number, at least and at most.
+    /// Integer with its minimum and maximum.
     Integer(i64, i64),
     /// `true` or `false`.
     Boolean,
-    /// One of several words.
+    /// One of several names.
     Choice(&'static [Choice]),
-    /// The ID of a package, image, driver package or task sequence.
+    /// ID of a package, image, driver package or task sequence.
     Package,
-    /// A name or number of an application.
+    /// Name or ID of an application.
     Application,
-    /// Text that nobody may read: a reference to it.
+    /// Reference to a secret.
     Secret,
-    /// The name of a variable.
+    /// Name of a task sequence variable.
     Variable,
-    /// A list of texts.
+    /// List of texts.
     Texts,
-    /// A list of package IDs.
+    /// List of package IDs.
     Packages,
-    /// A list of whole numbers.
+    /// List of integers.
     Integers,
-    /// Names with a value each.
+    /// Table of names and values.
     Map,
-    /// A list of tables.
+    /// Array of tables.
     Tables(&'static [Key]),
 }
 
-/// A word that a key may say.
+/// Named value of a key.
 #[derive(Debug)]
 pub struct Choice {
-    /// In a sequence file.
+    /// Name in a sequence file.
     pub name: &'static str,
-    /// In the XML.
+    /// Value in the XML.
     pub xml: &'static str,
-    /// What it means.
+    /// Description.
     pub doc: &'static str,
 }
 
@@ -133,35 +135,35 @@ impl Environment {
     }
 }
 
-/// The longest value of a variable, in characters (R67).
+/// Maximum length of a variable's value, in characters (R67).
 pub const MAX_VALUE: usize = 4000;
 
-/// All types of steps, as the editor's menu groups them.
-pub fn kinds() -> impl Iterator<Item = &'static Kind> {
+/// Iterates over all types of steps, grouped as in the editor's menu.
+pub fn kinds() -> impl Iterator<Item = &'static StepKind> {
     [general::KINDS, disks::KINDS, images::KINDS, settings::KINDS, drivers::KINDS, software::KINDS, state::KINDS]
         .into_iter()
         .flatten()
 }
 
-/// The type of step of a name.
-pub fn named(name: &str) -> Option<&'static Kind> {
+/// Finds a type of step by its name.
+pub fn find(name: &str) -> Option<&'static StepKind> {
     kinds().find(|kind| kind.name == name)
 }
 
-/// The type of step of a class, without its prefix.
-pub fn of_class(class: &str) -> Option<&'static Kind> {
+/// Finds a type of step by its class, without the prefix `SMS_TaskSequence_`.
+pub fn find_by_class(class: &str) -> Option<&'static StepKind> {
     kinds().find(|kind| kind.class == class)
 }
 
-/// Types are told apart by their names.
-impl PartialEq for Kind {
+/// Compares types by their names, which are unique.
+impl PartialEq for StepKind {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
     }
 }
 
-impl Kind {
-    /// What it may say under a name.
+impl StepKind {
+    /// Finds a key by its name.
     pub fn key(&self, name: &str) -> Option<&'static Key> {
         self.keys.iter().find(|key| key.name == name)
     }
@@ -175,7 +177,7 @@ impl Kind {
     pub fn runs_in(&self) -> Option<&'static str> {
         match self.class {
             SUBSEQUENCE => None,
-            // Consoles mark it for both, though it does nothing outside of Windows PE.
+            // Consoles write both environments, although the step has no effect outside of Windows PE.
             "ApplyNetworkSettingsAction" => Some(Environment::Any.attribute()),
             _ => Some(self.environment.attribute()),
         }
@@ -191,11 +193,11 @@ impl Kind {
 }
 
 impl Key {
-    const fn new(name: &'static str, property: &'static str, form: Form, doc: &'static str) -> Self {
+    const fn new(name: &'static str, property: &'static str, value_type: ValueType, doc: &'static str) -> Self {
         Self {
             name,
             doc,
-            form,
+            value_type,
             property,
             variable: None,
             is_hidden: false,
@@ -206,7 +208,7 @@ impl Key {
         }
     }
 
-    /// The variable that holds it.
+    /// Task sequence variable of the key.
     pub fn variable(&self) -> &'static str {
         self.variable.unwrap_or(self.property)
     }
@@ -226,7 +228,7 @@ impl Key {
         self
     }
 
-    const fn or(mut self, default: &'static str) -> Self {
+    const fn with_default(mut self, default: &'static str) -> Self {
         self.default = Some(default);
         self
     }
@@ -257,9 +259,9 @@ mod tests {
                 assert!(keys[..index].iter().all(|other| other.name != key.name), "{of}: `{}` twice", key.name);
                 assert!(key.doc.ends_with('.'), "{of}: `{}` has no doc", key.name);
                 assert!(key.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'), "{of}");
-                match key.form {
-                    Form::Tables(keys) => check(key.name, keys),
-                    Form::Choice(choices) => {
+                match key.value_type {
+                    ValueType::Tables(keys) => check(key.name, keys),
+                    ValueType::Choice(choices) => {
                         assert!(key.default.is_none_or(|default| choices.iter().any(|one| one.name == default)));
                         assert!(choices.iter().all(|choice| choice.doc.ends_with('.')), "{of}: `{}`", key.name);
                     }
@@ -269,13 +271,13 @@ mod tests {
         }
         let all: Vec<_> = kinds().collect();
         for (index, kind) in all.iter().enumerate() {
-            let is_new = |other: &&Kind| other.name != kind.name && other.class != kind.class;
+            let is_new = |other: &&StepKind| other.name != kind.name && other.class != kind.class;
             assert!(all[..index].iter().all(is_new), "`{}` twice", kind.name);
             assert!(kind.doc.ends_with('.'), "`{}` has no doc", kind.name);
             check(kind.name, kind.keys);
-            // A step says these as well.
+            // These keys belong to every step.
             let every =
-                common::COMMON.iter().map(|common| common.0).chain(common::OF_ACTIONS.iter().map(|key| key.name));
+                common::COMMON_KEYS.iter().map(|common| common.0).chain(common::ACTION_KEYS.iter().map(|key| key.name));
             for name in every {
                 assert!(kind.key(name).is_none(), "{}: `{name}` is every step's", kind.name);
             }

@@ -1,7 +1,8 @@
-//! How the operators of conditions compare: the one place that knows, for simulated runs and for what can never run.
+//! Comparison operators of conditions, shared by simulated runs and reachability.
 //!
-//! The documentation names the operators and says little of how they order texts. Numbers and versions go by their
-//! numbers here, all else by letters without regard to case; [`is_ordered_for_sure`] tells the two apart.
+//! The documentation names the operators, but says little about how they order texts. Here integers
+//! and versions are ordered by number, everything else alphabetically, ignoring case;
+//! [`is_certainly_ordered`] tells whether the order is beyond doubt.
 
 use std::cmp::Ordering;
 
@@ -9,8 +10,10 @@ use super::condition::Operator;
 use super::pattern::{Piece, matches};
 
 impl Operator {
-    /// Whether a value compares so with another one. One that is not there is as an empty one, but for
-    /// [`Operator::Exists`].
+    /// Returns `true` if the comparison is true.
+    ///
+    /// A value that does not exist is compared like an empty one, except by [`Operator::Exists`]
+    /// and [`Operator::NotExists`].
     pub fn holds(self, left: Option<&str>, right: &str) -> bool {
         let text = left.unwrap_or_default();
         let order = || order(text, right);
@@ -29,12 +32,12 @@ impl Operator {
     }
 }
 
-/// Whether nobody doubts how two texts are ordered: both are whole numbers.
-pub fn is_ordered_for_sure(left: &str, right: &str) -> bool {
+/// Returns `true` if the order of two texts is certain: both are integers.
+pub fn is_certainly_ordered(left: &str, right: &str) -> bool {
     [left, right].iter().all(|text| text.trim().parse::<i64>().is_ok())
 }
 
-/// Numbers and versions go by their numbers, all else by letters without regard to case.
+/// Orders integers and versions by number, everything else alphabetically, ignoring case.
 fn order(left: &str, right: &str) -> Ordering {
     let numbers = |text: &str| text.split('.').map(|part| part.trim().parse::<i64>().ok()).collect::<Option<Vec<_>>>();
     match (numbers(left), numbers(right)) {
@@ -48,7 +51,7 @@ fn order(left: &str, right: &str) -> Ordering {
     }
 }
 
-/// Returns `true` if a text fits a pattern in which `*` stands for any characters and `?` for one. Case does not count.
+/// Returns `true` if a text matches a pattern with the wildcards `*` and `?`, ignoring case.
 pub fn is_like(text: &str, pattern: &str) -> bool {
     let piece = |c| match c {
         '*' => Piece::Many,
@@ -71,7 +74,7 @@ mod tests {
         assert!(says("b", Operator::Greater, "a"));
         assert!(Operator::NotEquals.holds(None, "FullMedia"));
         assert!(!Operator::Exists.holds(None, ""));
-        assert!(is_ordered_for_sure(" 10", "9") && !is_ordered_for_sure("10.0", "9"));
+        assert!(is_certainly_ordered(" 10", "9") && !is_certainly_ordered("10.0", "9"));
     }
 
     #[test]

@@ -1,149 +1,151 @@
-//! Conditions of steps: a tree of `all`, `any` and `none` over tests.
+//! Conditions of steps: a tree of `all`, `any` and `none` with tests as leaves.
 //!
-//! The tests are those of the editor's Options tab; their classes are `SMS_TaskSequence_*ConditionExpression`.
+//! The tests are those of the editor's Options tab. Their classes are
+//! `SMS_TaskSequence_*ConditionExpression`.
 
 use std::fmt;
 
-/// What has to hold for a step to run.
+/// Condition for a step to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// All of these hold. None at all hold, too.
+    /// True if all parts are true, or if there are none.
     All(Vec<Condition>),
-    /// One of these holds, or more.
+    /// True if at least one part is true.
     Any(Vec<Condition>),
-    /// None of these holds.
+    /// True if no part is true.
     None(Vec<Condition>),
-    /// A test holds.
+    /// Single test.
     Test(Test),
 }
 
-/// A test.
+/// Test of a condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Test {
-    /// A variable of the task sequence is there, or compares with a value.
+    /// Tests that a task sequence variable is set, or compares it with a value.
     Variable {
-        /// Its name; of an array, that of a member, such as `OSDAdapter0EnableDHCP`.
+        /// Name of the variable; for an array the name of a member, such as
+        /// `OSDAdapter0EnableDHCP`.
         name: String,
-        /// How it compares.
+        /// Comparison operator.
         operator: Operator,
-        /// What it is compared with; empty for `exists` and `not-exists`.
+        /// Value to compare with; empty for `exists` and `not-exists`.
         value: String,
     },
-    /// A value of the registry is there, or compares with another.
+    /// Tests that a registry value exists, or compares its data.
     Registry {
-        /// The key, from its hive: `HKLM\SOFTWARE\…`.
+        /// Key with its hive, such as `HKLM\SOFTWARE\…`.
         key: String,
-        /// The name of the value; empty for the default value.
+        /// Name of the value; empty for the default value.
         value: String,
-        /// Its type: `REG_SZ`, `REG_EXPAND_SZ` or `REG_DWORD`.
+        /// Type of the value: `REG_SZ`, `REG_EXPAND_SZ` or `REG_DWORD`.
         kind: String,
-        /// How it compares.
+        /// Comparison operator.
         operator: Operator,
-        /// What it is compared with.
+        /// Data to compare with.
         data: String,
     },
-    /// A file is there, and its version and time compare.
+    /// Tests that a file exists, and compares its version and time.
     File {
-        /// Its whole path.
+        /// Absolute path.
         path: String,
-        /// How its version compares with another one.
+        /// Operator and version to compare with.
         version: Option<(Operator, String)>,
-        /// How the time of its last change compares with another one.
+        /// Operator and time of the last change to compare with.
         modified: Option<(Operator, String)>,
     },
-    /// A folder is there, and its time compares.
+    /// Tests that a folder exists, and compares its time.
     Folder {
-        /// Its whole path.
+        /// Absolute path.
         path: String,
-        /// How the time of its last change compares with another one.
+        /// Operator and time of the last change to compare with.
         modified: Option<(Operator, String)>,
     },
-    /// A query of Windows Management Instrumentation has a result.
+    /// Tests that a WMI query has a result.
     Wmi {
-        /// The namespace, `root\cimv2` unless said.
+        /// WMI namespace. Default: `root\cimv2`.
         namespace: String,
-        /// The query in WQL.
+        /// Query in WQL.
         query: String,
     },
-    /// A product of Windows Installer is installed.
+    /// Tests that a product of Windows Installer is installed.
     Software {
-        /// Its product code; any version of the product counts if there is an upgrade code alone.
+        /// Product code; empty to accept any version with the upgrade code.
         product_code: String,
-        /// Its upgrade code.
+        /// Upgrade code.
         upgrade_code: String,
-        /// Its name.
+        /// Name of the product.
         name: String,
-        /// Its version.
+        /// Version of the product.
         version: String,
-        /// Whether any version of it will do.
+        /// Accepts any version of the product.
         is_any_version: bool,
     },
-    /// The running system is one of these.
+    /// Tests the version of the running operating system.
     OsVersion(
-        /// Versions as the site calls them, such as `All Windows 10 (64-bit)`.
+        /// Versions in the site's terms, such as `All Windows 10 (64-bit)`.
         Vec<String>,
     ),
-    /// The language of the running system.
+    /// Tests the language of the running operating system.
     OsLanguage(
-        /// As Windows counts it (`Win32_OperatingSystem.OSLanguage`), such as 1033.
+        /// Windows language number (`Win32_OperatingSystem.OSLanguage`), such as 1033.
         i64,
     ),
-    /// A test of a class that is not among these, kept as it was exported.
+    /// Test of any other class, kept as it was exported.
     Foreign {
-        /// Its class, with its prefix.
+        /// Class with its prefix.
         class: String,
-        /// Its properties: name and value.
+        /// Names and values of its properties.
         properties: Vec<(String, String)>,
     },
 }
 
-/// How two values compare.
+/// Comparison operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operator {
-    /// The left one is there.
+    /// Left value exists.
     Exists,
-    /// The left one is not there.
+    /// Left value does not exist.
     NotExists,
-    /// They are the same; the case of letters does not count.
+    /// Values are equal, ignoring case.
     Equals,
-    /// They are not the same.
+    /// Values differ, ignoring case.
     NotEquals,
-    /// The left one is more.
+    /// Left value is greater.
     Greater,
-    /// The left one is more, or the same.
+    /// Left value is greater or equal.
     GreaterEqual,
-    /// The left one is less.
+    /// Left value is less.
     Less,
-    /// The left one is less, or the same.
+    /// Left value is less or equal.
     LessEqual,
-    /// The right one is a pattern (`*`, `?`) that the left one fits.
+    /// Left value matches the pattern on the right, with the wildcards `*` and `?`.
     Like,
-    /// The right one is a pattern that the left one does not fit.
+    /// Left value does not match the pattern on the right.
     NotLike,
 }
 
 impl Operator {
-    /// All of them: as a sequence file has them, as the XML has them, and what they mean.
+    /// All operators, with their names in a sequence file and in XML, and descriptions.
     pub const ALL: [(Self, &'static str, &'static str, &'static str); 10] = [
-        (Self::Exists, "exists", "exists", "It is there."),
-        (Self::NotExists, "not-exists", "notExists", "It is not there."),
-        (Self::Equals, "equals", "equals", "They are the same; the case of letters does not count."),
-        (Self::NotEquals, "not-equals", "notEquals", "They are not the same."),
-        (Self::Greater, "greater", "greater", "It is more."),
-        (Self::GreaterEqual, "greater-equal", "greaterEqual", "It is more, or the same."),
-        (Self::Less, "less", "less", "It is less."),
-        (Self::LessEqual, "less-equal", "lessEqual", "It is less, or the same."),
-        (Self::Like, "like", "like", "It fits a pattern in which `*` and `?` stand for other characters."),
-        (Self::NotLike, "not-like", "notLike", "It does not fit such a pattern."),
+        (Self::Exists, "exists", "exists", "The value exists."),
+        (Self::NotExists, "not-exists", "notExists", "The value does not exist."),
+        (Self::Equals, "equals", "equals", "The values are equal, ignoring case."),
+        (Self::NotEquals, "not-equals", "notEquals", "The values differ, ignoring case."),
+        (Self::Greater, "greater", "greater", "The value is greater."),
+        (Self::GreaterEqual, "greater-equal", "greaterEqual", "The value is greater or equal."),
+        (Self::Less, "less", "less", "The value is less."),
+        (Self::LessEqual, "less-equal", "lessEqual", "The value is less or equal."),
+        (Self::Like, "like", "like", "The value matches a pattern with the wildcards `*` and `?`."),
+        (Self::NotLike, "not-like", "notLike", "The value does not match a pattern with the wildcards `*` and `?`."),
     ];
 
-    /// As a sequence file has it.
+    /// Returns the name in a sequence file.
     pub fn name(self) -> &'static str {
         self.row().1
     }
 
-    /// As people read it.
-    pub fn sign(self) -> &'static str {
+    /// Returns the symbol or words for display.
+    pub fn symbol(self) -> &'static str {
         match self {
             Self::Exists => "is set",
             Self::NotExists => "is not set",
@@ -158,18 +160,18 @@ impl Operator {
         }
     }
 
-    /// As the XML has it.
+    /// Returns the name in XML.
     pub fn xml(self) -> &'static str {
         self.row().2
     }
 
-    /// The operator that the XML calls so.
-    pub fn of_xml(xml: &str) -> Option<Self> {
+    /// Finds an operator by its name in XML, ignoring case.
+    pub fn from_xml(xml: &str) -> Option<Self> {
         Self::ALL.iter().find(|row| row.2.eq_ignore_ascii_case(xml)).map(|row| row.0)
     }
 
-    /// Whether it asks only whether something is there.
-    pub fn is_about_presence(self) -> bool {
+    /// Returns `true` if the operator tests existence and takes no value.
+    pub fn tests_existence(self) -> bool {
         matches!(self, Self::Exists | Self::NotExists)
     }
 
@@ -179,7 +181,7 @@ impl Operator {
 }
 
 impl Condition {
-    /// Every test in it, whatever it is combined with.
+    /// Returns all tests in the condition, in order.
     pub fn tests(&self) -> Vec<&Test> {
         match self {
             Self::All(parts) | Self::Any(parts) | Self::None(parts) => parts.iter().flat_map(Self::tests).collect(),
@@ -188,7 +190,7 @@ impl Condition {
     }
 }
 
-/// As people read it: `_SMSTSInWinPE = false and not (a or b)`.
+/// Formats the condition for display: `_SMSTSInWinPE = false and not (a or b)`.
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let part = |part: &Self| match part {
@@ -213,16 +215,16 @@ impl fmt::Display for Condition {
 
 impl fmt::Display for Test {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let compared = |name: &str, asked: &Option<(Operator, String)>| {
-            asked.as_ref().map(|(operator, value)| format!(", {name} {} {value}", operator.sign())).unwrap_or_default()
+        let compared = |name: &str, test: &Option<(Operator, String)>| {
+            test.as_ref().map(|(operator, value)| format!(", {name} {} {value}", operator.symbol())).unwrap_or_default()
         };
         match self {
-            Self::Variable { name, operator, value } if operator.is_about_presence() => {
-                write!(f, "{name} {}{value}", operator.sign())
+            Self::Variable { name, operator, value } if operator.tests_existence() => {
+                write!(f, "{name} {}{value}", operator.symbol())
             }
-            Self::Variable { name, operator, value } => write!(f, "{name} {} {value}", operator.sign()),
+            Self::Variable { name, operator, value } => write!(f, "{name} {} {value}", operator.symbol()),
             Self::Registry { key, value, operator, data, .. } => {
-                let text = format!("registry {key}\\{value} {} {data}", operator.sign());
+                let text = format!("registry {key}\\{value} {} {data}", operator.symbol());
                 f.write_str(text.trim_end())
             }
             Self::File { path, version, modified } => {

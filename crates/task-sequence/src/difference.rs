@@ -1,47 +1,52 @@
-//! What two task sequences differ in: steps that were added, removed, moved and changed, not lines.
+//! Differences between two task sequences, in terms of steps rather than lines.
 //!
-//! A step is the same step if it has the same name and type, in the same place if it can, else wherever it is found.
-//! A step without such a counterpart is one that was renamed, if a step beside it says all the same.
+//! Two steps correspond if they have the same name and type, preferably in the same group. A step
+//! without a counterpart counts as renamed if a step in the same group has equal values.
 
 use std::collections::BTreeMap;
 
 use super::{Body, Sequence, Step, Value};
 
-/// What became of a step.
+/// Change of one step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// The groups around it and its name: in the new sequence, or in the old one if it was removed.
+    /// Names of the groups around the step and of the step itself: in the new sequence, or in the
+    /// old one if it was removed.
     pub path: Vec<String>,
-    /// What became of it.
-    pub kind: Kind,
+    /// Kind of change.
+    pub kind: ChangeKind,
 }
 
-/// What became of a step.
+/// Kind of change of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// It is new.
+pub enum ChangeKind {
+    /// Only in the new sequence.
     Added,
-    /// It is not there any more.
+    /// Only in the old sequence.
     Removed,
-    /// It is elsewhere.
+    /// In another group, or at another position in its group.
     Moved {
-        /// The groups that were around it; the same ones if only its order changed.
+        /// Names of the groups that were around the step; equal to the new ones if only its
+        /// position changed.
         from: Vec<String>,
     },
-    /// It has another name.
+    /// Renamed.
     Renamed {
-        /// The old one.
+        /// Old name.
         from: String,
     },
-    /// It says something else.
+    /// Values changed.
     Changed(
-        /// What, in the order of names: the key, and what it said and says; nothing where it says nothing.
+        /// Keys in alphabetical order, each with its old and new value; `None` for a key that is
+        /// not set.
         Vec<(String, Option<String>, Option<String>)>,
     ),
 }
 
-/// What became of the steps of a sequence; of one that was moved and changed, both. What became of the sequence's own
-/// name, description and boot image has an empty path.
+/// Compares two sequences.
+///
+/// A step that was moved and changed appears twice. Changes of the sequence's own name, description
+/// and boot image have an empty path.
 pub fn differences(old: &Sequence, new: &Sequence) -> Vec<Difference> {
     let of_sequence = |sequence: &Sequence| {
         let mut said = BTreeMap::from([("name".to_owned(), sequence.name.clone())]);
@@ -54,7 +59,7 @@ pub fn differences(old: &Sequence, new: &Sequence) -> Vec<Difference> {
     let mut found = Vec::new();
     let changed = changes(&of_sequence(old), &of_sequence(new));
     if !changed.is_empty() {
-        found.push(Difference { path: Vec::new(), kind: Kind::Changed(changed) });
+        found.push(Difference { path: Vec::new(), kind: ChangeKind::Changed(changed) });
     }
     let (old, new) = (places(old), places(new));
     let pairs = pairs(&old, &new);
@@ -62,44 +67,44 @@ pub fn differences(old: &Sequence, new: &Sequence) -> Vec<Difference> {
     for (at, place) in new.iter().enumerate() {
         let mut add = |kind| found.push(Difference { path: place.path.clone(), kind });
         let Some(was) = pairs[at] else {
-            // What is in a group that is new is new with it.
+            // Steps in a new group are covered by the group.
             if place.group.is_none_or(|group| pairs[group].is_some()) {
-                add(Kind::Added);
+                add(ChangeKind::Added);
             }
             continue;
         };
         let before = &old[was];
         if before.step.name != place.step.name {
-            add(Kind::Renamed { from: before.step.name.clone() });
+            add(ChangeKind::Renamed { from: before.step.name.clone() });
         }
         if moved.contains(&at) {
             let mut from = before.path.clone();
             from.pop();
-            add(Kind::Moved { from });
+            add(ChangeKind::Moved { from });
         }
-        let changed = changes(&before.says(), &place.says());
+        let changed = changes(&before.values(), &place.values());
         if !changed.is_empty() {
-            add(Kind::Changed(changed));
+            add(ChangeKind::Changed(changed));
         }
     }
     for (at, place) in old.iter().enumerate() {
         let is_gone = |at: usize| !pairs.contains(&Some(at));
         if is_gone(at) && place.group.is_none_or(|group| !is_gone(group)) {
-            found.push(Difference { path: place.path.clone(), kind: Kind::Removed });
+            found.push(Difference { path: place.path.clone(), kind: ChangeKind::Removed });
         }
     }
     found
 }
 
-/// A step and where it is.
-struct At<'a> {
+/// Step with its position.
+struct LocatedStep<'a> {
     step: &'a Step,
     path: Vec<String>,
-    /// The group that it is in, by its number.
+    /// Index of the group around the step.
     group: Option<usize>,
 }
 
-impl At<'_> {
+impl LocatedStep<'_> {
     fn kind(&self) -> &str {
         match &self.step.body {
             Body::Group(_) => "group",
@@ -108,8 +113,8 @@ impl At<'_> {
         }
     }
 
-    /// What it says besides its name, as text.
-    fn says(&self) -> BTreeMap<String, String> {
+    /// Returns all values of the step except its name, as text.
+    fn values(&self) -> BTreeMap<String, String> {
         let step = self.step;
         let mut said = BTreeMap::from([("description".to_owned(), step.description.clone())]);
         let mut flag =
@@ -120,12 +125,12 @@ impl At<'_> {
         match &step.body {
             Body::Group(_) => {}
             Body::Action(action) => {
-                said.extend(action.values.iter().map(|(key, value)| ((*key).to_owned(), shown(value))));
+                said.extend(action.values.iter().map(|(key, value)| ((*key).to_owned(), display(value))));
                 let number = |number: Option<i64>| number.map(|number| number.to_string()).unwrap_or_default();
                 said.insert("timeout".into(), number(action.timeout));
                 said.insert("retries".into(), number(action.retries));
                 let codes = action.success_codes.as_ref().map(|codes| Value::Integers(codes.clone()));
-                said.insert("success-codes".into(), codes.as_ref().map(shown).unwrap_or_default());
+                said.insert("success-codes".into(), codes.as_ref().map(display).unwrap_or_default());
                 let others = action.variables.iter();
                 said.extend(others.map(|variable| (variable.property.clone(), variable.value.clone())));
             }
@@ -140,12 +145,12 @@ impl At<'_> {
     }
 }
 
-fn places(sequence: &Sequence) -> Vec<At<'_>> {
-    fn below<'a>(steps: &'a [Step], path: &[String], group: Option<usize>, found: &mut Vec<At<'a>>) {
+fn places(sequence: &Sequence) -> Vec<LocatedStep<'_>> {
+    fn below<'a>(steps: &'a [Step], path: &[String], group: Option<usize>, found: &mut Vec<LocatedStep<'a>>) {
         for step in steps {
             let path: Vec<_> = path.iter().cloned().chain([step.name.clone()]).collect();
             let at = found.len();
-            found.push(At { step, path: path.clone(), group });
+            found.push(LocatedStep { step, path: path.clone(), group });
             below(step.children(), &path, Some(at), found);
         }
     }
@@ -154,11 +159,11 @@ fn places(sequence: &Sequence) -> Vec<At<'_>> {
     found
 }
 
-/// Whether an old step is a new one, given the pairs that are known already.
-type IsSame<'a> = dyn Fn(&At<'_>, &At<'_>, &[Option<usize>]) -> bool + 'a;
+/// Predicate that matches an old step with a new one, given the pairs that are already known.
+type IsSame<'a> = dyn Fn(&LocatedStep<'_>, &LocatedStep<'_>, &[Option<usize>]) -> bool + 'a;
 
-/// Of each new step the old one that it was, if it was there.
-fn pairs(old: &[At<'_>], new: &[At<'_>]) -> Vec<Option<usize>> {
+/// Returns, for each new step, the index of its counterpart in the old sequence.
+fn pairs(old: &[LocatedStep<'_>], new: &[LocatedStep<'_>]) -> Vec<Option<usize>> {
     let mut pairs: Vec<Option<usize>> = vec![None; new.len()];
     let mut is_taken = vec![false; old.len()];
     let mut pair = |is_same: &IsSame<'_>| {
@@ -174,23 +179,26 @@ fn pairs(old: &[At<'_>], new: &[At<'_>]) -> Vec<Option<usize>> {
             }
         }
     };
-    pair(&|old, new, _| old.path == new.path && old.says() == new.says());
+    pair(&|old, new, _| old.path == new.path && old.values() == new.values());
     pair(&|old, new, _| old.path == new.path);
     pair(&|old, new, _| old.step.name == new.step.name);
-    // Another name in the same group, all else being the same.
+    // Last, pair renamed steps: another name in the same group, with equal values and children.
     pair(&|old, new, pairs| {
         let same_group = match (old.group, new.group) {
             (None, None) => true,
             (Some(old), Some(new)) => pairs[new] == Some(old),
             _ => false,
         };
-        same_group && old.says() == new.says() && (!new.says().is_empty() || new.step.children() == old.step.children())
+        same_group
+            && old.values() == new.values()
+            && (!new.values().is_empty() || new.step.children() == old.step.children())
     });
     pairs
 }
 
-/// The new steps that are in another group than they were, or at another place among those that stayed in theirs.
-fn out_of_order(old: &[At<'_>], new: &[At<'_>], pairs: &[Option<usize>]) -> Vec<usize> {
+/// Returns the new steps that are in another group than before, or at another position among the
+/// steps that stayed in their group.
+fn out_of_order(old: &[LocatedStep<'_>], new: &[LocatedStep<'_>], pairs: &[Option<usize>]) -> Vec<usize> {
     let group_was = |at: usize| new[at].group.map(|group| pairs[group]);
     let stayed = |at: &usize| pairs[*at].is_some_and(|was| old[was].group.map(Some) == group_was(*at));
     let mut moved: Vec<_> = (0..new.len()).filter(|at| pairs[*at].is_some() && !stayed(at)).collect();
@@ -198,21 +206,22 @@ fn out_of_order(old: &[At<'_>], new: &[At<'_>], pairs: &[Option<usize>]) -> Vec<
     (0..new.len()).filter(stayed).for_each(|at| groups.entry(new[at].group).or_default().push(at));
     for steps in groups.values() {
         let order: Vec<_> = steps.iter().filter_map(|at| pairs[*at]).collect();
-        let keeps = longest_rise(&order);
+        let keeps = longest_increasing_subsequence(&order);
         moved.extend(steps.iter().enumerate().filter(|(index, _)| !keeps.contains(index)).map(|(_, at)| *at));
     }
     moved
 }
 
-/// Which of the numbers make up the longest rising row: those that need not have been moved.
-fn longest_rise(numbers: &[usize]) -> Vec<usize> {
+/// Returns the indexes of a longest increasing subsequence: the steps that need not have been
+/// moved.
+fn longest_increasing_subsequence(numbers: &[usize]) -> Vec<usize> {
     let mut best: Vec<(usize, Option<usize>)> = Vec::with_capacity(numbers.len());
     for (at, number) in numbers.iter().enumerate() {
         let before = (0..at).filter(|before| numbers[*before] < *number).max_by_key(|before| best[*before].0);
         best.push((before.map_or(1, |before| best[before].0 + 1), before));
     }
     let mut row = Vec::new();
-    // Of several the first, so that what stands in front keeps its place.
+    // Of several longest ones, take the first, so that the steps at the front count as unmoved.
     let mut at = (0..numbers.len()).rev().max_by_key(|at| best[*at].0);
     while let Some(index) = at {
         row.push(index);
@@ -232,8 +241,8 @@ fn changes(
     changed.map(|key| (key.clone(), old.get(key).cloned(), new.get(key).cloned())).collect()
 }
 
-/// A value as text. Of a secret where it is found.
-fn shown(value: &Value) -> String {
+/// Formats a value as text. A secret is described by its source.
+fn display(value: &Value) -> String {
     match value {
         Value::Text(text) => text.clone(),
         Value::Integer(number) => number.to_string(),
@@ -250,7 +259,7 @@ fn shown(value: &Value) -> String {
         Value::Map(map) => map.iter().map(|(name, value)| format!("{name} = {value}")).collect::<Vec<_>>().join(", "),
         Value::Tables(tables) => {
             let table = |values: &super::Values| {
-                let said = values.iter().map(|(key, value)| format!("{key} = {}", shown(value)));
+                let said = values.iter().map(|(key, value)| format!("{key} = {}", display(value)));
                 format!("{{ {} }}", said.collect::<Vec<_>>().join(", "))
             };
             tables.iter().map(table).collect::<Vec<_>>().join(", ")

@@ -1,19 +1,19 @@
-//! Encodings of exported files: by the byte order mark, the XML declaration or, without either, the bytes themselves
-//! (XML 1.0, appendix F).
+//! Encodings of exported files, detected from the byte order mark, the XML declaration, or else the
+//! bytes themselves (XML 1.0, appendix F).
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use crate::error::{Error, Result};
 
-/// Bytes at the start of a file in which an XML declaration is looked for.
+/// Length of the start of a file that is searched for an XML declaration, in bytes.
 const DECLARATION_LEN: usize = 200;
 
-/// Text of a file.
+/// Decoded text of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decoded {
-    /// The text, without a byte order mark.
+    /// Text without a byte order mark.
     pub text: String,
-    /// The reason if the encoding was assumed.
+    /// Reason if the encoding had to be assumed.
     pub assumption: Option<String>,
 }
 
@@ -21,7 +21,7 @@ pub struct Decoded {
 ///
 /// # Errors
 ///
-/// The bytes are not text in their encoding, or the file declares an encoding that is not known.
+/// Fails if the bytes are not text in their encoding, or if the file declares an unknown encoding.
 pub fn decode(bytes: &[u8]) -> Result<Decoded> {
     let (encoding, mark_len, assumption) = match Encoding::for_bom(bytes) {
         Some((encoding, len)) => (encoding, len, None),
@@ -32,13 +32,13 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded> {
     };
     let text = encoding.decode_without_bom_handling_and_without_replacement(&bytes[mark_len..]);
     match text {
-        // No text has NUL characters, and binary files nearly always do.
+        // Text files have no NUL characters, but nearly all binary files do.
         Some(text) if !text.contains('\0') => Ok(Decoded { text: text.into_owned(), assumption }),
-        _ => Err(Error::unsupported("it is not text")),
+        _ => Err(Error::unsupported("the file is not text")),
     }
 }
 
-/// The encoding of a file without a byte order mark, and the reason if it is assumed.
+/// Detects the encoding of a file without a byte order mark; returns a reason if it is assumed.
 fn without_mark(bytes: &[u8]) -> Result<(&'static Encoding, Option<String>)> {
     match bytes {
         [b'<', 0, ..] => return Ok((UTF_16LE, None)),
@@ -47,22 +47,22 @@ fn without_mark(bytes: &[u8]) -> Result<(&'static Encoding, Option<String>)> {
     }
     let is_utf_8 = std::str::from_utf8(bytes).is_ok();
     let Some(label) = declared(bytes) else {
-        let why = "it is not UTF-8 and declares no encoding";
+        let why = "the file is not UTF-8 and declares no encoding";
         return Ok(if is_utf_8 { (UTF_8, None) } else { (WINDOWS_1252, Some(why.to_owned())) });
     };
     match Encoding::for_label(label.as_bytes()) {
-        // An editor that saves UTF-16 as UTF-8 leaves the declaration as it is.
+        // Editors that save UTF-16 as UTF-8 leave the declaration unchanged.
         Some(encoding) if [UTF_8, UTF_16LE, UTF_16BE].contains(&encoding) => {
-            let why = format!("it declares `{label}` and is neither UTF-8 nor UTF-16");
+            let why = format!("the file declares `{label}`, but is neither UTF-8 nor UTF-16");
             Ok(if is_utf_8 { (UTF_8, None) } else { (WINDOWS_1252, Some(why)) })
         }
         Some(encoding) => Ok((encoding, None)),
-        None => Err(Error::unsupported(format!("it declares the encoding `{}`, which is not known", shown(&label)))
+        None => Err(Error::unsupported(format!("the file declares the unknown encoding `{}`", shown(&label)))
             .help("save the file as UTF-8")),
     }
 }
 
-/// The encoding that an XML declaration names.
+/// Returns the encoding that an XML declaration names.
 fn declared(bytes: &[u8]) -> Option<String> {
     let head = String::from_utf8_lossy(&bytes[..bytes.len().min(DECLARATION_LEN)]);
     let declaration = head.trim_start().strip_prefix("<?xml")?.split_once("?>")?.0;
@@ -98,7 +98,10 @@ mod tests {
             // The mark wins over the declaration, and so do bytes that are UTF-8.
             assert_eq!(text(marked.as_bytes()), (declared.into(), None));
         }
-        assert_eq!(text(b"<a>\xfc</a>"), ("<a>ü</a>".into(), Some("it is not UTF-8 and declares no encoding".into())));
+        assert_eq!(
+            text(b"<a>\xfc</a>"),
+            ("<a>ü</a>".into(), Some("the file is not UTF-8 and declares no encoding".into()))
+        );
         for label in ["windows-1252", "ISO-8859-1", "iso-8859-1"] {
             let declaration = format!("<?xml version='1.0' encoding='{label}'?>");
             let bytes = [declaration.as_bytes(), b"<a>\xfc\x80</a>"].concat();
@@ -107,7 +110,7 @@ mod tests {
         let (cyrillic, assumption) = text(b"<?xml version=\"1.0\" encoding = \"windows-1251\"?><a>\xcf</a>");
         assert!(cyrillic.ends_with("<a>П</a>") && assumption.is_none(), "{cyrillic}");
         let (_, assumption) = text(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?><a>\xfc</a>");
-        assert_eq!(assumption.unwrap(), "it declares `UTF-8` and is neither UTF-8 nor UTF-16");
+        assert_eq!(assumption.unwrap(), "the file declares `UTF-8`, but is neither UTF-8 nor UTF-16");
     }
 
     #[test]
@@ -116,7 +119,7 @@ mod tests {
         assert!(decode(declared).unwrap_err().to_string().contains("`klingon`"));
         // Half a character, an unpaired surrogate, and bytes of a program.
         for bytes in [&b"\xff\xfe<\0a"[..], b"\xff\xfe\0\xd8<\0", b"\xff\0\x80", b"MZ\0\0"] {
-            assert_eq!(decode(bytes).unwrap_err().to_string(), "it is not text");
+            assert_eq!(decode(bytes).unwrap_err().to_string(), "the file is not text");
         }
     }
 }

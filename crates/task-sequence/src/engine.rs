@@ -1,12 +1,14 @@
-//! Runs a task sequence on a [`Machine`].
+//! Engine that runs a task sequence on a [`Machine`].
 //!
-//! The semantics are those of Configuration Manager's task sequence engine as its documentation has them: conditions,
-//! continue-on-error, restarts, exit codes, the environment that a step needs. What steps do to a computer is the
-//! machine's business; what its programs are not known to do, they do with success.
+//! It follows the documentation of Configuration Manager's task sequence engine: conditions,
+//! continue-on-error, restarts, exit codes, and the environment that a step needs. The machine
+//! decides what steps do to the computer; programs without known results succeed.
 //!
-//! Unknown values stay unknown (Kleene's logic of three values). A step whose condition is not known is passed over;
-//! the sequence is then run again with that step, and what differs between the runs is not known either.
+//! Unknown values stay unknown (Kleene's three-valued logic). A step with an unknown condition is
+//! skipped; the sequence is then run again with that step, and everything that differs between the
+//! runs becomes unknown.
 
+mod actions;
 mod computer;
 mod conditions;
 mod content;
@@ -21,14 +23,16 @@ mod state;
 mod trace;
 mod variables;
 mod wmi;
-mod work;
 
-pub use crate::started::{Launch, Started};
+pub use crate::start_source::{LaunchDevice, StartSource};
 pub use computer::Computer;
 pub use conditions::short_hive;
 pub use explore::run;
-pub use machine::{Ending, FileState, Found, Machine, Start};
-pub use medium::{Content, Medium};
-pub use trace::{Alternative, Doubt, Effect, End, Entry, Outcome, Source, Then, Trace, name};
+pub use machine::{FileState, Lookup, Machine, ProgramResult, StartState};
+pub use medium::{Medium, MediumContent};
+pub use trace::{
+    AfterFailure, Alternative, ContentSource, Effect, Outcome, SequenceEnd, Trace, TraceEntry, Uncertainty,
+    environment_name,
+};
 pub use variables::Variables;
-pub use wmi::Row;
+pub use wmi::WmiRow;

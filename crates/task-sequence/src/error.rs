@@ -1,34 +1,35 @@
-//! Failures to read or write a sequence; what authors got wrong is a [`Problem`](authoring::problem::Problem).
+//! Errors of reading and writing a sequence. Mistakes of authors are a
+//! [`Problem`](authoring::problem::Problem).
 
 use std::fmt;
 
 /// Result of reading or writing a sequence.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// An error of another library.
+/// Error of another library.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why a sequence can't be read or written.
+/// Error of reading or writing a sequence.
 #[derive(Debug)]
 pub enum Error {
-    /// An author's file can't be read.
+    /// A file can't be read.
     File(authoring::Error),
     /// The text is not well-formed XML.
     Malformed(Cause),
     /// The document exceeds one of the [`limits`](crate::limits).
     TooLarge(String),
-    /// The document is not a task sequence that this version reads, or one that XML can't hold.
+    /// The document is not a task sequence that this version reads, or can't be written as XML.
     Unsupported {
-        /// The fact.
+        /// Fact.
         message: String,
-        /// What would be right.
+        /// Help.
         help: Option<String>,
     },
     /// A named part can't be read or written.
     Within {
-        /// What can't be done with which part.
+        /// Failed operation, with the name of the part.
         message: String,
-        /// Why.
+        /// Error of the part.
         cause: Box<Error>,
     },
     /// The archive of an export can't be read.
@@ -36,12 +37,12 @@ pub enum Error {
 }
 
 impl Error {
-    /// A document that is not a task sequence of this version.
+    /// Creates an [`Error::Unsupported`].
     pub fn unsupported(message: impl Into<String>) -> Self {
         Self::Unsupported { message: message.into(), help: None }
     }
 
-    /// Adds what would be right, where the error takes it.
+    /// Adds help to an [`Error::Unsupported`].
     pub fn help(mut self, words: impl Into<String>) -> Self {
         if let Self::Unsupported { help, .. } = &mut self {
             *help = Some(words.into());
@@ -49,12 +50,12 @@ impl Error {
         self
     }
 
-    /// The error of the part that this one is in.
+    /// Wraps the error in an [`Error::Within`] that names the part.
     pub fn within(self, message: impl Into<String>) -> Self {
         Self::Within { message: message.into(), cause: Box::new(self) }
     }
 
-    /// Text that is not well-formed XML.
+    /// Creates an [`Error::Malformed`].
     pub(crate) fn malformed(cause: impl Into<Cause>) -> Self {
         Self::Malformed(cause.into())
     }

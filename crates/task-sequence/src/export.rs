@@ -1,8 +1,10 @@
-//! Exported task sequences, in every form in which people keep and publish them.
+//! Exported task sequences in all forms in which they are kept and published.
 //!
-//! The console's `.zip` is an OPC package. Read are `SMS_TaskSequencePackage/ID/object.xml` (an instance of the WMI class,
-//! whose property `Sequence` is the sequence) and `ReferencesInfo.xml` beside it (names and types of what it refers to).
-//! Everything else in it, content included, is left alone. Documents by themselves are in [`document`].
+//! The `.zip` of the console is an OPC package. Two of its members are read:
+//! `SMS_TaskSequencePackage/ID/object.xml`, an instance of the WMI class with the sequence in the
+//! property `Sequence`, and `ReferencesInfo.xml` in the same folder, with the names and types of
+//! referenced packages. All other members, including content, are ignored. [`document`] reads
+//! single documents.
 
 pub mod document;
 
@@ -17,56 +19,58 @@ const FOLDER: &str = "SMS_TaskSequencePackage";
 const OBJECT: &str = "object.xml";
 const REFERENCES: &str = "ReferencesInfo.xml";
 
-/// A sequence that was exported.
+/// Exported task sequence.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Exported {
+pub struct ExportedSequence {
     /// Package ID; `None` for a document without one.
     pub id: Option<String>,
-    /// The sequence.
+    /// Task sequence.
     pub sequence: Sequence,
-    /// The XML of the sequence as it was exported.
+    /// XML of the task sequence as it was exported.
     pub xml: String,
     /// Packages that the sequence refers to, as the console lists them.
-    pub referred: Vec<Referred>,
-    /// Why the encoding of the text was assumed to be windows-1252, if it was.
+    pub packages: Vec<ReferencedPackage>,
+    /// Reason if the encoding was assumed to be windows-1252.
     pub assumed_encoding: Option<String>,
-    /// What became of each step, for a sequence of the Microsoft Deployment Toolkit.
+    /// Conversion of each step, for a sequence of the Microsoft Deployment Toolkit.
     pub conversion: Option<Conversion>,
 }
 
-/// A package that a sequence refers to.
+/// Package that a sequence refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Referred {
-    /// The package ID.
+pub struct ReferencedPackage {
+    /// Package ID.
     pub id: String,
-    /// Its name at the site.
+    /// Name at the site.
     pub name: String,
-    /// Its type, as the site counts (`SMS_PackageBaseclass.PackageType`).
+    /// Type, numbered as at the site (`SMS_PackageBaseclass.PackageType`).
     pub kind: u32,
 }
 
-/// Reads the sequences of an archive that the console exported, each with its ID, in the order of IDs. `names` are the
-/// names of its members, which `read` unpacks. The console's folder may lie in other folders.
+/// Reads the sequences of an archive that the console exported, sorted by ID.
+///
+/// `names` are the names of its members, which `read` unpacks. The folder of the console may be
+/// inside other folders.
 pub fn read_members<'a>(
     names: impl IntoIterator<Item = &'a str>,
     mut read: impl FnMut(&str) -> std::result::Result<Vec<u8>, Cause>,
-) -> Vec<(String, Result<Exported>)> {
+) -> Vec<(String, Result<ExportedSequence>)> {
     let mut folders: Vec<&str> = names.into_iter().filter_map(folder_of_object).collect();
     folders.sort_by_key(|folder| (id_of(folder), *folder));
     folders.into_iter().map(|folder| (id_of(folder).to_owned(), read_object(&mut read, folder))).collect()
 }
 
-/// Returns `true` for the name of a member that [`read_members`] unpacks.
+/// Returns `true` if [`read_members`] unpacks a member with this name.
 pub fn is_part(name: &str) -> bool {
     [OBJECT, REFERENCES].iter().any(|file| folder_of(name, file).is_some())
 }
 
-/// The folder of a member that is the object of a sequence.
+/// Returns the folder of a member that is the object of a sequence.
 fn folder_of_object(name: &str) -> Option<&str> {
     folder_of(name, OBJECT)
 }
 
-/// The folder of a sequence, if a member is this file of it.
+/// Returns the folder of a sequence if the member is this file in it.
 fn folder_of<'a>(name: &'a str, file: &str) -> Option<&'a str> {
     let folder = name.strip_suffix(file)?.strip_suffix('/')?;
     let (above, _) = folder.rsplit_once('/')?;
@@ -77,31 +81,34 @@ fn id_of(folder: &str) -> &str {
     folder.rsplit('/').next().unwrap_or(folder)
 }
 
-fn read_object(read: &mut impl FnMut(&str) -> std::result::Result<Vec<u8>, Cause>, folder: &str) -> Result<Exported> {
+fn read_object(
+    read: &mut impl FnMut(&str) -> std::result::Result<Vec<u8>, Cause>,
+    folder: &str,
+) -> Result<ExportedSequence> {
     let mut bytes = |name: &str| read(&format!("{folder}/{name}")).map_err(Error::Archive);
     let mut exported = document::read(&bytes(OBJECT)?, id_of(folder))?;
     exported.id = Some(id_of(folder).to_owned());
-    // Consoles before 2012 wrote no such list; what it says is for people.
+    // Consoles before 2012 wrote no such list. It is only displayed, so it may be missing.
     if let Ok(list) = bytes(REFERENCES) {
-        exported.referred = referred(&list)?;
+        exported.packages = parse_referenced_packages(&list)?;
     }
     Ok(exported)
 }
 
-/// The value of a property of an instance.
+/// Returns the value of a property of an instance.
 fn property(instance: &Element, name: &str) -> Option<String> {
     let is_it = |child: &&Element| child.name == "PROPERTY" && child.attribute("NAME") == Some(name);
     instance.children().find(is_it)?.child("VALUE").map(Element::own_text)
 }
 
-/// The list of references: a list of texts, each an instance in XML.
-fn referred(bytes: &[u8]) -> Result<Vec<Referred>> {
+/// Parses the list of references: a list of texts, each of which is an instance in XML.
+fn parse_referenced_packages(bytes: &[u8]) -> Result<Vec<ReferencedPackage>> {
     let list = dom::parse(&decode(bytes)?.text)?;
-    let read = |text: &Element| -> Result<Referred> {
+    let read = |text: &Element| -> Result<ReferencedPackage> {
         let instance = dom::parse(&text.own_text())?;
         let said = |name| property(&instance, name).unwrap_or_default();
         let kind = said("ReferencePackageType").parse().unwrap_or(0);
-        Ok(Referred { id: said("ReferencePackageID"), name: said("ReferenceName"), kind })
+        Ok(ReferencedPackage { id: said("ReferencePackageID"), name: said("ReferenceName"), kind })
     };
     list.children().filter(|child| child.name == "string").map(read).collect()
 }

@@ -1,8 +1,8 @@
-//! Task sequences, in Configuration Manager's words: steps and groups in one ordered tree, with conditions.
+//! Task sequences of Configuration Manager: an ordered tree of steps and groups, with conditions.
 //!
-//! A sequence is read from a file ([`read`]) like a manifest: TOML whose strings are rendered for a site, with places
-//! for complaints. What a step may say stands in the [`catalog`]. A sequence may also come from elsewhere (an export of
-//! the console); it then has no places.
+//! [`read`] reads a sequence file as TOML whose strings are rendered for a site, and records the
+//! place of each value for messages. [`export`] reads sequences that a console exported, which have
+//! no places. The [`catalog`] describes all types of steps.
 
 pub mod catalog;
 pub mod compare;
@@ -22,7 +22,7 @@ mod read;
 pub mod read_only;
 pub mod rules;
 mod schema;
-mod started;
+mod start_source;
 #[cfg(test)]
 mod strategy;
 pub mod truth;
@@ -39,161 +39,167 @@ pub use condition::Condition;
 pub use error::{Error, Result};
 pub use media_kind::MediaKind;
 pub use read::table::is_package;
-pub use read::{is_one, is_one_at, read};
+pub use read::{is_sequence_file, is_sequence_text, read};
 pub use schema::schema;
-pub use started::needs_windows;
+pub use start_source::needs_windows;
 pub use write::write;
 
-/// A task sequence.
+/// Task sequence.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sequence {
-    /// Its name: 1 to 50 characters (R74).
+    /// Name: 1 to 50 characters (R74).
     pub name: String,
-    /// What it is for: 512 characters at most (R74).
+    /// Description: at most 512 characters (R74).
     pub description: String,
-    /// The package ID of its boot image, if it says one.
+    /// Package ID of the boot image, if there is one.
     pub boot_image: Option<String>,
-    /// Version of its XML if it is not the current one ([`xml::VERSION`]), kept as it was imported.
+    /// Version of the XML if it differs from [`xml::VERSION`], kept as it was imported.
     pub xml_version: Option<String>,
-    /// Steps and groups, in their order.
+    /// Steps and groups, in order.
     pub steps: Vec<Step>,
-    /// References that no step makes, kept as they were imported.
+    /// References that belong to no step, kept as they were imported.
     pub references: Vec<xml::Reference>,
-    /// Variables of the whole sequence that no step of it makes, kept as they were imported.
+    /// Variables of the task sequence that belong to no step, kept as they were imported.
     pub variables: Vec<Variable>,
-    /// References and variables of the whole sequence that steps make, and that the import did not have.
+    /// References and variables that follow from the steps, but that the imported sequence did not
+    /// have.
     pub omitted: Vec<String>,
-    /// Where each part of it was written.
-    pub written: Written,
+    /// Places of the values in a sequence file.
+    pub places: Places,
 }
 
-/// A step, or a group of steps.
+/// Step or group of a task sequence.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// Its name: 1 to 50 characters (R75). Groups and steps may share names.
+    /// Name: 1 to 50 characters (R75). Steps and groups may have equal names.
     pub name: String,
-    /// What it is for: 255 characters at most (R75).
+    /// Description: at most 255 characters (R75).
     pub description: String,
-    /// Whether it is passed over.
+    /// Makes the engine skip the step or group.
     pub is_disabled: bool,
-    /// Whether the sequence goes on when it fails.
+    /// Makes the task sequence continue if the step fails.
     pub continues_on_error: bool,
-    /// What has to hold for it to run.
+    /// Condition for the step to run.
     pub condition: Option<Condition>,
-    /// What it does.
+    /// Action or children of the step.
     pub body: Body,
-    /// Attributes of its element that are not as tsmedia would write them, kept as they were imported.
+    /// Attributes of the XML element that differ from those that tsmedia writes, kept as they were
+    /// imported.
     pub attributes: BTreeMap<String, String>,
-    /// Where each part of it was written.
-    pub written: Written,
+    /// Places of the values in a sequence file.
+    pub places: Places,
 }
 
-/// What a step does.
+/// Contents of a step.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Body {
-    /// Runs other steps.
+    /// Group with its children.
     Group(Vec<Step>),
-    /// Runs a program of the engine.
+    /// Step of a type in the catalog.
     Action(Box<Action>),
-    /// A step of a class that the catalog does not have, kept as it was exported.
+    /// Step of a class that the catalog does not have, kept as it was exported.
     Foreign(Box<Foreign>),
 }
 
-/// A step that does something by itself.
+/// Step of a type in the catalog.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Action {
-    /// Its type.
-    pub kind: &'static catalog::Kind,
-    /// What it says, by the names of its type's keys.
+    /// Type of step.
+    pub kind: &'static catalog::StepKind,
+    /// Values of the type's keys, by name.
     pub values: Values,
-    /// After how many minutes it is stopped: 1 to 999 (R110); never unless said.
+    /// Time limit in minutes, 1 to 999 (R110); `None` for no limit.
     pub timeout: Option<i64>,
-    /// Which exit codes are a success; those of its type unless said.
+    /// Exit codes that count as success; `None` for those of the type.
     pub success_codes: Option<Vec<i64>>,
-    /// How often it is tried again: 0 to 5 (R114); as its type has it unless said.
+    /// Number of retries after a failure, 0 to 5 (R114); `None` for that of the type.
     pub retries: Option<i64>,
-    /// The command line that the engine runs, if it is not the one that its type and values make.
+    /// Command line that the engine runs, if it differs from the one that follows from the type and
+    /// its values.
     pub command: Option<String>,
-    /// Variables of it that the catalog does not have, kept as they were exported.
+    /// Variables that the catalog does not have, kept as they were exported.
     pub variables: Vec<Variable>,
-    /// Variables with defaults, and switches of the command line, that the import did not have.
+    /// Variables with defaults and switches of the command line that the imported step did not
+    /// have.
     pub omitted: Vec<String>,
 }
 
-/// A step of a class that the catalog does not have.
+/// Step of a class that the catalog does not have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Foreign {
-    /// Its class, with its prefix; empty for an element that is no step.
+    /// Class with its prefix; empty for an element that is not a step.
     pub class: String,
-    /// The whole element, if it is no step.
+    /// XML of the whole element, for an element that is not a step.
     pub xml: Option<String>,
-    /// The command line that the engine runs.
+    /// Command line that the engine runs.
     pub command: String,
-    /// Where it runs.
+    /// Environment that the step runs in.
     pub environment: catalog::Environment,
-    /// Its variables, those without a value included; `None` if it has no list of variables.
+    /// Variables, including those without a value; `None` if the element has no list of variables.
     pub variables: Option<Vec<Variable>>,
 }
 
-/// A variable of a step as the XML has it.
+/// Variable of a step in its XML.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variable {
-    /// The variable of the task sequence.
+    /// Name of the task sequence variable.
     pub name: String,
-    /// The property of the class.
+    /// Property of the WMI class.
     pub property: String,
-    /// Whether it is marked as hidden.
+    /// Marks the variable as hidden.
     pub is_hidden: bool,
-    /// Its value.
+    /// Value of the variable.
     pub value: String,
 }
 
-/// What a step says, by name.
+/// Values by key.
 pub type Values = BTreeMap<&'static str, Value>;
 
-/// What a key of a step says.
+/// Value of a key.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// Text: of `Text`, `Package`, `Application`, `Variable`, and the name of a `Choice`.
+    /// Text, or the name of a choice, package, application or variable.
     Text(String),
-    /// A whole number.
+    /// Integer.
     Integer(i64),
-    /// `true` or `false`.
+    /// Boolean.
     Boolean(bool),
-    /// A reference to what nobody may read.
+    /// Reference to a secret.
     Secret(SecretRef),
-    /// Several texts.
+    /// List of texts.
     Texts(Vec<String>),
-    /// Several whole numbers.
+    /// List of integers.
     Integers(Vec<i64>),
-    /// Names with a value each, in their order; no name twice.
+    /// Names with a value each, in order. Names are unique.
     Map(Vec<(String, String)>),
-    /// Several tables.
+    /// Array of tables.
     Tables(Vec<Values>),
 }
 
-/// Where a part of a sequence was written, for complaints. It decides nothing: all of them are equal.
+/// Places in a file where a step or sequence and its values are written.
+///
+/// All are equal, so that comparisons of steps ignore them.
 #[derive(Clone, Debug, Default)]
-pub struct Written {
-    /// The header of the table; nothing for what nobody wrote.
+pub struct Places {
+    /// Header of the table; `None` if the step comes from an import.
     whole: Option<Place>,
-    /// Its values, by their keys. `partitions/0/size` is the size of the first partition.
+    /// Places of values by key, such as `partitions/0/size` for the size of the first partition.
     parts: BTreeMap<String, Place>,
 }
 
-impl PartialEq for Written {
+impl PartialEq for Places {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-impl Written {
-    /// The header.
+impl Places {
+    /// Returns the place of the header.
     pub fn whole(&self) -> Option<Place> {
         self.whole.clone()
     }
 
-    /// The value of a key, or the header where it does not say it.
+    /// Returns the place of a value, or of the closest table around it that has one.
     pub fn part(&self, key: &str) -> Option<Place> {
         let mut key = key;
         loop {
@@ -207,7 +213,7 @@ impl Written {
 }
 
 impl Step {
-    /// What it does by itself, if it is no group.
+    /// Returns the action of a step that is of a type in the catalog.
     pub fn action(&self) -> Option<&Action> {
         match &self.body {
             Body::Action(action) => Some(action),
@@ -215,7 +221,7 @@ impl Step {
         }
     }
 
-    /// Where it runs, if it is no group.
+    /// Returns the environment that a step runs in; `None` for a group.
     pub fn environment(&self) -> Option<catalog::Environment> {
         match &self.body {
             Body::Group(_) => None,
@@ -224,7 +230,7 @@ impl Step {
         }
     }
 
-    /// The steps in it, if it is a group.
+    /// Returns the children of a group.
     pub fn children(&self) -> &[Step] {
         match &self.body {
             Body::Group(steps) => steps,
@@ -234,17 +240,17 @@ impl Step {
 }
 
 impl Action {
-    /// Whether it is a step of this type.
+    /// Returns `true` for a step of this type.
     pub fn is(&self, kind: &str) -> bool {
         self.kind.name == kind
     }
 
-    /// The text that a key says.
+    /// Returns the text of a key.
     pub fn text(&self, key: &str) -> Option<&str> {
         text(&self.values, key)
     }
 
-    /// The whole number that a key says.
+    /// Returns the integer of a key.
     pub fn integer(&self, key: &str) -> Option<i64> {
         match self.values.get(key) {
             Some(Value::Integer(number)) => Some(*number),
@@ -252,7 +258,7 @@ impl Action {
         }
     }
 
-    /// What a key that is `true` or `false` says, or what holds if it says nothing.
+    /// Returns the boolean of a key, or its default.
     pub fn is_set(&self, key: &str) -> bool {
         match self.values.get(key) {
             Some(Value::Boolean(truth)) => *truth,
@@ -260,7 +266,7 @@ impl Action {
         }
     }
 
-    /// The tables that a key says.
+    /// Returns the tables of a key.
     pub fn tables(&self, key: &str) -> &[Values] {
         match self.values.get(key) {
             Some(Value::Tables(tables)) => tables,
@@ -268,16 +274,17 @@ impl Action {
         }
     }
 
-    /// The content that it needs: package IDs and applications, in the order of its keys.
+    /// Returns the content that the step needs: package IDs and applications, in the order of its
+    /// keys.
     pub fn content(&self) -> Vec<String> {
         let mut ids = Vec::new();
         for key in self.kind.keys {
-            match (&key.form, self.values.get(key.name)) {
-                (catalog::Form::Package, Some(Value::Text(id))) if !self.is("run-task-sequence") => {
+            match (&key.value_type, self.values.get(key.name)) {
+                (catalog::ValueType::Package, Some(Value::Text(id))) if !self.is("run-task-sequence") => {
                     ids.push(id.clone())
                 }
-                (catalog::Form::Packages, Some(Value::Texts(packages))) => ids.extend_from_slice(packages),
-                (catalog::Form::Tables(_), Some(Value::Tables(tables))) if self.is("install-application") => {
+                (catalog::ValueType::Packages, Some(Value::Texts(packages))) => ids.extend_from_slice(packages),
+                (catalog::ValueType::Tables(_), Some(Value::Tables(tables))) if self.is("install-application") => {
                     ids.extend(tables.iter().filter_map(|table| text(table, "id")).map(str::to_owned));
                 }
                 _ => {}
@@ -286,13 +293,13 @@ impl Action {
         ids
     }
 
-    /// The exit codes that are a success.
+    /// Returns the exit codes that count as success.
     pub fn success_codes(&self) -> &[i64] {
         self.success_codes.as_deref().unwrap_or(self.kind.success_codes)
     }
 }
 
-/// The text that a key of a table says.
+/// Returns the text of a key in a table.
 pub fn text<'a>(values: &'a Values, key: &str) -> Option<&'a str> {
     match values.get(key) {
         Some(Value::Text(text)) => Some(text),
@@ -300,8 +307,8 @@ pub fn text<'a>(values: &'a Values, key: &str) -> Option<&'a str> {
     }
 }
 
-/// The exit code that a command line says itself: `cmd /c exit 1`.
-pub fn said_exit_code(command: &str) -> Option<i64> {
+/// Returns the exit code of a command line that does nothing but exit, such as `cmd /c exit 1`.
+pub fn literal_exit_code(command: &str) -> Option<i64> {
     let words: Vec<_> = command.split_whitespace().map(str::to_lowercase).collect();
     let words: Vec<_> = words.iter().map(String::as_str).collect();
     match words[..] {
@@ -311,12 +318,13 @@ pub fn said_exit_code(command: &str) -> Option<i64> {
 }
 
 impl Sequence {
-    /// How many steps it has, groups not counted.
+    /// Returns the number of steps, excluding groups.
     pub fn n_steps(&self) -> usize {
         self.walk().iter().filter(|(_, step)| !matches!(step.body, Body::Group(_))).count()
     }
 
-    /// Every step and group, in the order of the file, each with the groups around it, the outermost first.
+    /// Returns all steps and groups in the order of the file, each with the groups around it,
+    /// outermost first.
     pub fn walk(&self) -> Vec<(Vec<&Step>, &Step)> {
         fn below<'a>(steps: &'a [Step], around: &mut Vec<&'a Step>, found: &mut Vec<(Vec<&'a Step>, &'a Step)>) {
             for step in steps {
@@ -331,14 +339,14 @@ impl Sequence {
         found
     }
 
-    /// The steps and groups that are not disabled, nor in a group that is.
+    /// Returns the steps and groups that are neither disabled nor in a disabled group.
     pub fn enabled(&self) -> Vec<&Step> {
         let is_enabled = |(around, step): &(Vec<&Step>, &Step)| !around.iter().chain([step]).any(|one| one.is_disabled);
         self.walk().into_iter().filter(is_enabled).map(|(_, step)| step).collect()
     }
 
-    /// What steps say by secrets: the step, its key and the reference, in the order of steps and of the keys of their
-    /// types.
+    /// Returns the secrets of all steps: the step, its key and the reference, in order of steps and
+    /// keys.
     pub fn secrets(&self) -> Vec<(&Step, &'static str, &SecretRef)> {
         let mut found = Vec::new();
         for (_, step) in self.walk() {

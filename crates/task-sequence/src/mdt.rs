@@ -1,8 +1,10 @@
-//! Task sequences of the Microsoft Deployment Toolkit (`ts.xml`), converted to steps of Configuration Manager.
+//! Conversion of task sequences of the Microsoft Deployment Toolkit (`ts.xml`) to steps of
+//! Configuration Manager.
 //!
-//! Facts are those of Microsoft's "Toolkit reference" for the toolkit (scripts, task sequence steps, properties) and of
-//! public `ts.xml` files. The [`table`] says what becomes of each script and class; [`convert`](self::convert()) also
-//! reports what became of each step and what its author has to do.
+//! Sources are Microsoft's "Toolkit reference" (scripts, task sequence steps, properties) and
+//! public `ts.xml` files. The [`table`] lists the treatment of each script and class;
+//! [`convert`](self::convert()) also reports the result for each step and what its author has to
+//! do.
 
 mod actions;
 mod conditions;
@@ -12,8 +14,8 @@ mod disks;
 mod draft;
 mod share;
 mod software;
-mod source;
 pub mod table;
+mod toolkit_step;
 
 use crate::error::Result;
 use crate::xml::document::Element;
@@ -21,55 +23,55 @@ use crate::{Body, Sequence};
 
 use convert::Converter;
 
-pub use share::{Application, Content, ContentKind, Share};
+pub use share::{Application, ContentKind, Share, ShareContent};
 
-/// What became of a sequence.
+/// Report of the conversion of a sequence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Conversion {
-    /// Its steps, in their order.
+    /// Reports of its steps, in order.
     pub steps: Vec<StepReport>,
-    /// Variables that conditions and steps read and that no step sets.
+    /// Variables that conditions and steps read, but that no step sets.
     pub unset: Vec<String>,
 }
 
-/// What became of a step.
+/// Report of the conversion of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepReport {
-    /// Names of the groups around it, the outermost first.
+    /// Names of the groups around the step, outermost first.
     pub path: Vec<String>,
-    /// Its name.
+    /// Name of the step.
     pub name: String,
-    /// The script or class that it used.
+    /// Script or class that the step used.
     pub origin: String,
-    /// `true` if it was disabled already.
+    /// `true` if the step was already disabled.
     pub is_disabled: bool,
-    /// What became of it.
-    pub fate: Fate,
-    /// Types of the steps that took its place.
+    /// Result of the conversion.
+    pub fate: ConversionStatus,
+    /// Types of the steps that replace it.
     pub became: Vec<&'static str>,
-    /// Why; empty if the types say it.
+    /// Reason; empty if the types explain themselves.
     pub why: String,
-    /// What its author has to do; empty if nothing.
+    /// Task for the author; empty if there is none.
     pub todo: String,
 }
 
-/// What became of a step.
+/// Result of the conversion of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It was converted.
+pub enum ConversionStatus {
+    /// Converted.
     Converted,
-    /// It was converted and moved behind the step that applies the operating system.
+    /// Converted and moved after the step that applies the operating system.
     Moved,
-    /// It was converted and disabled until its author has done the rest.
+    /// Converted, but disabled until the author completes it.
     Unfinished,
-    /// It was left out.
+    /// Removed.
     Dropped,
-    /// It was kept as it is, disabled.
+    /// Kept as it was, disabled.
     Kept,
 }
 
-impl Fate {
-    /// The word for it, in reports and JSON.
+impl ConversionStatus {
+    /// Returns the word for reports and JSON.
     pub fn word(self) -> &'static str {
         match self {
             Self::Converted => "converted",
@@ -81,11 +83,11 @@ impl Fate {
     }
 }
 
-/// Converts a sequence of the toolkit. Content that steps refer to gets package IDs in `share`.
+/// Converts a sequence of the toolkit. Content that its steps refer to gets package IDs in `share`.
 ///
 /// # Errors
 ///
-/// A condition can't be read, or the sequence is larger than any that is stored.
+/// Fails if a condition can't be read, or if the sequence is larger than a site stores.
 pub fn convert(root: &Element, share: &mut Share) -> Result<(Sequence, Conversion)> {
     let mut converter = Converter::new(root, share);
     let mut steps = converter.children(root)?;
@@ -94,12 +96,12 @@ pub fn convert(root: &Element, share: &mut Share) -> Result<(Sequence, Conversio
     let mut unset: Vec<String> = converter.context.read.iter().filter(|name| !is_set(name)).cloned().collect();
     unset.dedup_by(|one, other| one.eq_ignore_ascii_case(other));
     let conversion = Conversion { steps: converter.reports, unset };
-    // The toolkit starts its own image of Windows PE, and a sequence names one.
+    // The toolkit starts its own Windows PE image, but a task sequence refers to a boot image.
     let boot_image = Some(share.package_id("boot image", "Boot image", ContentKind::BootImage));
     Ok((Sequence { steps: without_empty_groups(steps), boot_image, ..Sequence::default() }, conversion))
 }
 
-/// Leaves out groups that have lost all of their steps.
+/// Removes groups that have lost all their steps.
 fn without_empty_groups(steps: Vec<crate::Step>) -> Vec<crate::Step> {
     let mut kept = Vec::new();
     for mut step in steps {
@@ -115,16 +117,17 @@ fn without_empty_groups(steps: Vec<crate::Step>) -> Vec<crate::Step> {
     kept
 }
 
-/// Returns `true` for a sequence that the toolkit runs by itself, recognized by its content: versions are no evidence,
-/// since consoles also write 3.00. Sequences of Configuration Manager with steps of the toolkit's integration run
-/// them with `smsswd.exe`.
+/// Returns `true` for a sequence that the toolkit runs itself, recognized by its content.
+///
+/// Versions are no evidence, since consoles write 3.00 as well. Sequences of Configuration Manager
+/// with steps of the toolkit's integration run them with `smsswd.exe`.
 pub fn is_toolkit(sequence: &Element) -> bool {
     sequence.children().any(is_of_toolkit)
 }
 
 fn is_of_toolkit(element: &Element) -> bool {
     match element.name.as_str() {
-        // The Deployment Workbench remembers which groups are expanded, and gives groups an empty action.
+        // Only the Deployment Workbench stores which groups are expanded, and gives groups an empty action.
         "group" => {
             element.attribute("expand").is_some()
                 || element.child("action").is_some()

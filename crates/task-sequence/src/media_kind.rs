@@ -20,7 +20,7 @@ pub enum MediaKind {
 }
 
 impl MediaKind {
-    /// The kind as the manifest and the medium itself write it.
+    /// Returns the name in manifests and on media.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Capture => "capture",
@@ -30,7 +30,7 @@ impl MediaKind {
         }
     }
 
-    /// Returns whether the medium carries its task sequence. Other kinds get it from the site.
+    /// Returns `true` if the medium carries its task sequence. Other kinds get it from the site.
     pub fn carries_sequence(self) -> bool {
         matches!(self, Self::Capture | Self::StandAlone)
     }

@@ -1,17 +1,18 @@
-//! Patterns with wildcards, regardless of case: those of task sequence conditions (`*`, `?`) and of WQL (`%`, `_`, `[…]`).
+//! Patterns with wildcards, ignoring case: those of task sequence conditions (`*`, `?`) and of WQL
+//! (`%`, `_`, `[…]`).
 
-/// Part of a pattern.
+/// Element of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
-    /// Any characters, or none.
+    /// Any number of characters.
     Many,
     /// Any one character.
     One,
     /// This character, in lower case.
     Char(char),
-    /// One character of a set of ranges, or one that is in none of them.
+    /// One character that is in a set of ranges, or in none of them.
     Set {
-        /// Whether the character must be in none of the ranges.
+        /// Matches characters in none of the ranges.
         is_negated: bool,
         /// First and last character of each range, in lower case.
         ranges: Vec<(char, char)>,
@@ -19,7 +20,7 @@ pub enum Piece {
 }
 
 impl Piece {
-    /// Piece that stands for a character regardless of case.
+    /// Creates an element that matches a character, ignoring case.
     pub fn literal(c: char) -> Self {
         Self::Char(lower(c))
     }
@@ -36,7 +37,7 @@ impl Piece {
     }
 }
 
-/// Lower case of a character, if that is one character.
+/// Returns the lower case of a character, if it is a single character.
 pub fn lower(c: char) -> char {
     let mut lower = c.to_lowercase();
     match (lower.next(), lower.next()) {
@@ -45,11 +46,14 @@ pub fn lower(c: char) -> char {
     }
 }
 
-/// Returns `true` if a whole text fits a pattern. Takes at most as many steps as the product of their lengths.
+/// Returns `true` if a whole text matches a pattern.
+///
+/// Takes at most as many steps as the product of both lengths.
 pub fn matches(text: &str, pattern: &[Piece]) -> bool {
     let text: Vec<char> = text.chars().map(lower).collect();
     let (mut at, mut in_pattern) = (0, 0);
-    // Place of the last `Many`, and the text from which it may take one more character.
+    // Position of the last `Many`, and of the text after the characters that it takes. On a mismatch it takes one
+    // more, so that backtracking needs no recursion.
     let mut many: Option<(usize, usize)> = None;
     while at < text.len() {
         match pattern.get(in_pattern) {

@@ -1,11 +1,11 @@
-//! Policies of a site: XML documents that describe a deployment to a client.
+//! Policies of a site: XML documents that describe deployments to a client.
 //!
-//! A policy has rules, their actions, and instances of classes of Windows Management Instrumentation (WMI) with their
-//! properties. A deployment is an instance of `CCM_TaskSequence` with the sequence as text in `TS_Sequence`, a program
-//! one of `CCM_SoftwareDistribution`. The form is that of policies that public tools print; no document has it. Media
-//! and files may hold several policies below an element of their own.
+//! A policy has rules, actions, and instances of WMI classes with their properties. A deployment is
+//! an instance of `CCM_TaskSequence` with the sequence as text in `TS_Sequence`; a program is one
+//! of `CCM_SoftwareDistribution`. The format is undocumented and follows policies that public tools
+//! print. Media and files may hold several policies in one root element.
 //!
-//! Policies hold passwords. [`read`] copies IDs, names and versions out of the text and nothing else.
+//! Policies contain passwords. [`read`] copies only IDs, names and versions out of the text.
 
 mod sequence;
 
@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 use crate::limits::{MAX_POLICY_INSTANCES, MAX_XML_ATTRIBUTES, MAX_XML_DEPTH};
-use crate::xml::document::resolved;
+use crate::xml::document::resolve_entity;
 
 pub use sequence::{CarriedSequence, PolicyReference};
 
@@ -26,7 +26,7 @@ pub const TASK_SEQUENCE: &str = "CCM_TaskSequence";
 /// Class of a deployed program of a package.
 pub const PROGRAM: &str = "CCM_SoftwareDistribution";
 
-/// Properties that are read: none of them is secret.
+/// Properties to read, none of which is secret.
 const PROPERTIES: [&str; 9] = [
     "ADV_AdvertisementID",
     "PKG_Name",
@@ -38,43 +38,43 @@ const PROPERTIES: [&str; 9] = [
     "PRG_ProgramName",
     "TS_BootImageID",
 ];
-/// The property that holds a task sequence.
+/// Property with the text of a task sequence.
 const SEQUENCE: &str = "TS_Sequence";
-/// Length of a property that is read, in bytes. Names at a site have 50 characters.
+/// Maximum length of a property that is read, in bytes. Names at a site have at most 50 characters.
 const MAX_PROPERTY_LEN: usize = 1024;
 
-/// A policy, or a group of instances that stand outside of one.
+/// Policy, or a group of instances outside of one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// Its ID, a GUID or the name of a deployment.
+    /// ID: a GUID or the name of a deployment.
     pub id: Option<String>,
-    /// Its version.
+    /// Version.
     pub version: Option<String>,
-    /// The instances in it.
-    pub instances: Vec<Instance>,
+    /// Instances in the policy.
+    pub instances: Vec<PolicyInstance>,
 }
 
-/// An instance of a WMI class.
+/// Instance of a WMI class.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Instance {
-    /// Its class.
+pub struct PolicyInstance {
+    /// Name of the class.
     pub class: String,
     /// Names and values of the properties that [`read`] takes.
     properties: Vec<(String, String)>,
-    /// The sequence in it, if its text is readable.
+    /// Task sequence in the instance, if its text is readable.
     pub sequence: Option<CarriedSequence>,
-    /// Names of properties, each with the byte range of its value in the text, tags excluded.
+    /// Names of properties, each with the byte range of its value in the text, excluding tags.
     ranges: Vec<(String, Range<usize>)>,
 }
 
-impl Instance {
-    /// Returns the value of a property that [`read`] takes. An empty value counts as none.
+impl PolicyInstance {
+    /// Returns the value of a property that [`read`] takes; `None` if it is empty.
     pub fn property(&self, name: &str) -> Option<&str> {
         let (_, value) = self.properties.iter().find(|(own, _)| own == name)?;
         Some(value.as_str()).filter(|value| !value.is_empty())
     }
 
-    /// Returns the bytes of the text between `<value>` and `</value>` of a property that is read.
+    /// Returns the byte range between `<value>` and `</value>` of a property.
     pub fn range(&self, name: &str) -> Option<Range<usize>> {
         let (_, range) = self.ranges.iter().find(|(own, _)| own == name)?;
         Some(range.clone())
@@ -85,18 +85,18 @@ impl Instance {
 ///
 /// # Errors
 ///
-/// The text is not well-formed XML, is too deep or too large, has a document type, or holds neither policies nor
-/// instances.
+/// Fails if the text is not well-formed XML, exceeds a limit, has a document type, or contains
+/// neither policies nor instances.
 pub fn read(text: &str) -> Result<Vec<Policy>> {
-    let mut reading = Reading::default();
-    walk(text, |path, event, range| reading.event(path, event, range))?;
-    if reading.policies.is_empty() && reading.n_assignments == 0 {
-        return Err(Error::unsupported("it holds no policies"));
+    let mut reader = PolicyReader::default();
+    walk(text, |path, event, range| reader.event(path, event, range))?;
+    if reader.policies.is_empty() && reader.n_assignments == 0 {
+        return Err(Error::unsupported("the text contains no policies"));
     }
-    if reading.n_instances > MAX_POLICY_INSTANCES {
-        return Err(Error::TooLarge(format!("it has more than {MAX_POLICY_INSTANCES} instances of classes")));
+    if reader.n_instances > MAX_POLICY_INSTANCES {
+        return Err(Error::TooLarge(format!("the text has more than {MAX_POLICY_INSTANCES} instances of classes")));
     }
-    Ok(reading.policies)
+    Ok(reader.policies)
 }
 
 /// Part of an XML document.
@@ -106,10 +106,12 @@ enum Part<'a> {
     End,
 }
 
-/// Visits the parts of a document with one root, each with the names of the elements around it and its bytes in the
-/// text. Copies no text.
+/// Visits the parts of a document with one root, each with the names of the elements around it and
+/// its byte range.
+///
+/// Copies no text, since it may contain passwords.
 fn walk(text: &str, mut visit: impl FnMut(&[String], Part<'_>, Range<usize>) -> Result<()>) -> Result<()> {
-    // The reader passes over a byte-order mark, and counts from behind it.
+    // The reader skips a byte order mark, and counts positions from after it.
     let without_mark = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mark_len = text.len() - without_mark.len();
     let mut reader = Reader::from_str(without_mark);
@@ -122,14 +124,14 @@ fn walk(text: &str, mut visit: impl FnMut(&[String], Part<'_>, Range<usize>) -> 
         if let Event::Start(_) | Event::Empty(_) = event {
             n_roots += usize::from(open.is_empty());
             if n_roots > 1 {
-                return Err(Error::unsupported("the XML has more than one element at its top"));
+                return Err(Error::unsupported("the XML has more than one root element"));
             }
         }
         match &event {
             Event::Start(element) => {
                 open.push(element.name().as_ref().to_owned());
                 if open.len() > MAX_XML_DEPTH {
-                    return Err(Error::TooLarge(format!("its elements nest more than {MAX_XML_DEPTH} deep")));
+                    return Err(Error::TooLarge(format!("the XML is nested deeper than {MAX_XML_DEPTH} elements")));
                 }
                 visit(&open, Part::Start(element), range)?;
             }
@@ -145,33 +147,35 @@ fn walk(text: &str, mut visit: impl FnMut(&[String], Part<'_>, Range<usize>) -> 
             }
             Event::Text(part) if open.is_empty() => {
                 if !part.trim().is_empty() {
-                    return Err(Error::unsupported("the XML has text outside of its element"));
+                    return Err(Error::unsupported("the XML has text outside of its root element"));
                 }
             }
             Event::Text(part) => visit(&open, Part::Text(part), range)?,
             Event::CData(_) if open.is_empty() => {
-                return Err(Error::unsupported("the XML has text outside of its element"));
+                return Err(Error::unsupported("the XML has text outside of its root element"));
             }
             Event::CData(part) => visit(&open, Part::Text(part), range)?,
-            Event::GeneralRef(name) => match resolved(name).filter(|_| !open.is_empty()) {
+            Event::GeneralRef(name) => match resolve_entity(name).filter(|_| !open.is_empty()) {
                 Some(text) => visit(&open, Part::Text(&text), range)?,
-                None => return Err(Error::unsupported("the XML uses an entity that it can't declare")),
+                None => return Err(Error::unsupported("the XML uses an undeclared entity")),
             },
-            Event::DocType(_) => return Err(Error::unsupported("the XML has a document type, and policies have none")),
+            Event::DocType(_) => {
+                return Err(Error::unsupported("the XML has a document type, which policies don't have"));
+            }
             Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
             Event::Eof => break,
         }
     }
     match (open.last(), n_roots) {
-        (Some(name), _) => Err(Error::unsupported(format!("the XML ends before `{name}` does"))),
-        (None, 0) => Err(Error::unsupported("there is no element in it")),
+        (Some(name), _) => Err(Error::unsupported(format!("the XML ends inside of `{name}`"))),
+        (None, 0) => Err(Error::unsupported("the XML has no root element")),
         (None, _) => Ok(()),
     }
 }
 
 /// Returns an attribute of an element.
 fn attribute(element: &BytesStart<'_>, name: &str) -> Result<Option<String>> {
-    // The reader compares each attribute with those before it.
+    // The parser compares each attribute with those before it, so their number has to be limited.
     for attribute in element.attributes().take(MAX_XML_ATTRIBUTES) {
         let attribute = attribute.map_err(Error::malformed)?;
         if attribute.key.as_ref() == name {
@@ -183,24 +187,25 @@ fn attribute(element: &BytesStart<'_>, name: &str) -> Result<Option<String>> {
 }
 
 #[derive(Default)]
-struct Reading {
+struct PolicyReader {
     policies: Vec<Policy>,
-    /// Instances outside of every policy belong to one without an ID.
+    /// Tells whether the reader is inside a `Policy`. Instances outside of all policies belong to
+    /// one without an ID.
     is_in_policy: bool,
     n_instances: usize,
     n_assignments: usize,
-    /// The property whose value is being read.
+    /// Property whose value is being read.
     property: Option<String>,
     value: Zeroizing<String>,
-    /// The first byte of the value.
+    /// Position of the first byte of the value.
     value_start: usize,
 }
 
-impl Reading {
+impl PolicyReader {
     fn event(&mut self, path: &[String], part: Part<'_>, range: Range<usize>) -> Result<()> {
         let name = path.last().map_or("", String::as_str);
         match part {
-            // An assignment names policies, and describes nothing.
+            // An assignment only refers to policies.
             Part::Start(_) if name == "PolicyAssignment" => self.n_assignments += 1,
             Part::Start(element) if name == "Policy" && !path.iter().any(|name| name == "PolicyAssignment") => {
                 let (id, version) = (attribute(element, "PolicyID")?, attribute(element, "PolicyVersion")?);
@@ -215,7 +220,7 @@ impl Reading {
                 }
                 self.n_instances += 1;
                 if let Some(policy) = self.policies.last_mut().filter(|_| self.n_instances <= MAX_POLICY_INSTANCES) {
-                    policy.instances.push(Instance { class, ..Instance::default() });
+                    policy.instances.push(PolicyInstance { class, ..PolicyInstance::default() });
                 }
             }
             Part::Start(element) if name == "property" => {
@@ -232,15 +237,15 @@ impl Reading {
                     push(&mut self.value, text);
                 }
             }
-            Part::End if name == "value" => self.take(range.start),
+            Part::End if name == "value" => self.finish_value(range.start),
             Part::End if name == "property" => self.property = None,
             _ => {}
         }
         Ok(())
     }
 
-    /// Adds the value that was read to the instance around it.
-    fn take(&mut self, end: usize) {
+    /// Adds the value that was read to the current instance.
+    fn finish_value(&mut self, end: usize) {
         let Some(property) = self.property.take() else { return };
         let instance = self.policies.last_mut().and_then(|policy| policy.instances.last_mut());
         let Some(instance) = instance else { return };
@@ -255,6 +260,7 @@ impl Reading {
 
 /// Appends text without leaving copies of the value in memory.
 fn push(value: &mut Zeroizing<String>, text: &str) {
+    // `String` would reallocate without erasing the old buffer.
     if value.capacity() - value.len() < text.len() {
         let mut larger = Zeroizing::new(String::with_capacity((value.len() + text.len()) * 2));
         larger.push_str(value);
@@ -323,12 +329,12 @@ mod tests {
     fn texts_that_hold_no_policies_are_refused() {
         for (text, words) in [
             ("<html><body>Sign in</body></html>", "no policies"),
-            ("<Policy/><Policy/>", "more than one element"),
-            ("<Policy>", "ends before `Policy`"),
+            ("<Policy/><Policy/>", "more than one root"),
+            ("<Policy>", "ends inside of `Policy`"),
             ("<!DOCTYPE a><Policy/>", "document type"),
             ("<Policy>&x;</Policy>", "entity"),
             ("text", "outside"),
-            ("", "no element"),
+            ("", "no root element"),
             ("<Policy></Other>", "not well-formed"),
         ] {
             let error = read(text).unwrap_err().to_string();

@@ -1,9 +1,10 @@
-//! Which steps of a sequence can run: its conditions, worked out over what is known before anything runs.
+//! Reachability of steps, derived from everything that is known before a task sequence runs.
 //!
-//! All that may be so when the sequence comes to a step is a few worlds ([`World`]), each with its system (Windows PE
-//! or the full one) and what is known of variables. What is not known splits a world in two, so that conditions that
-//! contradict each other, or the kind of medium, or a variable that was set before, are found; what depends on the
-//! computer stays unknown and is never complained of. Where a failure goes is told by continue-on-error.
+//! For each step, a few worlds ([`World`]) describe the possible states: the running system
+//! (Windows PE or the full operating system), the disk, and known variables. A condition with an
+//! unknown result splits a world in two. This finds conditions that contradict each other, the kind
+//! of medium, or a variable that was set before; everything that depends on the computer stays
+//! unknown and is never reported. Failures continue according to continue-on-error.
 
 mod effects;
 mod shared_map;
@@ -19,65 +20,65 @@ use super::{Body, Sequence, Step};
 
 pub use world::{Disk, Origin, System, World};
 
-/// More worlds than this, and what is known of variables is given up.
+/// Maximum number of worlds. With more, all knowledge about variables is dropped.
 const MAX_WORLDS: usize = 64;
 
-/// What was found of a step, in the order of [`Sequence::walk`].
+/// Reachability of a step or group, in the order of [`Sequence::walk`].
 #[derive(Debug, Clone, Default)]
 pub struct Reached {
-    /// Whether it or a group around it is disabled.
+    /// Tells whether the step or a group around it is disabled.
     pub is_disabled: bool,
-    /// What may be so when the sequence comes to it.
+    /// Possible states before the step.
     pub before: Vec<World>,
-    /// What may be so when it runs; nothing if it never does.
+    /// Possible states in which the step runs; empty if it never does.
     pub runs: Vec<World>,
-    /// Why its condition never holds.
-    pub blame: Option<Blame>,
-    /// Which step the sequence never comes past, if this one lies behind it.
+    /// Reason why its condition is never true.
+    pub contradiction: Option<Contradiction>,
+    /// Index of the step that always ends the sequence before this one.
     pub ended_by: Option<usize>,
 }
 
-/// Why a condition never holds.
+/// Reason why a condition is never true.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Blame {
-    /// The part of the condition, by its key in [`super::Written`].
+pub struct Contradiction {
+    /// Part of the condition, by its key in [`super::Places`].
     pub part: String,
-    /// The variable that it asks for, if it is one.
+    /// Variable that the part tests, if it tests one.
     pub variable: Option<String>,
-    /// Whence it is known.
+    /// Origin of the knowledge about the variable.
     pub origin: Option<Origin>,
 }
 
 impl Reached {
-    /// The worlds in which it runs that no step in the wrong system lies before.
-    pub fn surely(&self) -> impl Iterator<Item = &World> {
-        self.runs.iter().filter(|world| !world.is_doubtful)
+    /// Returns the worlds in which the step runs and no earlier step was in the wrong system.
+    pub fn certain(&self) -> impl Iterator<Item = &World> {
+        self.runs.iter().filter(|world| !world.is_uncertain)
     }
 
-    /// Whether it may run, as far as is known.
+    /// Returns `true` if the step may run, as far as is known.
     pub fn may_run(&self) -> bool {
-        self.surely().next().is_some()
+        self.certain().next().is_some()
     }
 
-    /// Whether it runs only in this system, if at all.
+    /// Returns `true` if the step can run, but only in this system.
     pub fn runs_only_in(&self, system: System) -> bool {
         !self.runs.is_empty() && self.runs.iter().all(|world| world.system == system)
     }
 
-    /// Whether it never runs because of what kind the medium is.
-    pub fn is_kept_off_by_medium(&self) -> bool {
-        self.blame.as_ref().is_some_and(|blame| blame.origin == Some(Origin::Medium))
+    /// Returns `true` if the step never runs because of the kind of medium.
+    pub fn is_excluded_by_medium(&self) -> bool {
+        self.contradiction.as_ref().is_some_and(|contradiction| contradiction.origin == Some(Origin::Medium))
     }
 }
 
-/// Works a sequence out for a kind of medium, or for any.
+/// Determines the reachability of all steps for a kind of medium, or for any kind.
 pub fn reach(sequence: &Sequence, kind: Option<MediaKind>) -> Vec<Reached> {
     let mut walker = Walker { found: Vec::new(), last: None };
     walker.steps(&sequence.steps, World::at_start(kind), false);
     walker.found
 }
 
-/// Where the sequence goes after steps.
+/// Possible states after steps: of those that succeeded and of those that failed.
 #[derive(Default)]
 struct Flow {
     on: Vec<World>,
@@ -86,7 +87,7 @@ struct Flow {
 
 struct Walker {
     found: Vec<Reached>,
-    /// The step after which nothing runs any more.
+    /// Index of the last step that always ends the sequence.
     last: Option<usize>,
 }
 
@@ -119,7 +120,7 @@ impl Walker {
         } else if runs.is_empty()
             && let Some(condition) = &step.condition
         {
-            self.found[index].blame = Some(blame(condition, "condition", index, before));
+            self.found[index].contradiction = Some(find_contradiction(condition, "condition", index, before));
         }
         self.found[index].runs.clone_from(&runs);
         let had_any = !runs.is_empty();
@@ -131,7 +132,7 @@ impl Walker {
                 }
                 flow
             }
-            Body::Action(_) | Body::Foreign(_) => action(step, index, runs),
+            Body::Action(_) | Body::Foreign(_) => after_step(step, index, runs),
         };
         flow.on.extend(passed);
         if flow.on.is_empty() && had_any && !matches!(step.body, Body::Group(_)) {
@@ -141,8 +142,8 @@ impl Walker {
     }
 }
 
-/// A step that does something by itself.
-fn action(step: &Step, index: usize, runs: Vec<World>) -> Flow {
+/// Returns the possible states after a step that is not a group.
+fn after_step(step: &Step, index: usize, runs: Vec<World>) -> Flow {
     let environment = match &step.body {
         Body::Action(action) => action.kind.environment,
         Body::Foreign(foreign) => foreign.environment,
@@ -155,8 +156,8 @@ fn action(step: &Step, index: usize, runs: Vec<World>) -> Flow {
     };
     let (runs, unfit): (Vec<_>, Vec<_>) = runs.into_iter().partition(fits);
     let mut flow = Flow::default();
-    // Nothing says whether the engine passes over a step in the wrong system or fails with it.
-    flow.on.extend(unfit.into_iter().map(World::doubted));
+    // It is not documented whether the engine skips a step in the wrong system or fails.
+    flow.on.extend(unfit.into_iter().map(World::uncertain));
     match step.continues_on_error && !step.action().is_some_and(|action| action.is("setup-windows")) {
         true => flow.on.extend(runs.iter().cloned()),
         false => flow.failed.extend(runs.iter().cloned().chain(flow.on.iter().cloned())),
@@ -164,12 +165,12 @@ fn action(step: &Step, index: usize, runs: Vec<World>) -> Flow {
     match &step.body {
         Body::Action(action) if effects::always_fails(action) => {}
         Body::Action(action) => flow.on.extend(runs.into_iter().flat_map(|world| world.after(action, index))),
-        Body::Group(_) | Body::Foreign(_) => flow.on.extend(runs.into_iter().flat_map(World::after_anything)),
+        Body::Group(_) | Body::Foreign(_) => flow.on.extend(runs.into_iter().flat_map(World::after_unknown)),
     }
     flow
 }
 
-/// Each world once; with too many of them, without what is known of variables.
+/// Set of worlds. If there are too many, knowledge about variables is dropped.
 #[derive(Default)]
 struct Joined {
     worlds: BTreeSet<World>,
@@ -196,14 +197,14 @@ impl Joined {
     }
 }
 
-/// Joins worlds, as [`Joined`] does.
+/// Removes duplicate worlds, like [`Joined`].
 fn joined(worlds: Vec<World>) -> Vec<World> {
     let mut all = Joined::default();
     all.extend(worlds);
     all.into_vec()
 }
 
-/// The worlds in which a condition may hold, and those in which it may not.
+/// Splits worlds into those in which a condition may be true, and those in which it may be false.
 fn split(condition: &Condition, part: &str, index: usize, worlds: Vec<World>) -> (Vec<World>, Vec<World>) {
     match condition {
         Condition::All(parts) => {
@@ -215,7 +216,7 @@ fn split(condition: &Condition, part: &str, index: usize, worlds: Vec<World>) ->
             }
             (joined(held), joined(failed))
         }
-        // Consoles leave such operators behind, and what clients make of them is not documented.
+        // The editor leaves empty operators behind, and their result is not documented.
         Condition::Any(parts) if parts.is_empty() => (worlds.clone(), worlds),
         Condition::Any(parts) => one_of(parts, &format!("{part}/any"), index, worlds),
         Condition::None(parts) => {
@@ -225,13 +226,13 @@ fn split(condition: &Condition, part: &str, index: usize, worlds: Vec<World>) ->
         Condition::Test(Test::Variable { name, operator, value }) => {
             let (mut held, mut failed) = (Vec::new(), Vec::new());
             for world in worlds {
-                let (on, off) = world.ask(name, *operator, value, index);
+                let (on, off) = world.split(name, *operator, value, index);
                 held.extend(on);
                 failed.extend(off);
             }
             (joined(held), joined(failed))
         }
-        // What the computer has is not known.
+        // Tests of the computer are unknown.
         Condition::Test(_) => (worlds.clone(), worlds),
     }
 }
@@ -246,8 +247,8 @@ fn one_of(parts: &[Condition], part: &str, index: usize, worlds: Vec<World>) -> 
     (joined(held), joined(failed))
 }
 
-/// Why a condition holds in none of these worlds.
-fn blame(condition: &Condition, part: &str, index: usize, worlds: Vec<World>) -> Blame {
+/// Finds the reason why a condition is true in none of these worlds.
+fn find_contradiction(condition: &Condition, part: &str, index: usize, worlds: Vec<World>) -> Contradiction {
     match condition {
         Condition::All(parts) => {
             let mut held = worlds;
@@ -255,19 +256,19 @@ fn blame(condition: &Condition, part: &str, index: usize, worlds: Vec<World>) ->
                 let own = format!("{part}/all/{at}");
                 let on = split(condition, &own, index, held.clone()).0;
                 if on.is_empty() {
-                    return blame(condition, &own, index, held);
+                    return find_contradiction(condition, &own, index, held);
                 }
                 held = on;
             }
-            Blame { part: part.to_owned(), variable: None, origin: None }
+            Contradiction { part: part.to_owned(), variable: None, origin: None }
         }
         Condition::Any(parts) => match &parts[..] {
-            [only] => blame(only, &format!("{part}/any/0"), index, worlds),
+            [only] => find_contradiction(only, &format!("{part}/any/0"), index, worlds),
             [first, ..] => {
-                let first = blame(first, &format!("{part}/any/0"), index, worlds);
-                Blame { part: part.to_owned(), ..first }
+                let first = find_contradiction(first, &format!("{part}/any/0"), index, worlds);
+                Contradiction { part: part.to_owned(), ..first }
             }
-            [] => Blame { part: part.to_owned(), variable: None, origin: None },
+            [] => Contradiction { part: part.to_owned(), variable: None, origin: None },
         },
         Condition::None(parts) => {
             let mut left = worlds;
@@ -279,21 +280,21 @@ fn blame(condition: &Condition, part: &str, index: usize, worlds: Vec<World>) ->
                 }
                 left = off;
             }
-            Blame { part: part.to_owned(), variable: None, origin: None }
+            Contradiction { part: part.to_owned(), variable: None, origin: None }
         }
         Condition::Test(_) => known(condition, part, &worlds),
     }
 }
 
-/// Whence the outcome of a test is known.
-fn known(condition: &Condition, part: &str, worlds: &[World]) -> Blame {
+/// Finds the origin of the result of a test.
+fn known(condition: &Condition, part: &str, worlds: &[World]) -> Contradiction {
     let tests = condition.tests();
     let variable = tests.iter().find_map(|test| match test {
         Test::Variable { name, .. } => Some(name.clone()),
         _ => None,
     });
     let origin = variable.as_ref().and_then(|name| worlds.first()?.origin(name));
-    Blame { part: part.to_owned(), variable, origin }
+    Contradiction { part: part.to_owned(), variable, origin }
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
-//! Sequence files: TOML, rendered for a site like a manifest, and checked against the catalog of steps.
+//! Reader of sequence files: TOML that is rendered for a site like a manifest, and checked against
+//! the catalog of steps.
 //!
-//! Everything wrong in form is complained of at its line; what is wrong in meaning is for the rules. Files may include
-//! others (`type = "include"`), whose steps stand in place of the step that names them.
+//! Formal mistakes are reported here, at their lines; the rules check the meaning. A step of type
+//! `include` is replaced by the steps of another file.
 
 pub(super) mod conditions;
 pub(super) mod table;
@@ -23,23 +24,23 @@ use authoring::template::Templates;
 use authoring::toml::parse;
 use authoring::values::Context;
 
-use super::catalog::common::{COMMON, FOREIGN, KEPT, OF_ACTIONS};
+use super::catalog::common::{ACTION_KEYS, COMMON_KEYS, FOREIGN_KEYS, SEQUENCE_KEYS};
 use super::catalog::{self, Environment};
-use super::{Action, Body, Foreign, Sequence, Step, Variable, Written, xml};
+use super::{Action, Body, Foreign, Places, Sequence, Step, Variable, xml};
 
-use table::Reading;
+use table::TableReader;
 
-/// The version of the form of sequence files.
+/// Version of the file format.
 pub const VERSION: i64 = 1;
 
-/// Reads a sequence file, rendered with what templates can name.
+/// Reads a sequence file, rendered with the values of `context`.
 ///
-/// What its author got wrong goes to `problems`, and there is then no sequence. Every file that is read, or would be
-/// if it were there, is noted in `inputs`.
+/// Mistakes of the author are added to `problems`, and there is then no sequence. Every file that
+/// is read, or would be if it existed, is added to `inputs`.
 ///
 /// # Errors
 ///
-/// The file could not be read at all.
+/// Fails if the file can't be read at all.
 pub fn read(
     path: &Utf8Path,
     context: &Context,
@@ -55,17 +56,17 @@ pub fn read(
     Ok(sequence.filter(|_| reader.problems.n_errors_added() == n_errors))
 }
 
-/// Whether a text is a sequence file, by the first of its keys.
-pub fn is_one(text: &str) -> bool {
+/// Returns `true` if a text is a sequence file, judging by its top-level keys.
+pub fn is_sequence_text(text: &str) -> bool {
     let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim).take_while(|line| !line.starts_with('['));
     lines
         .filter_map(|line| line.split('=').next())
         .any(|key| key.trim().trim_matches(['"', '\'']) == "sequence-version")
 }
 
-/// Returns `true` for a file that [`is_one`]; `false` if it can't be read.
-pub fn is_one_at(path: &Utf8Path) -> bool {
-    read_text(path, MAX_TOML_LEN).is_ok_and(|text| is_one(&text))
+/// Returns `true` if a file is a sequence file; `false` if it can't be read.
+pub fn is_sequence_file(path: &Utf8Path) -> bool {
+    read_text(path, MAX_TOML_LEN).is_ok_and(|text| is_sequence_text(&text))
 }
 
 struct Reader<'a> {
@@ -73,11 +74,11 @@ struct Reader<'a> {
     templates: Templates,
     problems: &'a mut Problems,
     inputs: &'a mut Inputs,
-    /// The files that are being read, the outermost first.
+    /// Files that are being read, outermost first.
     above: Vec<Utf8PathBuf>,
-    /// How many steps, groups and included files were read.
+    /// Number of steps, groups and included files read so far.
     n_steps: usize,
-    /// Bytes of text that may still be read.
+    /// Number of bytes that may still be read.
     len_left: u64,
 }
 
@@ -88,7 +89,7 @@ impl Reader<'_> {
         Ok(text)
     }
 
-    /// The tree of a text; nothing if it is no TOML.
+    /// Parses and renders a text; `None` if it is not valid TOML.
     fn tree(&mut self, path: &Utf8Path, text: &str) -> Option<Node> {
         let source = self.problems.add_source_once(path.as_str(), text);
         let n_errors = self.problems.n_errors_added();
@@ -105,12 +106,12 @@ impl Reader<'_> {
     fn sequence(&mut self, path: &Utf8Path, text: &str) -> Option<Sequence> {
         let tree = self.tree(path, text)?;
         self.above.push(path.to_owned());
-        let mut written = Written::default();
-        let mut table = Reading::new(&tree, "the sequence", &mut written, self.problems)?;
+        let mut places = Places::default();
+        let mut table = TableReader::new(&tree, "the task sequence", &mut places, self.problems)?;
         match table.integer("sequence-version", (VERSION, VERSION)) {
             Some(_) => {}
             None if table.has("sequence-version") => {}
-            None => table.missing("sequence-version", "1", "the version of the form of the file"),
+            None => table.add_missing("sequence-version", "1", "the version of the file format"),
         }
         table.rule = Some(Rule::InvalidSequenceName);
         let name = table.required_text("name", 50, "\"Deploy Windows\"");
@@ -118,9 +119,9 @@ impl Reader<'_> {
         table.rule = None;
         let boot_image = table.package("boot-image");
         let steps = table.list("steps");
-        let mut kept = table.values(&KEPT);
+        let mut kept = table.values(&SEQUENCE_KEYS);
         let own = ["sequence-version", "name", "description", "boot-image", "steps"].into_iter();
-        table.finish(&own.chain(KEPT.iter().map(|key| key.name)).collect::<Vec<_>>());
+        table.finish(&own.chain(SEQUENCE_KEYS.iter().map(|key| key.name)).collect::<Vec<_>>());
         let steps = self.steps(&steps, 0);
         self.above.pop();
         let variables = variables(kept.remove("variables"));
@@ -129,41 +130,44 @@ impl Reader<'_> {
         let xml_version =
             super::text(&kept, "xml-version").filter(|version| *version != xml::VERSION).map(str::to_owned);
         let name = name?;
-        Some(Sequence { name, description, boot_image, xml_version, steps, references, variables, omitted, written })
+        Some(Sequence { name, description, boot_image, xml_version, steps, references, variables, omitted, places })
     }
 
     fn steps(&mut self, nodes: &[Node], depth: usize) -> Vec<Step> {
         nodes.iter().flat_map(|node| self.step(node, depth)).collect()
     }
 
-    /// A step; of an included file, all of its steps.
+    /// Reads a step. An include yields all steps of its file; a step that `when` excludes yields
+    /// none.
     fn step(&mut self, node: &Node, depth: usize) -> Vec<Step> {
         if depth > MAX_SEQUENCE_DEPTH {
-            let message = format!("groups and included files nest more than {MAX_SEQUENCE_DEPTH} deep");
-            let help = "put what is deepest into a group of its own, beside the others";
+            let message = format!("groups and included files are nested deeper than {MAX_SEQUENCE_DEPTH} levels");
+            let help = "move the innermost steps to a group at a higher level";
             self.problems.add(Problem::error(message).at(node.place.clone(), "").help(help));
             return Vec::new();
         }
         self.n_steps += 1;
         if self.n_steps > MAX_SEQUENCE_STEPS {
             if self.n_steps == MAX_SEQUENCE_STEPS + 1 {
-                let message =
-                    format!("the sequence has more than {MAX_SEQUENCE_STEPS} steps and groups, and no site stores it");
-                let problem = Problem::new(Rule::LargeTaskSequence, message).at(node.place.clone(), "one too many");
-                self.problems.add(problem.help("see which files are included, and how often"));
+                let message = format!(
+                    "the task sequence has more than {MAX_SEQUENCE_STEPS} steps and groups, too many for a site"
+                );
+                let problem =
+                    Problem::new(Rule::LargeTaskSequence, message).at(node.place.clone(), "first one over the limit");
+                self.problems.add(problem.help("check which files are included, and how often"));
             }
             return Vec::new();
         }
-        let mut written = Written::default();
+        let mut places = Places::default();
         let kinds = self.type_of(node);
         let what = kinds.as_deref().map_or("a step".to_owned(), |kind| match kind {
             "group" => "a group".into(),
             kind => format!("a step of type `{kind}`"),
         });
-        let Some(mut table) = Reading::new(node, &what, &mut written, self.problems) else { return Vec::new() };
+        let Some(mut table) = TableReader::new(node, &what, &mut places, self.problems) else { return Vec::new() };
         let Some(kind) = kinds else {
             if !table.has("type") {
-                table.missing("type", "\"run-command-line\"", "what the step does");
+                table.add_missing("type", "\"run-command-line\"", "type of the step");
                 table.report_missing();
             }
             return Vec::new();
@@ -185,7 +189,7 @@ impl Reader<'_> {
         let continues_on_error = table.boolean("continue-on-error").unwrap_or(false);
         let condition = table.condition("condition");
         let attributes = table.map("attributes").unwrap_or_default().into_iter().collect();
-        let common = COMMON.map(|(name, _)| name);
+        let common = COMMON_KEYS.map(|(name, _)| name);
         let body = match kind.as_str() {
             "group" => {
                 let steps = table.list("steps");
@@ -193,15 +197,15 @@ impl Reader<'_> {
                 Body::Group(self.steps(&steps, depth + 1))
             }
             "foreign" => {
-                let mut values = table.values(&FOREIGN);
-                let keys: Vec<_> = FOREIGN.iter().map(|key| key.name).collect();
+                let mut values = table.values(&FOREIGN_KEYS);
+                let keys: Vec<_> = FOREIGN_KEYS.iter().map(|key| key.name).collect();
                 table.finish(&[&common[..], &keys].concat());
                 let text = |key| super::text(&values, key).unwrap_or_default().to_owned();
                 let (class, command, runs_in) = (text("class"), text("command"), text("runs-in"));
                 let xml = super::text(&values, "xml").map(str::to_owned);
                 if class.is_empty() && xml.is_none() {
-                    let problem = Problem::error("a step of type `foreign` needs `class`, or `xml` in place of it");
-                    let help = "add `class = \"SMS_TaskSequence_…Action\"`, as an export has it";
+                    let problem = Problem::error("a step of type `foreign` needs `class` or `xml`");
+                    let help = "add `class = \"SMS_TaskSequence_…Action\"`, as in an export";
                     self.problems.add(problem.at(node.place.clone(), "").help(help));
                 }
                 let environment = match runs_in.as_str() {
@@ -213,12 +217,12 @@ impl Reader<'_> {
                 Body::Foreign(Box::new(Foreign { class, xml, command, environment, variables }))
             }
             kind => {
-                // The type was found in the catalog just above.
-                let Some(kind) = catalog::named(kind) else { return Vec::new() };
+                // `type_of` only returns types of the catalog.
+                let Some(kind) = catalog::find(kind) else { return Vec::new() };
                 let values = table.values(kind.keys);
-                let mut of_action = table.values(&OF_ACTIONS);
-                table.excuse(&kept_keys(kind, &of_action));
-                let own = kind.keys.iter().chain(&OF_ACTIONS).map(|key| key.name);
+                let mut of_action = table.values(&ACTION_KEYS);
+                table.allow_missing(&kept_keys(kind, &of_action));
+                let own = kind.keys.iter().chain(&ACTION_KEYS).map(|key| key.name);
                 table.finish(&common.into_iter().chain(own).collect::<Vec<_>>());
                 let mut integer = |key| match of_action.remove(key) {
                     Some(super::Value::Integer(number)) => Some(number),
@@ -246,13 +250,13 @@ impl Reader<'_> {
         };
         match is_wanted {
             true => {
-                vec![Step { name, description, is_disabled, continues_on_error, condition, body, attributes, written }]
+                vec![Step { name, description, is_disabled, continues_on_error, condition, body, attributes, places }]
             }
             false => Vec::new(),
         }
     }
 
-    /// The type of a step, if it is one; if it says another one, that is complained of.
+    /// Returns the type of a step. An unknown type is reported.
     fn type_of(&mut self, node: &Node) -> Option<String> {
         let kind = node.as_table()?.get("type")?;
         let name = kind.as_str()?;
@@ -262,9 +266,9 @@ impl Reader<'_> {
         }
         let help = match nearest(name, known()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("there is {}", one_of(known()).replace(" or ", " and ")),
+            None => format!("known types are {}", one_of(known()).replace(" or ", " and ")),
         };
-        let problem = Problem::error(format!("there is no step of type `{name}`")).at(kind.place.clone(), "");
+        let problem = Problem::error(format!("unknown step type `{name}`")).at(kind.place.clone(), "");
         self.problems.add(problem.help(help));
         None
     }
@@ -278,7 +282,8 @@ impl Reader<'_> {
             |above: &Utf8PathBuf| above.canonicalize().ok().is_some_and(|it| path.canonicalize().ok() == Some(it));
         if self.above.iter().any(same) {
             let problem = Problem::error(format!("`{file}` includes itself")).at(place.clone(), "");
-            self.problems.add(problem.help("leave it out: an included file stands in place of the step"));
+            self.problems
+                .add(problem.help("remove it; the steps of an included file are inserted in place of the include"));
             return Vec::new();
         }
         let text = match self.text(&path) {
@@ -291,16 +296,16 @@ impl Reader<'_> {
                 });
                 let help = match similar_path(&path, file).filter(|_| !path.exists()) {
                     Some(meant) => format!("did you mean `{meant}`?"),
-                    None => format!("the path is relative to the file that names it, so it would be `{path}`"),
+                    None => format!("paths are relative to the including file; expected `{path}`"),
                 };
                 self.problems.add(problem.at(place.clone(), "").help(help));
                 return Vec::new();
             }
         };
         let Some(tree) = self.tree(&path, &text) else { return Vec::new() };
-        let mut written = Written::default();
+        let mut places = Places::default();
         let what = "an included file";
-        let Some(mut table) = Reading::new(&tree, what, &mut written, self.problems) else { return Vec::new() };
+        let Some(mut table) = TableReader::new(&tree, what, &mut places, self.problems) else { return Vec::new() };
         let steps = table.list("steps");
         table.finish(&["steps"]);
         self.above.push(path);
@@ -317,8 +322,9 @@ fn texts(value: Option<super::Value>) -> Vec<String> {
     }
 }
 
-/// The keys of an imported step whose variables it has in a form that no key can hold, or does not have.
-fn kept_keys(kind: &'static catalog::Kind, of_action: &super::Values) -> Vec<&'static str> {
+/// Returns the keys of an imported step whose variables it does not have, or has in a form that no
+/// key can hold.
+fn kept_keys(kind: &'static catalog::StepKind, of_action: &super::Values) -> Vec<&'static str> {
     let kept = variables(of_action.get("variables").cloned());
     let omitted = texts(of_action.get("omitted").cloned());
     let is_kept = |name: &str| kept.iter().any(|one| one.name == name) || omitted.iter().any(|one| one == name);
@@ -335,8 +341,8 @@ fn variables(value: Option<super::Value>) -> Vec<Variable> {
     tables.iter().map(variable).collect()
 }
 
-/// Whether a value came to nothing: its complaint has been made already.
-fn is_hole(node: &Node) -> bool {
+/// Returns `true` for a value that failed to render. The error was already reported.
+fn has_failed(node: &Node) -> bool {
     matches!(node.value, Raw::Failed)
 }
 

@@ -1,26 +1,26 @@
-//! The JSON Schema of sequence files for editors, made from the catalog (draft-07).
+//! JSON Schema (draft-07) of sequence files for editors, generated from the catalog.
 //!
-//! Every value may also be text with a template in it. What a file says is checked by [`super::read`], whose
-//! complaints are better than a schema's.
+//! Every value may also be a string with a template. [`super::read`] checks files with better
+//! messages than a schema validator's.
 
 use authoring::schema;
 use serde_json::{Map, Value as Json, json};
 
-use super::catalog::common::{COMMON, FOREIGN, KEPT, OF_ACTIONS};
-use super::catalog::{self, Choice, Form, Key};
+use super::catalog::common::{ACTION_KEYS, COMMON_KEYS, FOREIGN_KEYS, SEQUENCE_KEYS};
+use super::catalog::{self, Choice, Key, ValueType};
 use super::condition::Operator;
 use super::read::VERSION;
 use super::read::conditions::{COMBINED, TESTS};
 
-/// The identity of the schema.
+/// `$id` of the schema.
 const ID: &str = "urn:tsmedia:schema:sequence:1";
-/// What a string with a template in it looks like.
+/// Pattern that a string with a template matches.
 const TEMPLATE: &str = r"\{[{%]";
 
-/// The schema, as text: `schemas/sequence.schema.json`.
+/// Returns the schema as text: `schemas/sequence.schema.json`.
 pub fn schema() -> String {
-    let steps = json!({ "type": "array", "items": { "$ref": "#/definitions/step" }, "description": "Steps and groups, in their order." });
-    let kept = table(&KEPT);
+    let steps = json!({ "type": "array", "items": { "$ref": "#/definitions/step" }, "description": "Steps and groups, in the order in which they run." });
+    let kept = table(&SEQUENCE_KEYS);
     let schema = json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "$id": ID,
@@ -28,10 +28,10 @@ pub fn schema() -> String {
         "type": "object",
         "additionalProperties": false,
         "properties": {
-            "sequence-version": { "const": VERSION, "description": "The version of the form of the file. Always 1." },
-            "name": text("The name of the task sequence: 1 to 50 characters (R74).", 50),
-            "description": text("What it is for: 512 characters at most (R74).", 512),
-            "boot-image": package("The package ID of its boot image."),
+            "sequence-version": { "const": VERSION, "description": "Version of the file format; always 1." },
+            "name": text("Name of the task sequence: 1 to 50 characters (R74).", 50),
+            "description": text("Description of the task sequence: at most 512 characters (R74).", 512),
+            "boot-image": package("Package ID of the boot image that the task sequence starts, such as `ABC00001`."),
             "steps": steps,
             "references": kept["references"],
             "variables": kept["variables"],
@@ -45,7 +45,7 @@ pub fn schema() -> String {
     text
 }
 
-/// A type of step as an editor knows it.
+/// Type of step in the schema.
 struct StepType {
     name: &'static str,
     doc: &'static str,
@@ -55,7 +55,7 @@ struct StepType {
 
 impl StepType {
     fn new(name: &'static str, doc: &'static str, required: &[&'static str], own: Map<String, Json>) -> Self {
-        let mut properties: Map<_, _> = COMMON
+        let mut properties: Map<_, _> = COMMON_KEYS
             .into_iter()
             .map(|(name, words)| {
                 let form = match name {
@@ -63,8 +63,8 @@ impl StepType {
                     "condition" => json!({ "$ref": "#/definitions/condition" }),
                     "name" => text(words, 100),
                     "description" => text(words, 255),
-                    "attributes" => form(&Form::Map, words),
-                    _ => form(&Form::Boolean, words),
+                    "attributes" => form(&ValueType::Map, words),
+                    _ => form(&ValueType::Boolean, words),
                 };
                 (name.to_owned(), form)
             })
@@ -76,16 +76,21 @@ impl StepType {
 
 fn step_types(steps: &Json) -> Vec<StepType> {
     let group = json!({ "steps": steps });
-    let include = json!({ "file": text("The file whose `[[steps]]` stand here, relative to this one.", 4096) });
+    let include = json!({ "file": text("File with the `[[steps]]` to insert here, relative to this file.", 4096) });
     let mut types = vec![
-        StepType::new("group", "Steps that belong together.", &["name"], object(&group)),
-        StepType::new("include", "The steps of another file, in place of this one.", &["file"], object(&include)),
-        StepType::new("foreign", "A step that tsmedia does not know, as it was imported.", &["name"], table(&FOREIGN)),
+        StepType::new("group", "Groups steps under one name, condition and error handling.", &["name"], object(&group)),
+        StepType::new("include", "Inserts the steps of another file here.", &["file"], object(&include)),
+        StepType::new(
+            "foreign",
+            "Keeps a step of an unknown class as it was imported.",
+            &["name"],
+            table(&FOREIGN_KEYS),
+        ),
     ];
     types[1].properties.retain(|key, _| ["type", "when", "file"].contains(&key.as_str()));
     types.extend(catalog::kinds().map(|kind| {
         let mut own = table(kind.keys);
-        own.extend(table(&OF_ACTIONS));
+        own.extend(table(&ACTION_KEYS));
         let mut required = vec!["name"];
         required.extend(kind.keys.iter().filter(|key| key.is_required).map(|key| key.name));
         StepType::new(kind.name, kind.doc, &required, own)
@@ -97,13 +102,14 @@ fn object(json: &Json) -> Map<String, Json> {
     json.as_object().cloned().unwrap_or_default()
 }
 
-/// Schema of a step: one object with the keys of all types, and a chain that closes it for each type.
+/// Builds the schema of a step: one object with the keys of all types, and a chain of conditions
+/// that closes it for each type.
 ///
-/// Servers complete the keys from the object, and mark what the chain refuses.
+/// Language servers complete keys from the object, and report the keys that the chain rejects.
 fn step(types: &[StepType]) -> Json {
     let names = types.iter().map(|kind| (json!(kind.name), kind.doc));
     let mut properties = Map::new();
-    properties.insert("type".into(), schema::documented_enum(names, COMMON[0].1));
+    properties.insert("type".into(), schema::documented_enum(names, COMMON_KEYS[0].1));
     for key in types.iter().flat_map(|kind| kind.properties.keys()) {
         if !properties.contains_key(key) {
             properties.insert(key.clone(), of_all_types(types, key));
@@ -121,7 +127,7 @@ fn step(types: &[StepType]) -> Json {
     let cases = types.iter().map(of_type).collect();
     let mut step = json!({
         "type": "object",
-        "description": "A step, a group, or the steps of another file.",
+        "description": "Step, group, or the steps of another file.",
         "additionalProperties": true,
         "required": ["type"],
         "properties": properties,
@@ -139,7 +145,7 @@ fn add(schema: &mut Json, more: Json) {
     }
 }
 
-/// Schema of a key for whichever type a step has, with the documentation of each.
+/// Builds the schema of a key for a step of any type, with the documentation of each type.
 fn of_all_types(types: &[StepType], key: &str) -> Json {
     let mut forms: Vec<(&Json, Vec<&str>)> = Vec::new();
     for kind in types {
@@ -174,7 +180,7 @@ fn of_all_types(types: &[StepType], key: &str) -> Json {
     schema
 }
 
-/// Returns `true` if two schemas take the same values, whatever they say of them.
+/// Returns `true` if two schemas accept the same values, regardless of their descriptions.
 fn same_values(one: &Json, other: &Json) -> bool {
     let bare = |schema: &Json| {
         let mut schema = object(schema);
@@ -186,10 +192,10 @@ fn same_values(one: &Json, other: &Json) -> bool {
 
 fn table(keys: &[Key]) -> Map<String, Json> {
     let property = |key: &Key| {
-        let mut schema = form(&key.form, key.doc);
+        let mut schema = form(&key.value_type, key.doc);
         if let Some(default) = key.default {
-            schema["default"] = match key.form {
-                Form::Boolean | Form::Integer(..) => default.parse().unwrap_or_else(|_| json!(default)),
+            schema["default"] = match key.value_type {
+                ValueType::Boolean | ValueType::Integer(..) => default.parse().unwrap_or_else(|_| json!(default)),
                 _ => json!(default),
             };
         }
@@ -206,7 +212,7 @@ fn package(doc: &str) -> Json {
     json!({ "type": "string", "pattern": format!("^[A-Z0-9]{{3}}[0-9A-F]{{5}}$|{TEMPLATE}"), "description": doc })
 }
 
-/// A value that may also be a template.
+/// Builds the schema of a value of type `kind` that may also be a template.
 fn or_template(kind: &str, doc: &str) -> Json {
     json!({ "type": [kind, "string"], "pattern": TEMPLATE, "description": doc })
 }
@@ -220,29 +226,33 @@ fn choices(choices: impl Iterator<Item = (&'static str, &'static str)>, doc: &st
     })
 }
 
-fn form(form: &Form, doc: &str) -> Json {
+fn form(form: &ValueType, doc: &str) -> Json {
     match form {
-        Form::Text(at_most) => text(doc, *at_most),
-        Form::Application => text(doc, 1024),
-        Form::Integer(least, most) => {
+        ValueType::Text(at_most) => text(doc, *at_most),
+        ValueType::Application => text(doc, 1024),
+        ValueType::Integer(least, most) => {
             let mut schema = or_template("integer", doc);
             schema["minimum"] = json!(least);
             schema["maximum"] = json!(most);
             schema
         }
-        Form::Boolean => or_template("boolean", doc),
-        Form::Choice(all) => choices(all.iter().map(|Choice { name, doc, .. }| (*name, *doc)), doc),
-        Form::Package => package(doc),
-        Form::Variable => {
+        ValueType::Boolean => or_template("boolean", doc),
+        ValueType::Choice(all) => choices(all.iter().map(|Choice { name, doc, .. }| (*name, *doc)), doc),
+        ValueType::Package => package(doc),
+        ValueType::Variable => {
             let pattern = format!("^[A-Za-z0-9_-]{{1,256}}$|{TEMPLATE}");
             json!({ "type": "string", "pattern": pattern, "description": doc })
         }
-        Form::Secret => secret(doc),
-        Form::Texts => json!({ "type": "array", "items": { "type": "string" }, "description": doc }),
-        Form::Packages => json!({ "type": "array", "items": package("A package ID."), "description": doc }),
-        Form::Integers => json!({ "type": "array", "items": or_template("integer", "A number."), "description": doc }),
-        Form::Map => json!({ "type": "object", "additionalProperties": { "type": "string" }, "description": doc }),
-        Form::Tables(keys) => {
+        ValueType::Secret => secret(doc),
+        ValueType::Texts => json!({ "type": "array", "items": { "type": "string" }, "description": doc }),
+        ValueType::Packages => {
+            json!({ "type": "array", "items": package("Package ID, such as `ABC00001`."), "description": doc })
+        }
+        ValueType::Integers => {
+            json!({ "type": "array", "items": or_template("integer", "Integer."), "description": doc })
+        }
+        ValueType::Map => json!({ "type": "object", "additionalProperties": { "type": "string" }, "description": doc }),
+        ValueType::Tables(keys) => {
             let required: Vec<_> = keys.iter().filter(|key| key.is_required).map(|key| key.name).collect();
             json!({
                 "type": "array",
@@ -258,7 +268,7 @@ fn form(form: &Form, doc: &str) -> Json {
     }
 }
 
-/// A reference to a secret: one of three ways to get at it.
+/// Builds the schema of a reference to a secret, which names one of three sources.
 fn secret(doc: &str) -> Json {
     json!({
         "type": "object",
@@ -266,20 +276,21 @@ fn secret(doc: &str) -> Json {
         "minProperties": 1,
         "maxProperties": 1,
         "properties": {
-            "env": text("The variable of the environment that holds it.", 1024),
-            "file": text("The file that holds it.", 4096),
+            "env": text("Environment variable that contains the secret.", 1024),
+            "file": text("File that contains the secret.", 4096),
             "command": {
                 "type": "array",
                 "minItems": 1,
                 "items": { "type": "string" },
-                "description": "A program and its arguments, whose output it is.",
+                "description": "Program and its arguments; its standard output is the secret.",
             },
         },
         "description": doc,
     })
 }
 
-/// Schema of a condition: one object with the keys of all tests, and a chain that closes it by the test it names.
+/// Builds the schema of a condition: one object with the keys of all tests, and a chain of
+/// conditions that closes it for each test.
 fn condition() -> Json {
     let parts =
         |doc: &str| json!({ "type": "array", "items": { "$ref": "#/definitions/condition" }, "description": doc });
@@ -306,7 +317,7 @@ fn condition() -> Json {
     otherwise["minProperties"] = json!(1);
     let mut condition = json!({
         "type": "object",
-        "description": "What has to hold for the step to run.",
+        "description": "Condition that must be true for the step or group to run.",
         "additionalProperties": true,
         "properties": properties,
     });
@@ -314,29 +325,34 @@ fn condition() -> Json {
     condition
 }
 
-/// What a key of a test may be.
+/// Builds the schema of a key of a test.
 fn of_test(name: &str, doc: &str) -> Json {
     let operators = || Operator::ALL.iter().map(|(_, name, _, doc)| (*name, *doc));
     match name {
-        "operator" => choices(operators(), "How it compares: `equals` if there is a value, else `exists`."),
-        "version-operator" | "modified-operator" => choices(operators(), "How it compares: `equals` unless said."),
+        "operator" => choices(operators(), "Comparison operator. Default: `equals` with a `value`, `exists` without."),
+        "version-operator" | "modified-operator" => choices(operators(), "Comparison operator. Default: `equals`."),
         "type" => choices(
-            [("REG_SZ", "Text."), ("REG_EXPAND_SZ", "Text with variables."), ("REG_DWORD", "A number.")].into_iter(),
-            "The type of the value.",
+            [
+                ("REG_SZ", "Text."),
+                ("REG_EXPAND_SZ", "Text with environment variables, such as `%ProgramFiles%`."),
+                ("REG_DWORD", "32-bit integer."),
+            ]
+            .into_iter(),
+            "Type of the registry value.",
         ),
-        "any-version" => form(&Form::Boolean, "Whether any version of the product will do."),
-        "os" => form(&Form::Texts, doc),
-        "os-language" => form(&Form::Integer(1, 0xffff), doc),
-        "properties" => form(&Form::Map, "Its properties."),
-        "value" => {
-            text("The value that it is compared with; of the registry, the name of the value.", catalog::MAX_VALUE)
+        "any-version" => {
+            form(&ValueType::Boolean, "Accept any version of the product, instead of the one in `version`.")
         }
-        "data" => text("What the value of the registry is compared with.", catalog::MAX_VALUE),
-        "namespace" => text("The namespace; `root\\cimv2` unless said.", 1024),
-        "version" => text("The version that it is compared with.", 255),
-        "modified" => text("The time that it is compared with.", 255),
-        "upgrade-code" => text("The upgrade code of the product.", 255),
-        "name" => text("The name of the product.", 1024),
+        "os" => form(&ValueType::Texts, doc),
+        "os-language" => form(&ValueType::Integer(1, 0xffff), doc),
+        "properties" => form(&ValueType::Map, "Properties as they were imported, each with its value."),
+        "value" => text("Value to compare with. For `registry`, the name of the registry value.", catalog::MAX_VALUE),
+        "data" => text("Data to compare the registry value with.", catalog::MAX_VALUE),
+        "namespace" => text("WMI namespace. Default: `root\\cimv2`.", 1024),
+        "version" => text("Version to compare with, such as `10.0.19045`.", 255),
+        "modified" => text("Time of the last change to compare with.", 255),
+        "upgrade-code" => text("Upgrade code of the MSI product.", 255),
+        "name" => text("Name of the MSI product.", 1024),
         _ => text(doc, 1 << 16),
     }
 }

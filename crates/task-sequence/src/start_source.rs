@@ -1,4 +1,4 @@
-//! What starts a task sequence: a medium, the network, or the client of a running system.
+//! Sources that start a task sequence: a medium, the network, or the client of a running system.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -7,37 +7,37 @@ use crate::catalog::Environment;
 use crate::reach::{System, reach};
 use crate::{MediaKind, Sequence, Step};
 
-/// What a sequence is started from.
+/// Source that a task sequence is started from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Started {
-    /// Bootable media: `_SMSTSMediaType` is `BootMedia`.
+pub enum StartSource {
+    /// Bootable medium (`_SMSTSMediaType` is `BootMedia`).
     Bootable,
-    /// Prestaged media: `OEMMedia`.
+    /// Prestaged medium (`OEMMedia`).
     Prestaged,
-    /// Stand-alone media: `FullMedia`.
+    /// Stand-alone medium (`FullMedia`).
     StandAlone,
-    /// Capture media that carry a task sequence: `FullMedia`, too.
+    /// Capture medium with a task sequence (`FullMedia`).
     Capture,
-    /// The network: `PXE`.
+    /// Network (`PXE`).
     Pxe,
-    /// The Configuration Manager client of a running system: no medium.
+    /// Configuration Manager client of a running system, without a medium.
     Client,
 }
 
-/// What carries a medium.
+/// Device with the medium.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Launch {
-    /// `CD`.
+pub enum LaunchDevice {
+    /// CD (`_SMSTSLaunchMode` is `CD`).
     Cd,
-    /// `DVD`.
+    /// DVD (`DVD`).
     Dvd,
-    /// A stick: `UFD+FORMAT`.
+    /// USB stick (`UFD+FORMAT`).
     Usb,
 }
 
-impl From<MediaKind> for Started {
+impl From<MediaKind> for StartSource {
     fn from(kind: MediaKind) -> Self {
         match kind {
             MediaKind::Bootable => Self::Bootable,
@@ -48,9 +48,9 @@ impl From<MediaKind> for Started {
     }
 }
 
-impl Started {
-    /// What it is, in words.
-    pub fn words(self) -> &'static str {
+impl StartSource {
+    /// Returns a noun phrase for messages.
+    pub fn description(self) -> &'static str {
         match self {
             Self::Bootable => "a bootable medium",
             Self::Prestaged => "a prestaged medium",
@@ -62,11 +62,12 @@ impl Started {
     }
 }
 
-/// Returns the first step of a sequence for which the medium has to be started in Windows: one that runs in the full
-/// operating system before the sequence has applied one.
+/// Finds the first step for which the medium has to be started in Windows: a step that runs in the
+/// full operating system before the sequence has applied one.
 ///
-/// A step that a condition keeps out of Windows PE is passed over when the medium starts the computer, so it does not
-/// count; an upgrade in place does, and so does every such step on capture media, which are for computers that run.
+/// A step with a condition that excludes Windows PE is skipped when the computer starts from the
+/// medium, so it does not count. An in-place upgrade counts regardless, and so does every such step
+/// on capture media, which are for running computers.
 pub fn needs_windows(sequence: &Sequence, kind: MediaKind) -> Option<&Step> {
     let reached = reach(sequence, Some(kind));
     let steps = sequence.walk().into_iter().zip(&reached).filter(|((_, step), reached)| {
@@ -74,7 +75,7 @@ pub fn needs_windows(sequence: &Sequence, kind: MediaKind) -> Option<&Step> {
             return false;
         };
         let (in_windows, in_windows_pe): (Vec<_>, Vec<_>) =
-            reached.surely().partition(|world| world.system == System::FullOs);
+            reached.certain().partition(|world| world.system == System::FullOs);
         let is_before_system = !in_windows.is_empty() && in_windows.iter().all(|world| !world.has_applied);
         let is_unguarded = !in_windows_pe.is_empty();
         is_before_system && (is_unguarded || kind == MediaKind::Capture || action.is("upgrade-operating-system"))
@@ -91,8 +92,8 @@ mod tests {
     use authoring::problem::Problems;
     use authoring::values::Context;
 
-    /// Name of the step that needs Windows.
-    fn needing(steps: &str, kind: MediaKind) -> Option<String> {
+    /// Returns the name of the first step that needs Windows.
+    fn step_that_needs_windows(steps: &str, kind: MediaKind) -> Option<String> {
         let folder = tempfile::tempdir().unwrap();
         let path = Utf8Path::from_path(folder.path()).unwrap().join("sequence.toml");
         std::fs::write(&path, format!("sequence-version = 1\nname = \"x\"\n{steps}")).unwrap();
@@ -112,16 +113,16 @@ mod tests {
     #[test]
     fn an_upgrade_in_place_needs_windows_however_it_is_guarded() {
         let upgrade = Some("Upgrade".to_owned());
-        assert_eq!(needing(UPGRADE, MediaKind::StandAlone), upgrade);
-        assert_eq!(needing(&format!("{UPGRADE}{IN_WINDOWS}"), MediaKind::StandAlone), upgrade);
-        assert_eq!(needing(&format!("{UPGRADE}disabled = true\n"), MediaKind::StandAlone), None);
+        assert_eq!(step_that_needs_windows(UPGRADE, MediaKind::StandAlone), upgrade);
+        assert_eq!(step_that_needs_windows(&format!("{UPGRADE}{IN_WINDOWS}"), MediaKind::StandAlone), upgrade);
+        assert_eq!(step_that_needs_windows(&format!("{UPGRADE}disabled = true\n"), MediaKind::StandAlone), None);
     }
 
     #[test]
     fn a_step_in_windows_counts_before_the_sequence_has_applied_a_system_unless_it_is_guarded() {
         let prepare = Some("Prepare".to_owned());
-        assert_eq!(needing(&format!("{PREPARE}{DEPLOY}"), MediaKind::StandAlone), prepare);
-        assert_eq!(needing(&format!("{PREPARE}{IN_WINDOWS}{DEPLOY}"), MediaKind::StandAlone), None);
-        assert_eq!(needing(&format!("{PREPARE}{IN_WINDOWS}"), MediaKind::Capture), prepare);
+        assert_eq!(step_that_needs_windows(&format!("{PREPARE}{DEPLOY}"), MediaKind::StandAlone), prepare);
+        assert_eq!(step_that_needs_windows(&format!("{PREPARE}{IN_WINDOWS}{DEPLOY}"), MediaKind::StandAlone), None);
+        assert_eq!(step_that_needs_windows(&format!("{PREPARE}{IN_WINDOWS}"), MediaKind::Capture), prepare);
     }
 }

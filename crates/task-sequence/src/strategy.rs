@@ -1,26 +1,26 @@
-//! Sequences of every shape, for property tests: every type of step of the catalog with any of its keys.
+//! Random sequences for property tests: every type of step of the catalog with any of its keys.
 
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::catalog::{self, Environment, Form, Key};
+use super::catalog::{self, Environment, Key, ValueType};
 use super::condition::{Condition, Operator, Test};
 use super::xml::Reference;
 use super::{Action, Body, Foreign, Sequence, Step, Value, Values, Variable};
 use authoring::SecretRef;
 
-/// What a test of the strategy leaves out, since one of the forms can't hold it.
+/// Format that a sequence has to survive a round trip in.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum For {
-    /// Files: everything.
+pub enum Format {
+    /// TOML, which can hold everything.
     Toml,
-    /// XML has no secrets, and what holds anyway does not show that somebody said it.
+    /// XML, which has no secrets, and can't tell a default that was written from one that was not.
     Xml,
 }
 
-/// Texts with all that is hard to write down.
+/// Generates texts with all kinds of characters that need escaping.
 fn text(at_most: usize) -> impl Strategy<Value = String> {
     let part = prop_oneof![
         4 => "[ -~]{1,12}",
@@ -38,45 +38,45 @@ fn package() -> impl Strategy<Value = String> {
     "[A-Z]{3}[0-9A-F]{5}"
 }
 
-fn value(key: &'static Key, purpose: For) -> BoxedStrategy<Value> {
-    match &key.form {
-        // Consoles end the lines of a script as Windows does, which does not show that somebody wrote it so.
-        Form::Text(at_most) if purpose == For::Xml && key.property == "SourceScript" => {
+fn value(key: &'static Key, purpose: Format) -> BoxedStrategy<Value> {
+    match &key.value_type {
+        // Consoles write scripts with CRLF, so the line breaks of the source are lost.
+        ValueType::Text(at_most) if purpose == Format::Xml && key.property == "SourceScript" => {
             text(*at_most).prop_map(|script| Value::Text(script.replace("\r\n", "\n"))).boxed()
         }
-        Form::Text(at_most) => text(*at_most).prop_map(Value::Text).boxed(),
-        Form::Application => "ScopeId_[A-F0-9]{4}/Application_[a-f0-9]{4}".prop_map(Value::Text).boxed(),
-        Form::Integer(least, most) => (*least..=*most).prop_map(Value::Integer).boxed(),
-        Form::Boolean => any::<bool>().prop_map(Value::Boolean).boxed(),
-        Form::Choice(choices) => {
+        ValueType::Text(at_most) => text(*at_most).prop_map(Value::Text).boxed(),
+        ValueType::Application => "ScopeId_[A-F0-9]{4}/Application_[a-f0-9]{4}".prop_map(Value::Text).boxed(),
+        ValueType::Integer(least, most) => (*least..=*most).prop_map(Value::Integer).boxed(),
+        ValueType::Boolean => any::<bool>().prop_map(Value::Boolean).boxed(),
+        ValueType::Choice(choices) => {
             select(choices.iter().collect::<Vec<_>>()).prop_map(|choice| Value::Text(choice.name.into())).boxed()
         }
-        Form::Package => package().prop_map(Value::Text).boxed(),
-        Form::Variable => name().prop_map(Value::Text).boxed(),
-        Form::Texts => vec("[a-z][a-z .:-]{0,9}", 1..4).prop_map(Value::Texts).boxed(),
-        Form::Packages => vec(package(), 1..4).prop_map(Value::Texts).boxed(),
-        Form::Integers => vec(0..5000_i64, 1..4).prop_map(Value::Integers).boxed(),
-        Form::Secret => {
+        ValueType::Package => package().prop_map(Value::Text).boxed(),
+        ValueType::Variable => name().prop_map(Value::Text).boxed(),
+        ValueType::Texts => vec("[a-z][a-z .:-]{0,9}", 1..4).prop_map(Value::Texts).boxed(),
+        ValueType::Packages => vec(package(), 1..4).prop_map(Value::Texts).boxed(),
+        ValueType::Integers => vec(0..5000_i64, 1..4).prop_map(Value::Integers).boxed(),
+        ValueType::Secret => {
             text(20).prop_map(|name| Value::Secret(SecretRef { env: Some(name), file: None, command: None })).boxed()
         }
-        Form::Map => {
+        ValueType::Map => {
             btree_map(name(), text(30), 1..4).prop_map(|map| Value::Map(map.into_iter().rev().collect())).boxed()
         }
-        Form::Tables(keys) => {
+        ValueType::Tables(keys) => {
             let tables = vec(values(keys, purpose), 0..3);
             tables
                 .prop_map(move |tables| {
-                    Value::Tables(tables.into_iter().map(|one| written(one, key, purpose)).collect())
+                    Value::Tables(tables.into_iter().map(|one| completed(one, key, purpose)).collect())
                 })
                 .boxed()
         }
     }
 }
 
-fn values(keys: &'static [Key], purpose: For) -> BoxedStrategy<Values> {
+fn values(keys: &'static [Key], purpose: Format) -> BoxedStrategy<Values> {
     let mut all = Just(Values::new()).boxed();
     for key in keys {
-        if purpose == For::Xml && matches!(key.form, Form::Secret) {
+        if purpose == Format::Xml && matches!(key.value_type, ValueType::Secret) {
             continue;
         }
         let said = match key.is_required {
@@ -85,7 +85,7 @@ fn values(keys: &'static [Key], purpose: For) -> BoxedStrategy<Values> {
         };
         all = (all, said)
             .prop_map(move |(mut values, said)| {
-                let said = said.filter(|said| purpose == For::Toml || !holds_anyway(key, &values, said));
+                let said = said.filter(|said| purpose == Format::Toml || !is_default(key, &values, said));
                 values.extend(said.map(|said| (key.name, said)));
                 values
             })
@@ -94,20 +94,21 @@ fn values(keys: &'static [Key], purpose: For) -> BoxedStrategy<Values> {
     all
 }
 
-/// A partition that takes what is left of the disk has a size in XML.
-fn written(mut values: Values, list: &Key, purpose: For) -> Values {
+/// Completes a table so that it survives the round trip.
+fn completed(mut values: Values, list: &Key, purpose: Format) -> Values {
     // Only a variable that is set can be hidden.
     if let (Some(Value::Map(set)), Some(Value::Texts(hidden))) = (values.get("set").cloned(), values.get_mut("hide")) {
         *hidden = set.iter().map(|(name, _)| name.clone()).take(hidden.len()).collect();
     }
-    if purpose == For::Xml && list.name == "partitions" && !values.contains_key("size") {
+    // A partition that takes the remaining space has an explicit size in XML.
+    if purpose == Format::Xml && list.name == "partitions" && !values.contains_key("size") {
         values.insert("size", Value::Integer(100));
         values.insert("size-unit", Value::Text("percent".into()));
     }
     values
 }
 
-fn holds_anyway(key: &Key, values: &Values, said: &Value) -> bool {
+fn is_default(key: &Key, values: &Values, said: &Value) -> bool {
     if key.is_optional {
         let is_written = key.name == "continue-on-install-error" && values.contains_key("base-variable");
         return is_written && *said == Value::Boolean(false);
@@ -138,7 +139,7 @@ fn variable() -> impl Strategy<Value = Variable> {
     })
 }
 
-fn action(purpose: For) -> impl Strategy<Value = Body> {
+fn action(purpose: Format) -> impl Strategy<Value = Body> {
     let kinds: Vec<_> = catalog::kinds().collect();
     let own = select(kinds).prop_flat_map(move |kind| (Just(kind), values(kind.keys, purpose)));
     let codes = option::of(vec(1..70_000_i64, 1..3));
@@ -147,7 +148,7 @@ fn action(purpose: For) -> impl Strategy<Value = Body> {
         move |((kind, values), timeout, success_codes, retries, command, mut variables)| {
             variables.dedup_by_key(|variable| variable.property.clone());
             let omitted = Vec::new();
-            let retries = retries.filter(|retries| purpose == For::Toml || *retries != kind.retries());
+            let retries = retries.filter(|retries| purpose == Format::Toml || *retries != kind.retries());
             Body::Action(Box::new(Action {
                 kind,
                 values,
@@ -172,18 +173,17 @@ fn foreign() -> impl Strategy<Value = Body> {
     )
 }
 
-fn test(purpose: For) -> impl Strategy<Value = Test> {
+fn test(purpose: Format) -> impl Strategy<Value = Test> {
     let operator = || select(Operator::ALL.map(|row| row.0).to_vec());
-    let comparing = || {
-        select(Operator::ALL.map(|row| row.0).into_iter().filter(|one| !one.is_about_presence()).collect::<Vec<_>>())
-    };
+    let comparing =
+        || select(Operator::ALL.map(|row| row.0).into_iter().filter(|one| !one.tests_existence()).collect::<Vec<_>>());
     let kinds = select(vec!["REG_SZ", "REG_EXPAND_SZ", "REG_DWORD"]);
     let compared = move || option::of((comparing(), text(20)));
     let compared_value =
-        |operator: Operator, value: String| if operator.is_about_presence() { String::new() } else { value };
+        |operator: Operator, value: String| if operator.tests_existence() { String::new() } else { value };
     let systems = match purpose {
-        For::Toml => vec(text(20), 1..3).prop_map(Test::OsVersion).boxed(),
-        For::Xml => (1..0xffff_i64).prop_map(Test::OsLanguage).boxed(),
+        Format::Toml => vec(text(20), 1..3).prop_map(Test::OsVersion).boxed(),
+        Format::Xml => (1..0xffff_i64).prop_map(Test::OsLanguage).boxed(),
     };
     prop_oneof![
         (text(30), operator(), text(20)).prop_map(move |(name, operator, value)| Test::Variable {
@@ -215,7 +215,7 @@ fn test(purpose: For) -> impl Strategy<Value = Test> {
     ]
 }
 
-fn condition(purpose: For) -> impl Strategy<Value = Condition> {
+fn condition(purpose: Format) -> impl Strategy<Value = Condition> {
     test(purpose).prop_map(Condition::Test).prop_recursive(3, 8, 3, |inner| {
         prop_oneof![
             vec(inner.clone(), 0..3).prop_map(Condition::All),
@@ -225,7 +225,7 @@ fn condition(purpose: For) -> impl Strategy<Value = Condition> {
     })
 }
 
-fn step(body: impl Strategy<Value = Body>, purpose: For) -> impl Strategy<Value = Step> {
+fn step(body: impl Strategy<Value = Body>, purpose: Format) -> impl Strategy<Value = Step> {
     let flags = (any::<bool>(), any::<bool>());
     let attributes = btree_map("own[A-Z][a-z]{2,5}", text(20), 0..2);
     (text(50), option::of(text(60)), flags, option::weighted(0.3, condition(purpose)), body, attributes).prop_map(
@@ -237,13 +237,13 @@ fn step(body: impl Strategy<Value = Body>, purpose: For) -> impl Strategy<Value 
             condition,
             body,
             attributes,
-            written: Default::default(),
+            places: Default::default(),
         },
     )
 }
 
-/// Sequences that can be written and read again without loss.
-pub fn sequence(purpose: For) -> impl Strategy<Value = Sequence> {
+/// Generates sequences that can be written and read again without loss.
+pub fn sequence(purpose: Format) -> impl Strategy<Value = Sequence> {
     let leaf = step(prop_oneof![8 => action(purpose), 1 => foreign()], purpose).boxed();
     let steps =
         leaf.prop_recursive(3, 12, 4, move |inner| step(vec(inner, 0..4).prop_map(Body::Group), purpose).boxed());

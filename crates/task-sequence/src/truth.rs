@@ -1,18 +1,19 @@
-//! Three-valued logic after Kleene: true, false, or not known.
+//! Three-valued logic after Kleene: true, false or unknown.
 
 /// Truth of a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Truth {
-    /// It holds.
+    /// True.
     True,
-    /// It does not hold.
+    /// False.
     False,
-    /// It is not known, for this reason.
+    /// Unknown, with the reason.
     Unknown(String),
 }
 
 impl Truth {
-    /// Conjunction: false if one part is false, else not known if one part is not known. No parts at all are true.
+    /// Returns the conjunction: false if a part is false, else unknown if a part is unknown. True
+    /// without parts.
     pub fn all(parts: impl IntoIterator<Item = Self>) -> Self {
         let mut unknown = None;
         for part in parts {
@@ -25,13 +26,14 @@ impl Truth {
         unknown.unwrap_or(Self::True)
     }
 
-    /// Disjunction: true if one part is true, else not known if one part is not known. No parts at all are false.
+    /// Returns the disjunction: true if a part is true, else unknown if a part is unknown. False
+    /// without parts.
     pub fn any(parts: impl IntoIterator<Item = Self>) -> Self {
         let negated: Vec<_> = parts.into_iter().map(Self::negated).collect();
         Self::all(negated).negated()
     }
 
-    /// Negation; what is not known stays so.
+    /// Returns the negation. Unknown stays unknown.
     #[must_use]
     pub fn negated(self) -> Self {
         match self {

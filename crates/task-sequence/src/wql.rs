@@ -1,9 +1,10 @@
 //! WQL, the query language of Windows Management Instrumentation: `SELECT … FROM class WHERE …`.
 //!
-//! Documented: the operators, the wildcards of `LIKE` (a range is written `[a=f]` in the documentation and `[a-f]`
-//! everywhere else; both are taken), and that lists can't be compared. Inferred from common use: a list of one element
-//! compares like that element, which is how queries of `ChassisTypes` are written. A comparison whose outcome follows
-//! from neither, such as the order of texts that are numbers, is not known.
+//! Documented are the operators, the wildcards of `LIKE`, and that lists can't be compared. A range
+//! is written `[a=f]` in the documentation and `[a-f]` everywhere else; both are accepted. Inferred
+//! from common queries of `ChassisTypes`: a list of one element compares like that element.
+//! Comparisons with an undocumented result, such as the order of texts that are numbers, are
+//! unknown.
 
 mod compare;
 mod lexer;
@@ -13,9 +14,10 @@ use crate::truth::Truth;
 
 pub use parser::parse;
 
-/// Longest query in bytes; a condition of a task sequence holds 16,384 characters.
+/// Maximum length of a query in bytes. A condition of a task sequence has at most 16,384
+/// characters.
 pub const MAX_LEN: usize = 16_384;
-/// Deepest nesting of parentheses and `NOT`.
+/// Maximum nesting depth of parentheses and `NOT`.
 pub const MAX_DEPTH: usize = 64;
 
 /// Parsed query.
@@ -26,7 +28,7 @@ pub struct Query {
     filter: Option<Filter>,
 }
 
-/// Condition of a query.
+/// Filter of a query.
 #[derive(Clone, Debug, PartialEq)]
 enum Filter {
     All(Vec<Filter>),
@@ -57,29 +59,29 @@ enum Constant {
 /// Value of a property.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Property {
-    /// It has none.
+    /// No value.
     Null,
     /// Text.
     Text(String),
-    /// Whole number.
+    /// Integer.
     Number(i64),
-    /// Truth value.
+    /// Boolean.
     Boolean(bool),
     /// List of values.
     List(Vec<Property>),
-    /// It is not known, for this reason.
+    /// Unknown, with the reason.
     Unknown(String),
 }
 
-/// Instance of a class.
-pub trait Instance {
-    /// Value of a property; the case of its name does not count.
+/// Instance of a WMI class.
+pub trait WmiInstance {
+    /// Returns the value of a property. Names are not case-sensitive.
     fn get(&self, property: &str) -> Property;
 }
 
 impl Query {
-    /// Returns true if one of the instances of the class fits.
-    pub fn has_result<I: Instance>(&self, instances: &[I]) -> Truth {
+    /// Returns `true` if at least one instance of the class matches the filter.
+    pub fn has_result<I: WmiInstance>(&self, instances: &[I]) -> Truth {
         Truth::any(instances.iter().map(|instance| match &self.filter {
             Some(filter) => filter.holds(instance),
             None => Truth::True,
@@ -88,7 +90,7 @@ impl Query {
 }
 
 impl Filter {
-    fn holds(&self, instance: &dyn Instance) -> Truth {
+    fn holds(&self, instance: &dyn WmiInstance) -> Truth {
         match self {
             Self::All(parts) => Truth::all(parts.iter().map(|part| part.holds(instance))),
             Self::Any(parts) => Truth::any(parts.iter().map(|part| part.holds(instance))),

@@ -1,25 +1,25 @@
-//! Writes sequences as the files that [`read`](super::read) reads: TOML for people.
+//! Writer of sequence files that [`read`](super::read) reads.
 //!
-//! Steps follow each other under headers that show how deep they are; conditions stand on one line while they are
-//! short; long scripts stand as they are. What has to be filled in has a comment. Text that looks like a template is
-//! written so that it stays the text that it is.
+//! Steps follow each other under headers that show their depth. Short conditions are on one line,
+//! scripts keep their lines. Secrets to fill in have a comment. Text that looks like a template is
+//! escaped.
 
 use std::collections::BTreeMap;
 
-use super::catalog::common::COMMON;
-use super::catalog::{Environment, Form, Key};
+use super::catalog::common::COMMON_KEYS;
+use super::catalog::{Environment, Key, ValueType};
 use super::condition::{Condition, Operator, Test};
 use super::read::VERSION;
 use super::{Action, Body, Foreign, Sequence, Step, Value, Values, Variable};
 use authoring::SecretRef;
 use authoring::template::escape_templates;
 
-/// The longest line that a condition or a list stands on by itself.
+/// Maximum length of a line with a condition or list, in characters.
 const MAX_LINE: usize = 100;
-/// What a secret gets that was not exported.
-const FILL_IN: &str = "fill in: an export carries no secrets (R147)";
+/// Comment at a secret that was not exported.
+const FILL_IN: &str = "fill in: exports contain no secrets (R147)";
 
-/// A sequence as a file. `names` are those of packages, by their IDs, for comments: text on one line.
+/// Writes a sequence as a file. `names` are names of packages by ID, for comments.
 pub fn write(sequence: &Sequence, names: &BTreeMap<String, String>) -> String {
     let mut writer = Writer { text: String::new(), names };
     writer.line("sequence-version", &VERSION.to_string());
@@ -61,7 +61,7 @@ impl Writer<'_> {
         self.line(key, &format!("{}{comment}", string(id)));
     }
 
-    /// A list on one line, or one line for each of its values.
+    /// Writes a list on one line, or one line per value if it is too long.
     fn list(&mut self, key: &str, values: &[String]) {
         let short = format!("[{}]", values.join(", "));
         if key.len() + 3 + short.chars().count() <= MAX_LINE && !short.contains('\n') {
@@ -119,7 +119,7 @@ impl Writer<'_> {
         }
         if !step.attributes.is_empty() {
             let pairs: Vec<_> = step.attributes.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-            self.line(COMMON[7].0, &map(&pairs));
+            self.line(COMMON_KEYS[7].0, &map(&pairs));
         }
         self.steps(step.children(), &format!("{path}.steps"));
     }
@@ -128,13 +128,13 @@ impl Writer<'_> {
         for key in action.kind.keys {
             let Some(value) = action.values.get(key.name) else { continue };
             match value {
-                Value::Text(id) if matches!(key.form, Form::Package) => self.package(key.name, id),
+                Value::Text(id) if matches!(key.value_type, ValueType::Package) => self.package(key.name, id),
                 Value::Secret(reference) if reference.env.as_deref() == Some("") => {
                     self.line(key.name, &format!("{} # {FILL_IN}", secret(reference)));
                 }
                 Value::Texts(texts) => self.list(key.name, &strings(texts)),
                 Value::Tables(tables) => {
-                    let Form::Tables(keys) = key.form else { continue };
+                    let ValueType::Tables(keys) = key.value_type else { continue };
                     let lines: String = tables.iter().map(|values| format!("    {},\n", table(keys, values))).collect();
                     let list = if tables.is_empty() { "[]".into() } else { format!("[\n{lines}]") };
                     self.line(key.name, &list);
@@ -165,7 +165,7 @@ impl Writer<'_> {
     }
 
     fn foreign(&mut self, foreign: &Foreign) {
-        self.text += "# tsmedia does not know what this one says, and keeps it as it is.\n";
+        self.text += "# Kept as it is: tsmedia does not know this type of step.\n";
         match &foreign.xml {
             Some(xml) => self.line("xml", &string(xml)),
             None => self.line("class", &string(&foreign.class)),
@@ -197,7 +197,7 @@ fn value_text(value: &Value) -> String {
             format!("[{}]", numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
         }
         Value::Map(pairs) => map(pairs),
-        // Tables have their keys from the catalog, and are written with them.
+        // Tables are written by `table`, which knows the order of their keys.
         Value::Tables(_) => "[]".into(),
     }
 }
@@ -227,7 +227,7 @@ fn map(pairs: &[(String, String)]) -> String {
     }
 }
 
-/// A key, in quotes where it needs them.
+/// Formats a key, in quotes if necessary.
 fn key_text(key: &str) -> String {
     let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     match !key.is_empty() && key.chars().all(is_bare) {
@@ -236,7 +236,7 @@ fn key_text(key: &str) -> String {
     }
 }
 
-/// A condition on one line, or with a line for each of its parts where it is longer.
+/// Formats a condition on one line, or with one line per part if it is too long.
 fn condition_text(condition: &Condition, column: usize, depth: usize) -> String {
     let short = condition_line(condition);
     if column + short.chars().count() <= MAX_LINE {
@@ -319,12 +319,12 @@ fn test_text(test: &Test) -> String {
     format!("{{ {} }}", pairs.join(", "))
 }
 
-/// An operator and what is compared with, without what holds anyway.
+/// Adds an operator and its value, omitting defaults.
 fn operator_pairs(pairs: &mut Vec<(&'static str, String)>, operator: Operator, key: &'static str, value: &str) {
     if !matches!(operator, Operator::Exists | Operator::Equals) {
         pairs.push(("operator", string(operator.name())));
     }
-    if !operator.is_about_presence() {
+    if !operator.tests_existence() {
         pairs.push((key, string(value)));
     }
 }
@@ -346,41 +346,38 @@ fn strings(texts: &[String]) -> Vec<String> {
     texts.iter().map(|text| string(text)).collect()
 }
 
-/// A text in the quotes that show it best.
+/// Formats a text with the quotes that need the least escaping.
 fn string(text: &str) -> String {
     let text = &escape_templates(text);
     let is_plain = |c: char| !c.is_control() || c == '\t';
-    let is_several_lines = text.contains('\n');
-    if is_several_lines
-        && text.chars().all(|c| is_plain(c) || c == '\n')
-        && !text.contains("'''")
-        && !text.ends_with('\'')
+    let is_multiline = text.contains('\n');
+    if is_multiline && text.chars().all(|c| is_plain(c) || c == '\n') && !text.contains("'''") && !text.ends_with('\'')
     {
         return format!("'''\n{text}'''");
     }
-    if is_several_lines {
-        return several_lines(text);
+    if is_multiline {
+        return multiline(text);
     }
     let is_literal = text.contains(['\\', '"']) && text.chars().all(is_plain);
     if is_literal && !text.contains('\'') {
         return format!("'{text}'");
     }
-    // Command lines that hold both quotes can still be read, and copied, as they are.
+    // Command lines with both kinds of quotes stay readable, and can be copied.
     if is_literal && !text.contains("'''") && !text.ends_with('\'') {
         return format!("'''{text}'''");
     }
     basic(text)
 }
 
-/// A text between double quotes.
+/// Formats a text in double quotes.
 fn basic(text: &str) -> String {
     let mut quoted = String::from("\"");
     text.chars().for_each(|c| quoted += &escaped(c));
     quoted + "\""
 }
 
-/// The same with its line breaks as they are.
-fn several_lines(text: &str) -> String {
+/// Formats a text in triple double quotes, with its line breaks.
+fn multiline(text: &str) -> String {
     let mut quoted = String::from("\"\"\"\n");
     for c in text.chars() {
         match c {

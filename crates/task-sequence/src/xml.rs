@@ -1,16 +1,17 @@
-//! Task sequences in Configuration Manager's own XML: `<sequence version="3.10">`.
+//! XML of Configuration Manager for task sequences: `<sequence version="3.10">`.
 //!
-//! The grammar is that of exports of the console: groups and steps, each with an optional condition; a step has its
-//! command line and its variables. What a step says is mapped by the [`catalog`](super::catalog), both ways; what the
-//! catalog does not have is kept as it stands, so that writing what was read gives the same document
-//! ([`normal_form`]). No values of secrets are exported (R147); media carry them ([`write_with_secrets`]). Sequences of the
-//! Microsoft Deployment Toolkit are converted first ([`mdt`](crate::mdt)).
+//! The grammar is that of exports of the console: groups and steps, each with an optional
+//! condition; a step has a command line and variables. The [`catalog`](super::catalog) maps the
+//! values of steps, in both directions. Everything else is kept, so that writing a sequence that
+//! was read gives the same document ([`normal_form`]). Exports contain no secrets (R147); media do
+//! ([`write_with_secrets`]). Sequences of the Microsoft Deployment Toolkit are converted first
+//! ([`mdt`](crate::mdt)).
 
 mod arrays;
 mod command;
 mod conditions;
 pub mod document;
-mod normal;
+mod normalize;
 mod references;
 mod script;
 mod secrets;
@@ -31,34 +32,37 @@ use crate::limits::MAX_SEQUENCE_DEPTH;
 use document::Element;
 
 pub use document::push_escaped;
-pub use normal::normal_form;
+pub use normalize::normal_form;
 pub use references::{Reference, references};
 pub use secrets::write_with_secrets;
 
-/// The version that is written unless a sequence was imported with [another one](OLD_VERSION).
+/// Version that is written, unless a sequence was imported with [`OLD_VERSION`].
 pub const VERSION: &str = "3.10";
-/// The version that older consoles, scripts and the Microsoft Deployment Toolkit write. Its grammar is the same.
+/// Version that older consoles, scripts and the Microsoft Deployment Toolkit write, with the same
+/// grammar.
 pub const OLD_VERSION: &str = "3.00";
-/// What the names of classes begin with.
+/// Prefix of class names.
 const PREFIX: &str = "SMS_TaskSequence_";
-/// The longest name and description of a step, in characters (R75).
+/// Maximum length of the name and the description of a step, in characters (R75).
 pub(crate) const MAX_NAME: usize = 100;
 pub(crate) const MAX_DESCRIPTION: usize = 255;
-/// What a step is called that has no name.
+/// Name for a step without one.
 pub(crate) const NAMELESS: &str = "(no name)";
 
-/// Writes a sequence. Its name, description and boot image are no part of the XML.
+/// Writes a sequence as XML, without its name, description and boot image, which are stored
+/// elsewhere.
 ///
 /// # Errors
 ///
-/// XML can't hold a character of it, or a condition asks for an operating system whose query only the site knows.
+/// Fails if a text contains a character that is not allowed in XML, or if a condition tests for an
+/// operating system whose query only the site knows.
 pub fn write(sequence: &Sequence) -> Result<String> {
     let mut root = Element::new("sequence").with("version", sequence.xml_version.as_deref().unwrap_or(VERSION));
     let references = references(sequence);
     if !references.is_empty() {
         let mut list = Element::new("referenceList");
         for reference in references {
-            list.push(reference.element()?);
+            list.push(reference.to_element()?);
         }
         root.push(list);
     }
@@ -75,7 +79,8 @@ pub fn write(sequence: &Sequence) -> Result<String> {
     document::write(&root)
 }
 
-/// The IDs of the packages that a sequence refers to, in the order of its steps; child task sequences excluded.
+/// Returns the IDs of the packages that a sequence refers to, in the order of its steps, excluding
+/// child task sequences.
 pub fn packages(sequence: &Sequence) -> Vec<String> {
     let own = references(sequence).into_iter().filter(|one| one.program.as_deref() != Some(ANY_PROGRAM));
     let mut packages: Vec<_> = own.filter_map(|one| one.package).collect();
@@ -84,7 +89,7 @@ pub fn packages(sequence: &Sequence) -> Vec<String> {
     packages
 }
 
-/// The variables that hold for the whole sequence.
+/// Returns the variables that apply to the whole sequence.
 fn globals(sequence: &Sequence) -> Vec<Variable> {
     let mut found = Vec::new();
     for (_, step) in sequence.walk() {
@@ -92,7 +97,7 @@ fn globals(sequence: &Sequence) -> Vec<Variable> {
         let of_step = step::variables(action).into_iter().filter(|variable| step::is_global(action.kind, variable));
         found.extend(of_step.map(|variable| Variable { is_hidden: false, ..variable }));
     }
-    // The first of a name stays at its place; what was kept goes before what steps say.
+    // The first variable of a name determines the position, but an imported value takes precedence over one of a step.
     let mut places = BTreeMap::new();
     let mut all: Vec<Variable> = Vec::new();
     let own = found.into_iter().map(|variable| (variable, false));
@@ -119,10 +124,10 @@ fn step_element(step: &Step) -> Result<Element> {
     if let Body::Foreign(foreign) = &step.body
         && let Some(xml) = &foreign.xml
     {
-        let failed = |error: Error| error.within(format!("the XML of `{}` can't be read", step.name));
+        let failed = |error: Error| error.within(format!("can't read the XML of `{}`", step.name));
         return document::parse(xml).map_err(failed);
     }
-    let failed = |error: Error| error.within(format!("the step `{}` can't be written as XML", step.name));
+    let failed = |error: Error| error.within(format!("can't write the step `{}` as XML", step.name));
     let name = match &step.body {
         Body::Group(_) => "group",
         Body::Action(action) => action.kind.element(),
@@ -150,7 +155,7 @@ fn step_element(step: &Step) -> Result<Element> {
         Body::Foreign(foreign) => (foreign.command.clone(), foreign.variables.clone()),
     };
     element.push(Element::new("action").text(line));
-    // Consoles write an empty list, too.
+    // Consoles write the list even if it is empty.
     if let Some(variables) = variables {
         let mut list = Element::new("defaultVarList");
         variables.iter().for_each(|variable| list.push(variable_element(variable)));
@@ -159,7 +164,7 @@ fn step_element(step: &Step) -> Result<Element> {
     Ok(element)
 }
 
-/// The attributes of a step or group, but for those that were kept.
+/// Returns the attributes that follow from a step or group, without those that were kept.
 fn attributes(step: &Step) -> Vec<(String, String)> {
     let mut all = Vec::new();
     let mut add = |name: &str, value: &str| all.push((name.to_owned(), value.to_owned()));
@@ -177,7 +182,7 @@ fn attributes(step: &Step) -> Vec<(String, String)> {
         }
         Body::Action(action) => {
             let class = format!("{PREFIX}{}", action.kind.class);
-            let codes = step::codes(action.success_codes());
+            let codes = step::format_codes(action.success_codes());
             let retries = action.retries.unwrap_or(action.kind.retries());
             (class, action.kind.runs_in(), codes, retries, action.timeout)
         }
@@ -209,11 +214,11 @@ fn attributes(step: &Step) -> Vec<(String, String)> {
     all
 }
 
-/// Reads a sequence. It has no name, no description and no boot image, which are no part of the XML.
+/// Reads a sequence from XML, which contains no name, description or boot image.
 ///
 /// # Errors
 ///
-/// It is no well-formed XML, or no sequence of this version.
+/// Fails if the text is not well-formed XML, or not a sequence of a known version.
 pub fn read(text: &str) -> Result<Sequence> {
     read_element(&document::parse(text)?)
 }
@@ -222,34 +227,41 @@ pub fn read(text: &str) -> Result<Sequence> {
 ///
 /// # Errors
 ///
-/// Those of [`read`].
+/// Fails like [`read`].
 pub fn read_element(root: &Element) -> Result<Sequence> {
     if root.name != "sequence" {
-        return Err(Error::unsupported(format!("it is `<{}>`, and a task sequence is `<sequence>`", root.name)));
+        return Err(Error::unsupported(format!(
+            "the root element is `<{}>`; a task sequence is a `<sequence>`",
+            root.name
+        )));
     }
     let xml_version = match root.attribute("version") {
         Some(VERSION) => None,
         Some(OLD_VERSION) => Some(OLD_VERSION.to_owned()),
         Some(version) => {
-            let message = format!("the sequence has version {version}; {OLD_VERSION} and {VERSION} are read");
+            let message = format!(
+                "unsupported version {version} of the task sequence; supported are {OLD_VERSION} and {VERSION}"
+            );
             return Err(Error::unsupported(message));
         }
-        None => return Err(Error::unsupported(format!("the sequence says no version; {VERSION} is read"))),
+        None => return Err(Error::unsupported(format!("the task sequence has no version; expected {VERSION}"))),
     };
     let mut sequence = Sequence { xml_version, ..Sequence::default() };
     let (mut references, mut variables) = (Vec::new(), Vec::new());
     for element in &root.content {
-        let document::Content::Element(element) = element else { continue };
+        let document::XmlNode::Element(element) = element else { continue };
         match element.name.as_str() {
             "referenceList" => {
                 for child in element.children() {
-                    references.push(Reference::of_element(child)?);
+                    references.push(Reference::from_element(child)?);
                 }
             }
             "globalVarList" => variables.extend(element.children().map(read_variable)),
             _ => sequence.steps.push(read_step(element, 0)?),
         }
     }
+    // Whatever differs from the references and variables that the steps imply is kept, in both
+    // directions.
     let computed = self::references(&sequence);
     let missing = computed.iter().filter(|reference| !references.contains(reference));
     sequence.omitted = missing.map(ToString::to_string).collect();
@@ -269,11 +281,11 @@ pub fn read_element(root: &Element) -> Result<Sequence> {
 ///
 /// # Errors
 ///
-/// The condition is not of the grammar.
+/// Fails if the condition does not follow the grammar.
 pub fn read_condition(element: &Element) -> Result<Option<crate::Condition>> {
     let Some(condition) = element.child("condition") else { return Ok(None) };
     let name = element.attribute("name").unwrap_or_default();
-    let failed = |error: Error| error.within(format!("the condition of `{name}` can't be read"));
+    let failed = |error: Error| error.within(format!("can't read the condition of `{name}`"));
     conditions::read(condition).map_err(failed)
 }
 
@@ -290,7 +302,7 @@ fn is_true(value: Option<&str>) -> bool {
 fn read_step(element: &Element, depth: usize) -> Result<Step> {
     let text = |name| element.attribute(name).unwrap_or_default().to_owned();
     if depth > MAX_SEQUENCE_DEPTH {
-        return Err(Error::TooLarge(format!("groups nest more than {MAX_SEQUENCE_DEPTH} deep")));
+        return Err(Error::TooLarge(format!("groups are nested deeper than {MAX_SEQUENCE_DEPTH} levels")));
     }
     let body = match element.name.as_str() {
         "group" => read_group(element, depth)?,
@@ -326,12 +338,12 @@ fn read_step(element: &Element, depth: usize) -> Result<Step> {
         condition,
         body,
         attributes: Default::default(),
-        written: Default::default(),
+        places: Default::default(),
     };
     if let Body::Foreign(foreign) = &step.body
         && foreign.xml.is_some()
     {
-        // The element has all of it already.
+        // The XML of the whole element already contains these.
         (step.is_disabled, step.continues_on_error, step.condition) = (false, false, None);
         return Ok(step);
     }
@@ -349,10 +361,10 @@ fn read_step(element: &Element, depth: usize) -> Result<Step> {
     Ok(step)
 }
 
-/// The steps of a group; nothing if there is something else in it.
+/// Reads the steps of a group; `None` if it contains anything that a group can't hold.
 fn read_group(element: &Element, depth: usize) -> Result<Option<Body>> {
     let is_text =
-        |content: &document::Content| matches!(content, document::Content::Text(text) if !text.trim().is_empty());
+        |content: &document::XmlNode| matches!(content, document::XmlNode::Text(text) if !text.trim().is_empty());
     if element.content.iter().any(is_text) || element.children().filter(|child| child.name == "condition").count() > 1 {
         return Ok(None);
     }
@@ -361,7 +373,7 @@ fn read_group(element: &Element, depth: usize) -> Result<Option<Body>> {
     Ok(Some(Body::Group(steps)))
 }
 
-/// What a step does; nothing if its element is not as the grammar has it.
+/// Reads the action of a step; `None` if the element does not follow the grammar.
 fn read_body(element: &Element) -> Option<Body> {
     for child in element.children() {
         let is_known = ["condition", "action", "defaultVarList"].contains(&child.name.as_str());
@@ -373,9 +385,9 @@ fn read_body(element: &Element) -> Option<Body> {
     let command = element.child("action").map(Element::own_text).unwrap_or_default();
     let list = element.child("defaultVarList");
     let variables = list.map(|list| list.children().map(read_variable).collect::<Vec<_>>());
-    if let Some(kind) = class.strip_prefix(PREFIX).and_then(catalog::of_class) {
+    if let Some(kind) = class.strip_prefix(PREFIX).and_then(catalog::find_by_class) {
         let variables = variables.unwrap_or_default();
-        return Some(Body::Action(Box::new(step::action(kind, variables, &command, element))));
+        return Some(Body::Action(Box::new(step::read_action(kind, variables, &command, element))));
     }
     if element.name != "step" {
         return None;
@@ -389,8 +401,8 @@ fn read_body(element: &Element) -> Option<Body> {
     Some(Body::Foreign(Box::new(foreign)))
 }
 
-/// Whether a step says something that was kept because no key of the catalog says it.
-pub fn keeps_something(step: &Step) -> bool {
+/// Returns `true` if a step has parts that were kept because the catalog has no key for them.
+pub fn has_unmapped_parts(step: &Step) -> bool {
     let of_action = step.action().is_some_and(|action| action.command.is_some() || !action.variables.is_empty());
     of_action || !step.attributes.is_empty() || matches!(step.body, Body::Foreign(_))
 }

@@ -1,14 +1,16 @@
-//! Inputs made for the tests of tsmedia: unit tests, integration tests and the fuzzer share them.
+//! Inputs for the tests of tsmedia, shared by unit tests, integration tests and the fuzzer.
 
-// Panics are how a fixture fails.
+// Fixtures fail by panicking.
 #![allow(clippy::unwrap_used)]
 
 pub mod archive;
 pub mod program;
 pub mod signers;
 
-/// Returns whether tests are thorough (`TSMEDIA_TEST_THOROUGH`, as in CI): then every machine is started, every byte is
-/// damaged, and every sequence of edits is made. Otherwise one of those that are alike stands for the others.
+/// Returns `true` for thorough tests (`TSMEDIA_TEST_THOROUGH`, as in CI), which start every
+/// machine, damage every byte and make every sequence of edits.
+///
+/// Other tests pick one of several similar cases.
 pub fn is_thorough() -> bool {
     std::env::var_os("TSMEDIA_TEST_THOROUGH").is_some()
 }

@@ -1,22 +1,22 @@
 //! PE files: the smallest that signing tools accept.
 
-/// A program to make.
+/// Program to build.
 #[derive(Clone, Copy, Debug)]
 pub struct Program {
-    /// 0x8664 for x64, 0xAA64 for arm64, 0x014C for x86.
+    /// Machine type: 0x8664 for x64, 0xAA64 for ARM64, 0x014C for x86.
     pub machine: u16,
-    /// 10 for EFI applications.
+    /// Subsystem: 10 for EFI applications.
     pub subsystem: u16,
-    /// What its code is filled with, to tell programs apart.
+    /// Byte that fills the code, to distinguish programs.
     pub filler: u8,
-    /// The version in its version resource.
+    /// Version in the version resource.
     pub version: Option<[u16; 4]>,
-    /// The Secure Version Number of a boot manager.
+    /// Secure Version Number of a boot manager.
     pub svn: Option<(u16, u16)>,
 }
 
 impl Program {
-    /// An EFI application for x64.
+    /// EFI application for x64.
     pub const X64: Self = Self { machine: 0x8664, subsystem: 10, filler: 0xCC, version: None, svn: None };
 
     /// Returns the bytes of the file.
@@ -68,7 +68,7 @@ impl Program {
         file
     }
 
-    /// The resource section at an address: types, names, languages, texts, then what they hold.
+    /// Builds the resource section at an address: types, names, languages, texts, then data.
     fn resources(&self, address: u32) -> Vec<u8> {
         let mut all: Vec<(u16, Option<&str>, Vec<u8>)> = Vec::new();
         if let Some((major, minor)) = self.svn {

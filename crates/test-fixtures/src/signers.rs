@@ -1,28 +1,30 @@
-//! Certificate authorities and signatures, made with openssl, osslsigncode and sbsign.
+//! Certificate authorities and signatures, created with openssl, osslsigncode and sbsign.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Keys and certificates in a folder that is removed at the end.
+/// Keys and certificates in a temporary folder.
 pub struct Signers {
     folder: tempfile::TempDir,
 }
 
-/// An authority of tests and a signer that it vouches for, by the stem of their files.
+/// Test authority: stem of its files and common name.
 #[derive(Clone, Copy, Debug)]
 pub struct Signer(pub &'static str, pub &'static str);
 
-/// Named as Microsoft's of 2011 is.
+/// Authority with the name of Microsoft's of 2011.
 pub const NAMED_2011: Signer = Signer("named-2011", "Microsoft Windows Production PCA 2011");
-/// Named as Microsoft's of 2023 is.
+/// Authority with the name of Microsoft's of 2023.
 pub const NAMED_2023: Signer = Signer("named-2023", "Windows UEFI CA 2023");
-/// Named unlike any of Microsoft's.
+/// Authority with a name of its own.
 pub const OWN: Signer = Signer("own", "Example Boot CA");
 
 impl Signers {
-    /// All of them: one key for the authorities and one for the signers, since keys take long to make. None where a tool
-    /// is missing and may be.
+    /// Creates all signers: one key for the authorities and one for the signers, since keys take
+    /// long to generate.
+    ///
+    /// Returns `None` if a tool is missing and not required.
     pub fn new() -> Option<Self> {
         let tools = [("openssl", "version"), ("osslsigncode", "--version"), ("sbsign", "--version")];
         let is_there = |(tool, asked): &(&str, &str)| Command::new(tool).arg(asked).output().is_ok();
@@ -44,7 +46,7 @@ impl Signers {
         Some(signers)
     }
 
-    /// A certificate for a key, signed by an authority: `STEM.pem`.
+    /// Creates a certificate for a key, signed by an authority: `STEM.pem`.
     pub fn leaf(&self, stem: &str, key: &str, name: &str, usage: &str) {
         fs::write(self.path("usage"), format!("extendedKeyUsage=critical,{usage}\n")).unwrap();
         let (authority, out) = (format!("{stem}.ca.pem"), format!("{stem}.pem"));
@@ -64,7 +66,7 @@ impl Signers {
         self.run("openssl", arguments);
     }
 
-    /// Runs a tool in the folder, which must do its work.
+    /// Runs a tool in the folder, and panics if it fails. Returns its output.
     pub fn run(&self, tool: &str, arguments: &[&str]) -> String {
         let done = Command::new(tool).args(arguments).current_dir(self.folder.path()).output().unwrap();
         let said = [done.stdout, done.stderr].concat();
@@ -73,23 +75,23 @@ impl Signers {
         said
     }
 
-    /// A program signed with osslsigncode.
+    /// Signs a program with osslsigncode.
     pub fn osslsigncode(&self, program: &[u8], signer: Signer, more: &[&str]) -> Vec<u8> {
         let (leaf, authority) = (format!("{}.pem", signer.0), format!("{}.ca.pem", signer.0));
         let files = ["sign", "-certs", &leaf, "-ac", &authority, "-key", "signer.key", "-in", "in", "-out", "out"];
         let hash: &[&str] = if more.contains(&"-h") { &[] } else { &["-h", "sha256"] };
-        self.made("osslsigncode", &[&files[..], hash, more].concat(), program)
+        self.run_on("osslsigncode", &[&files[..], hash, more].concat(), program)
     }
 
-    /// A program signed with sbsign, beside the signatures that it has.
+    /// Signs a program with sbsign, in addition to its existing signatures.
     pub fn sbsign(&self, program: &[u8], signer: Signer) -> Vec<u8> {
         let (leaf, authority) = (format!("{}.pem", signer.0), format!("{}.ca.pem", signer.0));
         let files = ["--key", "signer.key", "--cert", &leaf, "--addcert", &authority, "--output", "out", "in"];
-        self.made("sbsign", &files, program)
+        self.run_on("sbsign", &files, program)
     }
 
-    /// What a tool makes of the file `in`: the file `out`.
-    fn made(&self, tool: &str, arguments: &[&str], program: &[u8]) -> Vec<u8> {
+    /// Runs a tool on `program` as the file `in`, and returns the file `out`.
+    fn run_on(&self, tool: &str, arguments: &[&str], program: &[u8]) -> Vec<u8> {
         let (from, to) = (self.path("in"), self.path("out"));
         let _ = fs::remove_file(&to);
         fs::write(&from, program).unwrap();

@@ -17,7 +17,7 @@ use crate::inputs::Inputs;
 use crate::limits::{self, MAX_EXPORT_LEN};
 use crate::project::refuse_input;
 use crate::report::{self, Page};
-use crate::sequence::export::{self, Export, Exported};
+use crate::sequence::export::{self, Export, ExportedSequence};
 use crate::sequence::share::DeploymentShare;
 use crate::sequence::{self, Body, Sequence, Step, Value};
 use crate::write::open;
@@ -151,7 +151,7 @@ fn output_paths(arguments: &Arguments, export: &Export) -> Result<Vec<Utf8PathBu
 
 /// Returns the names of steps that contain XML without a key in the catalog.
 fn steps_with_kept_xml(sequence: &Sequence) -> Vec<String> {
-    let keeps = |(_, step): &(Vec<&Step>, &Step)| sequence::xml::keeps_something(step);
+    let keeps = |(_, step): &(Vec<&Step>, &Step)| sequence::xml::has_unmapped_parts(step);
     sequence.walk().into_iter().filter(keeps).map(|(_, step)| step.name.clone()).collect()
 }
 
@@ -183,7 +183,7 @@ fn quote_list(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-fn print_imported(one: &Exported, path: Option<&Utf8PathBuf>, screen: &Screen) {
+fn print_imported(one: &ExportedSequence, path: Option<&Utf8PathBuf>, screen: &Screen) {
     let sequence = &one.sequence;
     let steps = sequence.walk();
     let n_steps = sequence.n_steps();
@@ -229,7 +229,7 @@ fn print_imported(one: &Exported, path: Option<&Utf8PathBuf>, screen: &Screen) {
     }
 }
 
-fn imported_json(one: &Exported, path: Option<&Utf8PathBuf>, text: &str) -> serde_json::Value {
+fn imported_json(one: &ExportedSequence, path: Option<&Utf8PathBuf>, text: &str) -> serde_json::Value {
     let steps = one.sequence.walk();
     let n_steps = one.sequence.n_steps();
     let secrets: Vec<_> =

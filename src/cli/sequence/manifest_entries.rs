@@ -5,19 +5,23 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 
 use crate::foreign_text;
-use crate::sequence::export::Exported;
-use crate::sequence::mdt::{Content, ContentKind};
+use crate::sequence::export::ExportedSequence;
+use crate::sequence::mdt::{ContentKind, ShareContent};
 use crate::sequence::share::DeploymentShare;
 use crate::sequence::{self, Sequence};
 
 /// Returns the names of packages in the console, by ID.
-pub(super) fn package_names(one: &Exported) -> BTreeMap<String, String> {
-    let named = one.referred.iter().filter(|referred| !referred.name.is_empty());
+pub(super) fn package_names(one: &ExportedSequence) -> BTreeMap<String, String> {
+    let named = one.packages.iter().filter(|referred| !referred.name.is_empty());
     named.map(|referred| (referred.id.clone(), foreign_text::line(&referred.name).into_owned())).collect()
 }
 
 /// Returns manifest entries for all content that task sequences refer to, and for the contents of a deployment share.
-pub(super) fn manifest_entries(all: &[Exported], paths: &[Utf8PathBuf], share: Option<&DeploymentShare>) -> String {
+pub(super) fn manifest_entries(
+    all: &[ExportedSequence],
+    paths: &[Utf8PathBuf],
+    share: Option<&DeploymentShare>,
+) -> String {
     let entries = sequence_entries(all, paths, share);
     if entries.is_empty() {
         return String::new();
@@ -25,7 +29,7 @@ pub(super) fn manifest_entries(all: &[Exported], paths: &[Utf8PathBuf], share: O
     format!("# for the manifest; replace the paths with your own\n\n{}", entries.join("\n"))
 }
 
-fn sequence_entries(all: &[Exported], paths: &[Utf8PathBuf], share: Option<&DeploymentShare>) -> Vec<String> {
+fn sequence_entries(all: &[ExportedSequence], paths: &[Utf8PathBuf], share: Option<&DeploymentShare>) -> Vec<String> {
     let mut found: BTreeMap<String, String> = BTreeMap::new();
     if let ([one], [path]) = (all, paths) {
         let path = toml::Value::String(path.to_string());
@@ -40,7 +44,7 @@ fn sequence_entries(all: &[Exported], paths: &[Utf8PathBuf], share: Option<&Depl
         let names = package_names(one);
         for id in sequence::xml::packages(&one.sequence) {
             // Type of the package at the site (`SMS_Package.PackageType`); otherwise, the one the step expects.
-            let kind = one.referred.iter().find(|referred| referred.id == id).map(|referred| referred.kind);
+            let kind = one.packages.iter().find(|referred| referred.id == id).map(|referred| referred.kind);
             let of_step = manifest_table(&one.sequence, &id);
             // 3: driver package, 257: operating system image, 258: boot image, which `[boot]` names instead of a table.
             let table = match (kind, of_step) {
@@ -80,7 +84,7 @@ fn share_entries(share: &DeploymentShare) -> Vec<(String, String)> {
     listed.map(|content| (content.id.clone(), content_entry(share, content))).collect()
 }
 
-fn content_entry(share: &DeploymentShare, content: &Content) -> String {
+fn content_entry(share: &DeploymentShare, content: &ShareContent) -> String {
     let (table, key) = match content.kind {
         ContentKind::OperatingSystem => ("operating-system", "file"),
         ContentKind::DriverPackage => ("driver-package", "source"),
@@ -112,7 +116,7 @@ fn content_entry(share: &DeploymentShare, content: &Content) -> String {
 /// Returns the manifest table for a package, from the key of the step that refers to it.
 fn manifest_table(sequence: &Sequence, id: &str) -> &'static str {
     let steps = sequence.walk();
-    let mut named = steps.iter().filter_map(|(_, step)| step.action()).flat_map(sequence::rules::referred);
+    let mut named = steps.iter().filter_map(|(_, step)| step.action()).flat_map(sequence::rules::step_references);
     named.find(|(_, named, table, _)| *named == id && !table.is_empty()).map_or("package", |(_, _, table, _)| table)
 }
 

@@ -8,7 +8,7 @@ use crate::limits::{MAX_SEQUENCE_DEPTH, MAX_SEQUENCE_STEPS};
 use crate::problem::{Place, Problem, SourceId};
 use crate::rule::Rule;
 use crate::sequence::reach::reach;
-use crate::sequence::rules::{Carried, Need, is_content, needs};
+use crate::sequence::rules::{CarriedContent, Requirement, matches_content, requirements};
 use crate::sequence::{self, Body, MediaKind, Sequence, Step};
 use authoring::suggestions::{nearest, one_of};
 
@@ -22,7 +22,7 @@ pub(super) struct Closure<'a, 'w, 't> {
     /// Names of the library files, for messages.
     files: String,
     /// Content listed in the manifest.
-    own: &'a [Carried],
+    own: &'a [CarriedContent],
     /// The base of the medium may have content as well.
     may_be_in_base: bool,
     site: &'w mut SiteContext<'t>,
@@ -43,7 +43,7 @@ impl<'a, 'w, 't> Closure<'a, 'w, 't> {
     pub(super) fn new(
         entries: &'a [LibraryEntry],
         files: &[Rc<LibraryFile>],
-        (own, may_be_in_base): (&'a [Carried], bool),
+        (own, may_be_in_base): (&'a [CarriedContent], bool),
         site: &'w mut SiteContext<'t>,
         found: &'w mut Vec<Problem>,
     ) -> Self {
@@ -77,12 +77,12 @@ impl<'a, 'w, 't> Closure<'a, 'w, 't> {
         sequence.steps = self.expand_children(mem::take(&mut sequence.steps), 0);
         for ((_, step), reached) in sequence.walk().into_iter().zip(reach(sequence, Some(kind))) {
             let (Some(action), true) = (step.action(), reached.may_run()) else { continue };
-            let by = match step.written.whole().and_then(|place| self.child_names.get(&place.source)) {
+            let by = match step.places.whole().and_then(|place| self.child_names.get(&place.source)) {
                 Some(child) => format!("step `{}` of `{child}`", step.name),
                 None => format!("step `{}`", step.name),
             };
-            for need in needs(action) {
-                let Some(place) = step.written.part(&need.key) else { continue };
+            for need in requirements(action) {
+                let Some(place) = step.places.part(&need.key) else { continue };
                 self.take(&need, place, by.clone());
             }
         }
@@ -91,8 +91,9 @@ impl<'a, 'w, 't> Closure<'a, 'w, 't> {
     /// Takes the boot image that a sequence names.
     pub(super) fn add_boot_image(&mut self, sequence: &Sequence) {
         let Some(id) = &sequence.boot_image else { return };
-        let Some(place) = sequence.written.part("boot-image") else { return };
-        let need = Need { key: "boot-image".into(), id: id.clone(), table: Some("boot-image"), what: "boot image" };
+        let Some(place) = sequence.places.part("boot-image") else { return };
+        let need =
+            Requirement { key: "boot-image".into(), id: id.clone(), table: Some("boot-image"), what: "boot image" };
         self.take(&need, place, format!("task sequence `{}`", sequence.name));
     }
 
@@ -105,7 +106,7 @@ impl<'a, 'w, 't> Closure<'a, 'w, 't> {
                 Body::Action(action) if action.is("run-task-sequence") => {
                     let id = action.text("task-sequence").unwrap_or_default();
                     let is_it = |entry: &LibraryEntry| entry.table == "task-sequence" && entry.is_named(id);
-                    let place = step.written.part("task-sequence");
+                    let place = step.places.part("task-sequence");
                     if let (Some(at), Some(place)) = (self.entries.iter().position(is_it), place) {
                         match self.child_steps(at, &place, depth) {
                             Some(steps) => step.body = Body::Group(steps),
@@ -177,10 +178,10 @@ impl<'a, 'w, 't> Closure<'a, 'w, 't> {
                 return None;
             }
         };
-        if let Some(place) = sequence.written.whole().or_else(|| sequence.written.part("name")) {
+        if let Some(place) = sequence.places.whole().or_else(|| sequence.places.part("name")) {
             self.child_names.insert(place.source, sequence.name.clone());
         }
-        if let Some(place) = sequence.boot_image.as_ref().and(sequence.written.part("boot-image")) {
+        if let Some(place) = sequence.boot_image.as_ref().and(sequence.places.part("boot-image")) {
             let message = format!("the child task sequence `{}` names a boot image", entry.id);
             let problem = Problem::new(Rule::InvalidChildSequence, message).at(place, "");
             self.found.push(problem.help("remove `boot-image`: a child runs in the boot image of its parent"));
@@ -190,13 +191,14 @@ impl<'a, 'w, 't> Closure<'a, 'w, 't> {
 
     /// Takes the entry for a need unless the manifest lists it, and reports missing entries at
     /// `place`.
-    fn take(&mut self, need: &Need, place: Place, by: String) {
+    fn take(&mut self, need: &Requirement, place: Place, by: String) {
         let is_table = |table: &str| match need.table {
             Some(wanted) => table == wanted,
             None => !["boot-image", "task-sequence"].contains(&table),
         };
-        let is_own =
-            |one: &Carried| one.table.is_some_and(is_table) && is_content(&one.id, one.model_name.as_deref(), &need.id);
+        let is_own = |one: &CarriedContent| {
+            one.table.is_some_and(is_table) && matches_content(&one.id, one.model_name.as_deref(), &need.id)
+        };
         if self.own.iter().any(is_own) {
             return;
         }
@@ -217,15 +219,19 @@ impl<'a, 'w, 't> Closure<'a, 'w, 't> {
         self.taken.push((at, vec![by]));
         let entry = &self.entries[at];
         for (id, place) in &entry.dependencies {
-            let need =
-                Need { key: "dependencies".into(), id: id.clone(), table: Some("application"), what: "application" };
+            let need = Requirement {
+                key: "dependencies".into(),
+                id: id.clone(),
+                table: Some("application"),
+                what: "application",
+            };
             self.take(&need, place.clone(), format!("application `{}`", entry.id));
         }
     }
 
     /// Reports an entry that is missing from the library, or in another table.
-    fn report_missing(&mut self, need: &Need, other: Option<&LibraryEntry>, place: Place) {
-        let Need { id, table, what, .. } = need;
+    fn report_missing(&mut self, need: &Requirement, other: Option<&LibraryEntry>, place: Place) {
+        let Requirement { id, table, what, .. } = need;
         if self.reported.contains(id) {
             return;
         }

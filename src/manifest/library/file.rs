@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::inputs::Inputs;
 use crate::limits::{self, MAX_TOML_LEN};
 use crate::problem::{Place, Problem, Problems, SourceId};
-use crate::sequence::rules::is_content;
+use crate::sequence::rules::matches_content;
 
 use super::super::profile::parent_folder;
 use super::super::schema;
@@ -149,7 +149,7 @@ impl LibraryEntry {
     /// application.
     pub fn is_named(&self, name: &str) -> bool {
         match self.table {
-            "application" => is_content(&self.id, self.model_name.as_deref(), name),
+            "application" => matches_content(&self.id, self.model_name.as_deref(), name),
             _ => self.id == name,
         }
     }

@@ -4,7 +4,7 @@ use crate::inputs::Inputs;
 use crate::problem::Problems;
 use crate::report::simulated;
 use crate::sequence;
-use crate::simulate::{End, Trace, Unmet, medium_of_facts, read, simulate};
+use crate::simulate::{SequenceEnd, Trace, Unmet, medium_of_facts, read, simulate};
 use authoring::values::Context;
 
 /// Runs a task sequence with facts, both given as the text of files.
@@ -130,8 +130,8 @@ fn a_build_and_capture_goes_from_windows_pe_to_the_system_and_back() {
 #[test]
 fn what_can_not_work_fails_where_it_would_on_the_target() {
     let fails = |steps: &str, facts: &str, expected: &str| match run(steps, facts).0.end {
-        End::Failure { why, .. } => assert_eq!(why, expected, "{steps}"),
-        End::Success => panic!("{steps} succeeds"),
+        SequenceEnd::Failure { why, .. } => assert_eq!(why, expected, "{steps}"),
+        SequenceEnd::Success => panic!("{steps} succeeds"),
     };
     let step = |text: &str| format!("[[steps]]\nname = 'X'\ncontinue-on-error = true\n{text}");
     let alone = "media = 'stand-alone'";

@@ -1,8 +1,8 @@
-//! Policies as a site returns them: files with XML, or with the arrays of `GetTsPoliciesSaMedia` and
-//! `GetClientConfigPolicies` (`SMS_TaskSequencePackage`) as JSON.
+//! Policies as a site returns them: files with XML, or JSON with the arrays of
+//! `GetTsPoliciesSaMedia` and `GetClientConfigPolicies` (`SMS_TaskSequencePackage`).
 //!
-//! Readers of public tools take all policies of a medium from one document (PXEThief). The name of its root is in no
-//! public source; here it is [`ROOT`]. One document alone is kept as it is.
+//! Public tools such as PXEThief read all policies of a medium from one document. The name of its
+//! root element is in no public source; here it is [`ROOT`]. A single document is kept as it is.
 
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -11,7 +11,7 @@ use super::read;
 use crate::error::Error;
 use crate::secret::Secret;
 
-/// Element around several policies. Its name is not known from a real medium.
+/// Root element for several policies. The name on real media is unknown.
 const ROOT: &str = "Policies";
 
 /// Policies of a site, ready for a medium.
@@ -20,7 +20,8 @@ pub struct ReturnedPolicies {
     documents: Vec<Zeroizing<String>>,
 }
 
-/// The result of one of the two methods. PowerShell writes other properties beside these.
+/// Result of one of the two methods. Other properties, which PowerShell writes as well, are
+/// ignored.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Returned {
@@ -28,7 +29,7 @@ struct Returned {
     policy_assignment_xmls: Vec<Zeroizing<String>>,
 }
 
-/// The forms of JSON in which people keep results.
+/// Formats of JSON in which results are kept.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Json {
@@ -38,18 +39,18 @@ enum Json {
 }
 
 impl ReturnedPolicies {
-    /// Adds the policies of another file.
+    /// Appends the policies of another file.
     pub fn append(&mut self, mut other: Self) {
         self.documents.append(&mut other.documents);
     }
 
-    /// Returns the text for the medium: the document, or all of them within one element.
+    /// Returns the text for the medium: the only document, or all documents within one element.
     pub fn to_text(&self) -> Secret {
         if let [document] = &self.documents[..] {
             return Secret::from(document.to_string());
         }
         let len: usize = self.documents.iter().map(|document| document.len() + 2).sum();
-        // A string that grows leaves copies behind.
+        // Reserve enough, since a growing string leaves copies of secrets behind.
         let mut text = String::with_capacity(len + 100);
         text.push_str(&format!("<?xml version=\"1.0\"?>\r\n<{ROOT}>\r\n"));
         for document in &self.documents {
@@ -65,7 +66,8 @@ impl ReturnedPolicies {
 ///
 /// # Errors
 ///
-/// The JSON has another form, the arrays differ in length, or a document holds no policies.
+/// Fails if the JSON has another format, the arrays differ in length, or a document contains no
+/// policies.
 pub fn read_returned(text: &str) -> Result<ReturnedPolicies, Error> {
     let documents = match text.trim_start().starts_with(['[', '{']) {
         false => vec![Zeroizing::new(text.to_owned())],
@@ -73,7 +75,7 @@ pub fn read_returned(text: &str) -> Result<ReturnedPolicies, Error> {
     };
     for (index, document) in documents.iter().enumerate() {
         read(document).map_err(|error| match documents.len() {
-            1 => Error::new(format!("it is not a policy: {error}")),
+            1 => Error::new(format!("the file is not a policy: {error}")),
             n => Error::new(format!("document {} of {n} is not a policy: {error}", index + 1)),
         })?;
     }
@@ -82,15 +84,15 @@ pub fn read_returned(text: &str) -> Result<ReturnedPolicies, Error> {
 
 /// Returns the documents in JSON, each policy before its assignment.
 fn documents(text: &str) -> Result<Vec<Zeroizing<String>>, Error> {
-    // The message of the parser could quote what is secret.
+    // Don't show the message of the parser, which could quote a secret.
     let json: Json = serde_json::from_str(text).map_err(|error| {
-        Error::new("it is JSON without the arrays `PolicyXmls` and `PolicyAssignmentXmls`").help(match error.line() {
-            0 => "write the result of the method with `ConvertTo-Json -Depth 3`".to_owned(),
-            line => format!("see line {line}; write the result of the method with `ConvertTo-Json -Depth 3`"),
+        Error::new("the JSON has no arrays `PolicyXmls` and `PolicyAssignmentXmls`").help(match error.line() {
+            0 => "save the result of the method with `ConvertTo-Json -Depth 3`".to_owned(),
+            line => format!("check line {line}; save the result of the method with `ConvertTo-Json -Depth 3`"),
         })
     })?;
     let returned = match json {
-        Json::Documents(documents) if documents.is_empty() => return Err(Error::new("it holds no policies")),
+        Json::Documents(documents) if documents.is_empty() => return Err(Error::new("the file contains no policies")),
         Json::Documents(documents) => return Ok(documents),
         Json::One(one) => vec![one],
         Json::Several(several) => several,
@@ -100,19 +102,19 @@ fn documents(text: &str) -> Result<Vec<Zeroizing<String>>, Error> {
         let (n_policies, n_assignments) = (policy_xmls.len(), policy_assignment_xmls.len());
         if n_policies != n_assignments {
             let message = format!(
-                "its arrays differ in length: `PolicyXmls` {n_policies}, `PolicyAssignmentXmls` {n_assignments}"
+                "the arrays differ in length: `PolicyXmls` {n_policies}, `PolicyAssignmentXmls` {n_assignments}"
             );
-            return Err(Error::new(message).help("keep both arrays of the method: each policy has one assignment"));
+            return Err(Error::new(message).help("keep both arrays of the result: each policy has one assignment"));
         }
         documents.extend(policy_xmls.into_iter().zip(policy_assignment_xmls).flat_map(|(policy, its)| [policy, its]));
     }
     match documents.is_empty() {
-        true => Err(Error::new("it holds no policies")),
+        true => Err(Error::new("the file contains no policies")),
         false => Ok(documents),
     }
 }
 
-/// Returns a document from its root element on.
+/// Returns a document without its XML declaration.
 fn without_declaration(document: &str) -> &str {
     let text = document.trim_start_matches('\u{feff}').trim();
     match text.strip_prefix("<?xml").and_then(|rest| rest.split_once("?>")) {
@@ -157,14 +159,14 @@ mod tests {
     fn what_is_wrong_is_named_without_its_text() {
         let both = "{\"PolicyXmls\": [\"<Policy/>\"], \"PolicyAssignmentXmls\": []}";
         for (file, words) in [
-            ("<html>hunter2</html>", "it is not a policy: it holds no policies"),
+            ("<html>hunter2</html>", "the file is not a policy: the text contains no policies"),
             (
                 "[\"<Policy/>\", \"hunter2\"]",
-                "document 2 of 2 is not a policy: the XML has text outside of its element",
+                "document 2 of 2 is not a policy: the XML has text outside of its root element",
             ),
-            ("{\"Password\": \"hunter2\"}", "without the arrays"),
-            ("[", "without the arrays"),
-            ("[]", "it holds no policies"),
+            ("{\"Password\": \"hunter2\"}", "no arrays"),
+            ("[", "no arrays"),
+            ("[]", "the file contains no policies"),
             (both, "`PolicyXmls` 1, `PolicyAssignmentXmls` 0"),
         ] {
             let error = read_returned(file).unwrap_err();

@@ -1,10 +1,11 @@
-//! The policy that tsmedia writes for a sequence, as far as its form is known.
+//! Writes the policy of a sequence, as far as its format is known.
 //!
-//! Public readers of stand-alone media take `PKG_Name`, `ADV_AdvertisementID` and `TS_Sequence` of an instance of
-//! `CCM_TaskSequence`, the last as plain text; the form around them is that of policies that clients print. The other
-//! properties are those of the class on clients, with the types of their values in `CIMTYPE_ENUMERATION`; what they
-//! hold here is inferred. No client has read it: it is experimental. Not written: the policies of packages and
-//! applications, which only the site can make ([`needs_site`]).
+//! Public readers of stand-alone media read `PKG_Name`, `ADV_AdvertisementID` and `TS_Sequence` (as
+//! plain text) of an instance of `CCM_TaskSequence`. The document around them follows policies that
+//! clients print. The other properties are those of the class on clients, with value types of
+//! `CIMTYPE_ENUMERATION`; their values are inferred. No client has read this policy yet: it is
+//! experimental. Policies of packages and applications are not written, since only the site can
+//! create them ([`needs_site`]).
 
 use crate::digest::Digest;
 use crate::error::Result;
@@ -15,7 +16,8 @@ use super::{TASK_SEQUENCE, read};
 use crate::sequence::xml;
 use crate::sequence::{Sequence, Step};
 
-/// Types of values: `CIM_STRING`, `CIM_BOOLEAN`, `CIM_UINT32` and `CIM_FLAG_ARRAY` of `CIMTYPE_ENUMERATION`.
+/// Value types `CIM_STRING`, `CIM_BOOLEAN`, `CIM_UINT32` and `CIM_FLAG_ARRAY` of
+/// `CIMTYPE_ENUMERATION`.
 const STRING: u32 = 8;
 const BOOLEAN: u32 = 11;
 const UINT32: u32 = 19;
@@ -24,17 +26,20 @@ const ARRAY: u32 = 0x2000;
 const OS_DEPLOYMENT: &str = "2";
 /// Version of a sequence that no site stores: the first one of a package.
 const SOURCE_VERSION: &str = "1";
-/// What stands for the code of a site where there is none.
+/// Placeholder for the code of a site if there is none.
 const NO_SITE: &str = "TSM";
-/// What comes behind the sequence, which is the last property.
+/// Text after the sequence, which is the last property.
 const END: &str = "]]></value></property>\r\n</instance>\r\n</PolicyAction>\r\n</PolicyRule>\r\n</Policy>\r\n";
 
-/// Writes the policy of a sequence, made for a site if there is one, with these values for its secrets, in the order of
-/// [`Sequence::secrets`]. The IDs in it follow from the names of site and sequence.
+/// Writes the policy of a sequence, for a site if there is one.
+///
+/// `values` are those of its secrets, in the order of [`Sequence::secrets`]. The IDs in the policy
+/// are derived from the names of site and sequence, so that they are reproducible.
 ///
 /// # Errors
 ///
-/// XML can't hold a character of it, or a condition asks for an operating system whose query only the site knows.
+/// Fails if a text contains a character that is not allowed in XML, or if a condition tests for an
+/// operating system whose query only the site knows.
 pub fn write<'a>(sequence: &Sequence, site: Option<&str>, values: impl Iterator<Item = &'a Secret>) -> Result<Secret> {
     let steps = steps(sequence, values)?;
     let site = site.unwrap_or(NO_SITE);
@@ -74,18 +79,20 @@ pub fn write<'a>(sequence: &Sequence, site: Option<&str>, values: impl Iterator<
         start += "</property>\r\n";
     }
     start += "<property name=\"TS_Sequence\" type=\"8\"><value><![CDATA[";
-    // A string that grows leaves copies behind.
+    // Reserve enough, since a growing string leaves copies of secrets behind.
     let mut policy = String::with_capacity(start.len() + steps.len() + END.len());
     [start.as_str(), &steps, END].into_iter().for_each(|part| policy.push_str(part));
     Ok(Secret::from(policy))
 }
 
-/// Puts a sequence into the policies of a site in place of the one there, with these values for its secrets. IDs,
-/// references and the policies of programs stay as the site made them. `None` unless exactly one sequence is there.
+/// Replaces the sequence in the policies of a site.
+///
+/// `values` are those of its secrets. IDs, references and the policies of programs stay as the site
+/// created them. Returns `None` unless there is exactly one sequence.
 ///
 /// # Errors
 ///
-/// As of [`write`].
+/// Fails like [`write`].
 pub fn replace_sequence<'a>(
     policies: &str,
     sequence: &Sequence,
@@ -104,7 +111,7 @@ pub fn replace_sequence<'a>(
     }
     let mut parts: Vec<_> = parts.iter().filter_map(|(name, text)| Some((deployed.range(name)?, text))).collect();
     parts.sort_by_key(|(range, _)| range.start);
-    // A string that grows leaves copies behind.
+    // Reserve enough, since a growing string leaves copies of secrets behind.
     let mut text = String::with_capacity(policies.len() + steps.len() + name.len() + image.len() + 100);
     let mut end = 0;
     for (range, part) in parts {
@@ -116,12 +123,12 @@ pub fn replace_sequence<'a>(
     Ok(Some(Secret::from(text)))
 }
 
-/// The XML of the steps. `>` is always escaped in it, so that no CDATA section ends there.
+/// Writes the XML of the steps. `>` is always escaped, so that it can't end a CDATA section.
 fn steps<'a>(sequence: &Sequence, values: impl Iterator<Item = &'a Secret>) -> Result<Zeroizing<String>> {
     Ok(xml::write_with_secrets(sequence, values.map(|value| value.text().unwrap_or_default()))?)
 }
 
-/// The steps that do what only a policy of the site describes: programs of packages, and applications.
+/// Returns the steps that need a policy of the site: those that install programs or applications.
 pub fn needs_site(sequence: &Sequence) -> Vec<&Step> {
     let kinds = ["install-package", "install-application"];
     let is_one = |step: &&Step| step.action().is_some_and(|action| kinds.iter().any(|kind| action.is(kind)));
@@ -136,7 +143,7 @@ mod tests {
     use authoring::SecretRef;
 
     fn step(kind: &str, values: Vec<(&'static str, Value)>) -> Step {
-        let kind = catalog::named(kind).unwrap();
+        let kind = catalog::find(kind).unwrap();
         Step {
             name: kind.title.into(),
             description: String::new(),
@@ -154,7 +161,7 @@ mod tests {
                 omitted: Vec::new(),
             })),
             attributes: Default::default(),
-            written: Default::default(),
+            places: Default::default(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Queries in WQL: parsed and asked of computers of which all, some or no properties are known.
 
 use tsmedia::sequence::truth::Truth;
-use tsmedia::sequence::wql::{Instance, Property, parse};
+use tsmedia::sequence::wql::{WmiInstance, Property, parse};
 
 /// Instance whose properties follow from their names.
 struct Computer {
@@ -9,7 +9,7 @@ struct Computer {
     is_partly_known: bool,
 }
 
-impl Instance for Computer {
+impl WmiInstance for Computer {
     fn get(&self, property: &str) -> Property {
         let name = property.to_lowercase();
         if self.is_partly_known && name.len().is_multiple_of(2) {

@@ -1,94 +1,127 @@
-//! What every step may say, and what is said of steps that the catalog does not have.
+//! Keys that every step has, and keys that preserve what was imported.
 
-use super::{Form, Key, choice};
+use super::{Key, ValueType, choice};
 
-/// What every step and group may say.
-pub const COMMON: [(&str, &str); 8] = [
-    ("type", "What the step does, or `group`, or `include`."),
-    ("name", "Its name: 1 to 50 characters (R75)."),
-    ("description", "What it is for: 255 characters at most (R75)."),
-    ("disabled", "Whether it is passed over."),
-    ("continue-on-error", "Whether the sequence goes on when it fails."),
-    ("condition", "What has to hold for it to run."),
-    ("when", "Whether it is in the sequence at all: a condition such as `{{ site.code == 'BER' }}`."),
-    ("attributes", "Attributes of its XML that are not as tsmedia writes them, as they were imported."),
+/// Keys of every step and group, with their descriptions.
+pub const COMMON_KEYS: [(&str, &str); 8] = [
+    ("type", "Type of the step, or `group` or `include`."),
+    ("name", "Name of the step: 1 to 50 characters (R75)."),
+    ("description", "Description of the step: at most 255 characters (R75)."),
+    ("disabled", "Skip the step or group. Default: `false`."),
+    ("continue-on-error", "Continue with the next step if this one fails. Default: `false`."),
+    ("condition", "Condition that must be true for the step to run. Default: the step always runs."),
+    (
+        "when",
+        "Template condition that decides, when the medium is built, whether the step is included, such as `{{ site.code == 'BER' }}`. Default: included.",
+    ),
+    ("attributes", "XML attributes that differ from those that tsmedia writes, kept as they were imported."),
 ];
 
-/// What a task sequence says that was imported and of which no step of it speaks.
-pub const KEPT: [Key; 4] = [
+/// Keys of a task sequence that preserve imported parts which belong to no step.
+pub const SEQUENCE_KEYS: [Key; 4] = [
     Key::new(
         "references",
         "",
-        Form::Texts,
-        "References that no step makes, as they were imported: `ABC00001`, `ABC00001:Program`, or an application.",
+        ValueType::Texts,
+        "References that belong to no step, kept as they were imported: `ABC00001`, `ABC00001:Program`, or an application.",
     ),
     Key::new(
         "variables",
         "",
-        Form::Tables(&VARIABLES),
-        "Variables of the whole sequence that no step makes, as they were imported.",
+        ValueType::Tables(&VARIABLES),
+        "Variables of the task sequence that belong to no step, kept as they were imported.",
     ),
     Key::new(
         "xml-version",
         "",
-        Form::Choice(&[
-            choice("3.00", "3.00", "As older consoles and scripts write it."),
-            choice("3.10", "3.10", "As consoles write it now."),
+        ValueType::Choice(&[
+            choice("3.00", "3.00", "Version that older consoles and scripts write."),
+            choice("3.10", "3.10", "Version that current consoles write."),
         ]),
-        "The version of its XML, as it was imported.",
+        "Version of the task sequence's XML, kept as it was imported.",
     )
-    .or("3.10"),
-    Key::new("omitted", "", Form::Texts, "References and variables that the imported sequence did not have."),
+    .with_default("3.10"),
+    Key::new(
+        "omitted",
+        "",
+        ValueType::Texts,
+        "References and variables that tsmedia would write but the imported task sequence did not have.",
+    ),
 ];
 
-/// What every step that does something by itself may say.
-pub const OF_ACTIONS: [Key; 6] = [
-    Key::new("timeout", "Timeout", Form::Integer(1, 999), "After how many minutes it is stopped (R110)."),
-    Key::new("success-codes", "SuccessCodes", Form::Integers, "The exit codes that are a success (R112)."),
-    Key::new("retries", "RetryCount", Form::Integer(0, 5), "How often it is tried again (R114)."),
+/// Keys of every step that is neither a group nor an include.
+pub const ACTION_KEYS: [Key; 6] = [
+    Key::new(
+        "timeout",
+        "Timeout",
+        ValueType::Integer(1, 999),
+        "Time limit of the step in minutes, 1 to 999 (R110). Default: none.",
+    ),
+    Key::new(
+        "success-codes",
+        "SuccessCodes",
+        ValueType::Integers,
+        "Exit codes that count as success (R112). Default: `[0, 3010]` for `run-command-line` and `run-powershell-script`, `[0]` for other steps.",
+    ),
+    Key::new(
+        "retries",
+        "RetryCount",
+        ValueType::Integer(0, 5),
+        "Number of retries after a failure, 0 to 5 (R114). Default: 2 for `install-application` and `install-software-updates`, 0 for other steps.",
+    ),
     Key::new(
         "command",
         "",
-        Form::Text(1 << 20),
-        "The command line of the engine, as it was imported; the one of the type and its values unless said.",
+        ValueType::Text(1 << 20),
+        "Command line of the engine, kept as it was imported. Default: the command line that follows from the type and its keys.",
     ),
     Key::new(
         "variables",
         "",
-        Form::Tables(&VARIABLES),
-        "Variables of the step that tsmedia does not know, as they were imported.",
+        ValueType::Tables(&VARIABLES),
+        "Variables of the step that tsmedia does not know, kept as they were imported.",
     ),
     Key::new(
         "omitted",
         "",
-        Form::Texts,
-        "Variables with defaults, and switches of the command line, that the imported step did not have.",
+        ValueType::Texts,
+        "Variables with defaults and switches of the command line that the imported step did not have.",
     ),
 ];
 
-/// What a variable says that is kept as it was imported.
+/// Keys of a variable that was imported.
 const VARIABLES: [Key; 4] = [
-    Key::new("name", "", Form::Text(256), "The variable of the task sequence.").required(),
-    Key::new("property", "", Form::Text(256), "The property of the class.").required(),
-    Key::new("value", "", Form::Text(1 << 20), "Its value.").required(),
-    Key::new("hidden", "", Form::Boolean, "Whether it is marked as hidden.").or("false"),
+    Key::new("name", "", ValueType::Text(256), "Name of the task sequence variable.").required(),
+    Key::new("property", "", ValueType::Text(256), "Property of the step's class.").required(),
+    Key::new("value", "", ValueType::Text(1 << 20), "Value of the variable.").required(),
+    Key::new("hidden", "", ValueType::Boolean, "Mark the variable as hidden in the XML.").with_default("false"),
 ];
 
-/// What a step says that tsmedia does not know (`type = "foreign"`).
-pub const FOREIGN: [Key; 5] = [
-    Key::new("class", "", Form::Text(256), "The class of the step, with its prefix."),
-    Key::new("xml", "", Form::Text(1 << 20), "The whole element in place of `class`, where it is no step."),
-    Key::new("command", "", Form::Text(1 << 20), "The command line that the engine runs."),
+/// Keys of a step of a class that the catalog does not have (`type = "foreign"`).
+pub const FOREIGN_KEYS: [Key; 5] = [
+    Key::new(
+        "class",
+        "",
+        ValueType::Text(256),
+        "Class of the step, with its prefix, such as `SMS_TaskSequence_RebootAction`.",
+    ),
+    Key::new(
+        "xml",
+        "",
+        ValueType::Text(1 << 20),
+        "XML of the whole element, for an element that is not a step; replaces `class`.",
+    ),
+    Key::new("command", "", ValueType::Text(1 << 20), "Command line that the engine runs."),
     Key::new(
         "runs-in",
         "",
-        Form::Choice(&[
-            choice("windows-pe", "WinPE", "Windows PE."),
-            choice("full-os", "FullOS", "The full operating system."),
-            choice("any", "WinPEandFullOS", "Either."),
+        ValueType::Choice(&[
+            choice("windows-pe", "WinPE", "Windows PE only."),
+            choice("full-os", "FullOS", "Full operating system only."),
+            choice("any", "WinPEandFullOS", "Windows PE and the full operating system."),
         ]),
-        "Where it runs.",
+        "Environment that the step runs in.",
     )
-    .or("any"),
-    Key::new("variables", "", Form::Tables(&VARIABLES), "Its variables."),
+    .with_default("any"),
+    Key::new("variables", "", ValueType::Tables(&VARIABLES), "Variables of the step."),
 ];

@@ -1,123 +1,133 @@
 //! Steps that prepare and encrypt disks.
 
-use super::{Choice, Environment, Form, Key, Kind, choice};
+use super::{Choice, Environment, Key, StepKind, ValueType, choice};
 
-/// The ways in which BitLocker encrypts.
+/// Encryption methods of BitLocker.
 const METHODS: &[Choice] = &[
-    choice("system", "0", "As the system has it."),
-    choice("aes-128", "3", "AES with 128 bits."),
-    choice("aes-256", "4", "AES with 256 bits."),
-    choice("xts-aes-128", "6", "XTS-AES with 128 bits."),
-    choice("xts-aes-256", "7", "XTS-AES with 256 bits."),
+    choice("system", "0", "Default of the operating system."),
+    choice("aes-128", "3", "AES with a 128-bit key."),
+    choice("aes-256", "4", "AES with a 256-bit key."),
+    choice("xts-aes-128", "6", "XTS-AES with a 128-bit key."),
+    choice("xts-aes-256", "7", "XTS-AES with a 256-bit key."),
 ];
 
-pub const KINDS: &[Kind] = &[
-    Kind {
+pub const KINDS: &[StepKind] = &[
+    StepKind {
         name: "partition-disk",
         title: "Format and Partition Disk",
         class: "PartitionDiskAction",
-        doc: "Partitions and formats one disk. What was on it is lost.",
+        doc: "Partitions and formats one disk. All data on the disk is lost.",
         environment: Environment::WindowsPe,
         command: "osddiskpart.exe",
         success_codes: &[0],
         keys: &[
-            Key::new("disk", "DiskIndex", Form::Integer(0, 10_000), "The number of the disk (R117).")
+            Key::new("disk", "DiskIndex", ValueType::Integer(0, 10_000), "Number of the disk, from 0 (R117).")
                 .in_variable("OSDDiskIndex")
-                .or("0"),
+                .with_default("0"),
             Key::new(
                 "disk-variable",
                 "DiskIndexVariable",
-                Form::Variable,
-                "A variable with the number of the disk, in place of `disk`.",
+                ValueType::Variable,
+                "Variable with the number of the disk, instead of `disk`.",
             )
             .in_variable("OSDDiskIndexVariable"),
             Key::new(
                 "style",
                 "PartitionStyle",
-                Form::Choice(&[
-                    choice("mbr", "MBR", "A master boot record: for BIOS."),
-                    choice("gpt", "GPT", "A GUID partition table: for UEFI."),
+                ValueType::Choice(&[
+                    choice("mbr", "MBR", "Master boot record, for BIOS."),
+                    choice("gpt", "GPT", "GUID partition table, for UEFI."),
                 ]),
-                "The partition table.",
+                "Type of partition table.",
             )
             .in_variable("OSDPartitionStyle")
             .required(),
             Key::new(
                 "disk-type",
                 "DiskType",
-                Form::Choice(&[choice("basic", "BASIC", "A basic disk.")]),
-                "The type of the disk. Deprecated; consoles still write it.",
+                ValueType::Choice(&[choice("basic", "BASIC", "Basic disk.")]),
+                "Type of disk. Deprecated, but consoles still write it.",
             )
             .in_variable("OSDDiskType")
-            .or("basic"),
+            .with_default("basic"),
             Key::new(
                 "boot-disk",
                 "GPTBootDisk",
-                Form::Boolean,
-                "Whether the computer starts from a GPT disk: it then needs an EFI partition.",
+                ValueType::Boolean,
+                "Start the computer from this GPT disk, which then needs an EFI partition.",
             )
             .in_variable("OSDGPTBootDisk")
-            .or("true"),
+            .with_default("true"),
             Key::new(
                 "bios-compatibility",
                 "DiskpartBiosCompatibilityMode",
-                Form::Boolean,
-                "Whether partitions begin on cylinders, for old BIOSes.",
+                ValueType::Boolean,
+                "Align partitions to cylinders, for old BIOSes.",
             )
             .in_variable("OSDDiskpartBiosCompatibilityMode")
-            .or("false"),
-            Key::new("partitions", "Partitions", Form::Tables(PARTITIONS), "The partitions, in the order of the disk.")
-                .in_variable("OSDPartitions")
-                .required(),
+            .with_default("false"),
+            Key::new(
+                "partitions",
+                "Partitions",
+                ValueType::Tables(PARTITIONS),
+                "Partitions, in their order on the disk.",
+            )
+            .in_variable("OSDPartitions")
+            .required(),
         ],
     },
-    Kind {
+    StepKind {
         name: "convert-disk-to-dynamic",
         title: "Convert Disk to Dynamic",
         class: "ConvertDiskAction",
-        doc: "Makes a basic disk a dynamic one.",
+        doc: "Converts a basic disk to a dynamic disk.",
         environment: Environment::Any,
         command: "osddiskpart.exe convert %OSDConvertDiskIndex%",
         success_codes: &[0],
-        keys: &[Key::new("disk", "DiskIndex", Form::Integer(0, 10_000), "The number of the disk.")
+        keys: &[Key::new("disk", "DiskIndex", ValueType::Integer(0, 10_000), "Number of the disk, from 0.")
             .in_variable("OSDConvertDiskIndex")
-            .or("0")],
+            .with_default("0")],
     },
-    Kind {
+    StepKind {
         name: "enable-bitlocker",
         title: "Enable BitLocker",
         class: "EnableBitLockerAction",
-        doc: "Encrypts a drive of the installed system with BitLocker.",
+        doc: "Encrypts a drive with BitLocker in the installed system.",
         environment: Environment::FullOs,
         command: "OSDBitLocker.exe /enable [ /drive:{drive}] /wait:{wait} /mode:{mode}[ /keydrive:{key-drive}] /pwd:{recovery-key}[ /full:{full-disk}][ /crypt:{method}][ /ignoretpm:{skip-without-tpm}]",
         success_codes: &[0],
         keys: &[
-            Key::new("drive", "TargetDrive", Form::Text(2), "The drive, such as `D:`; the system's unless said.")
-                .in_variable("OSDBitLockerTargetDrive")
-                .hidden()
-                .documented(),
+            Key::new(
+                "drive",
+                "TargetDrive",
+                ValueType::Text(2),
+                "Drive to encrypt, such as `D:`. Default: the system drive.",
+            )
+            .in_variable("OSDBitLockerTargetDrive")
+            .hidden()
+            .documented(),
             Key::new(
                 "mode",
                 "Mode",
-                Form::Choice(&[
-                    choice("tpm", "TPM", "The TPM alone."),
-                    choice("usb", "Key", "A startup key on a USB stick."),
-                    choice("tpm-and-usb", "TPMAndKey", "Both."),
-                    choice("tpm-and-pin", "TPMAndPIN", "The TPM and a PIN of 4 to 20 digits (R121)."),
+                ValueType::Choice(&[
+                    choice("tpm", "TPM", "TPM only."),
+                    choice("usb", "Key", "Startup key on a USB drive."),
+                    choice("tpm-and-usb", "TPMAndKey", "TPM and a startup key on a USB drive."),
+                    choice("tpm-and-pin", "TPMAndPIN", "TPM and a PIN of 4 to 20 digits (R121)."),
                 ]),
-                "What unlocks the drive when the computer starts.",
+                "Protectors that unlock the drive when the computer starts.",
             )
             .in_variable("OSDBitLockerMode")
             .hidden()
-            .or("tpm"),
-            Key::new("pin", "PIN", Form::Secret, "The PIN, for `mode = \"tpm-and-pin\"`.")
+            .with_default("tpm"),
+            Key::new("pin", "PIN", ValueType::Secret, "PIN of 4 to 20 digits, for `mode = \"tpm-and-pin\"`.")
                 .in_variable("OSDBitLockerPIN")
                 .documented(),
             Key::new(
                 "key-drive",
                 "StartupKeyDrive",
-                Form::Text(2),
-                "The drive of the startup key, such as `E:`; the first USB drive unless set.",
+                ValueType::Text(2),
+                "Drive for the startup key, such as `E:`. Default: the first USB drive.",
             )
             .in_variable("OSDBitLockerStartupKeyDrive")
             .hidden()
@@ -125,156 +135,182 @@ pub const KINDS: &[Kind] = &[
             Key::new(
                 "recovery-key",
                 "CreateRecoveryPassword",
-                Form::Choice(&[
-                    choice("active-directory", "AD", "Kept in Active Directory."),
-                    choice("none", "None", "Not made."),
+                ValueType::Choice(&[
+                    choice("active-directory", "AD", "Save the recovery key in Active Directory."),
+                    choice("none", "None", "Don't create a recovery key."),
                 ]),
-                "Where the recovery key is kept.",
+                "Location of the recovery key.",
             )
             .in_variable("OSDBitLockerCreateRecoveryPassword")
             .hidden()
-            .or("active-directory"),
+            .with_default("active-directory"),
             Key::new(
                 "method",
                 "EncryptMethod",
-                Form::Choice(METHODS),
-                "How it is encrypted; as the system has it unless said.",
+                ValueType::Choice(METHODS),
+                "Encryption method. Default: that of the operating system.",
             )
             .in_variable("OSDBitLockerEncryptMethod")
             .hidden(),
-            Key::new("full-disk", "EncryptFullDisk", Form::Boolean, "Whether unused space is encrypted too.")
+            Key::new("full-disk", "EncryptFullDisk", ValueType::Boolean, "Encrypt unused space as well.")
                 .in_variable("OSDBitLockerEncryptFullDisk")
                 .hidden()
-                .or("false"),
-            Key::new("wait", "WaitForEncryption", Form::Boolean, "Whether the sequence waits until all is encrypted.")
+                .with_default("false"),
+            Key::new("wait", "WaitForEncryption", ValueType::Boolean, "Wait until encryption is complete.")
                 .in_variable("OSDBitLockerWaitForEncryption")
                 .hidden()
-                .or("false"),
+                .with_default("false"),
             Key::new(
                 "skip-without-tpm",
                 "SkipWhenNoValidTPM",
-                Form::Boolean,
-                "Whether a computer without a TPM that can be used is passed over.",
+                ValueType::Boolean,
+                "Skip the step on computers without a usable TPM, instead of failing.",
             )
             .in_variable("OSDBitLockerSkipWhenNoValidTPM")
             .hidden()
-            .or("false")
+            .with_default("false")
             .optional(),
         ],
     },
-    Kind {
+    StepKind {
         name: "disable-bitlocker",
         title: "Disable BitLocker",
         class: "DisableBitLockerAction",
-        doc: "Suspends BitLocker on a drive of the running system, so that it can be restarted and serviced.",
+        doc: "Suspends BitLocker on a drive, so that the system can restart and be serviced.",
         environment: Environment::FullOs,
         command: "OSDBitLocker.exe /disable [ /drive:{drive}]",
         success_codes: &[0],
         keys: &[
-            Key::new("drive", "TargetDrive", Form::Text(2), "The drive, such as `D:`; the system's unless said.")
-                .in_variable("OSDBitLockerTargetDrive")
-                .hidden()
-                .documented(),
-            Key::new("restarts", "RebootCount", Form::Integer(1, 15), "After how many restarts it goes on (R121).")
-                .in_variable("OSDBitLockerRebootCount")
-                .or("1")
-                .optional(),
+            Key::new(
+                "drive",
+                "TargetDrive",
+                ValueType::Text(2),
+                "Drive to suspend BitLocker on, such as `D:`. Default: the system drive.",
+            )
+            .in_variable("OSDBitLockerTargetDrive")
+            .hidden()
+            .documented(),
+            Key::new(
+                "restarts",
+                "RebootCount",
+                ValueType::Integer(1, 15),
+                "Number of restarts until BitLocker resumes, 1 to 15 (R121).",
+            )
+            .in_variable("OSDBitLockerRebootCount")
+            .with_default("1")
+            .optional(),
         ],
     },
-    Kind {
+    StepKind {
         name: "pre-provision-bitlocker",
         title: "Pre-provision BitLocker",
         class: "OfflineEnableBitLockerAction",
-        doc: "Turns BitLocker on in Windows PE, on the used space of a formatted drive.",
+        doc: "Enables BitLocker in Windows PE for the used space of a formatted drive.",
         environment: Environment::WindowsPe,
         command: "OSDOfflineBitlocker.exe /enable [ /disk:{disk}][ /part:{partition}][ /drive:{drive}][ /drive:%{drive-variable}%] /ignoretpm:{skip-without-tpm}[ /full:{full-disk}][ /crypt:{method}]",
         success_codes: &[0],
         keys: &[
-            Key::new("disk", "DestinationDisk", Form::Integer(0, 99), "The disk of the drive; with `partition`.")
-                .in_variable("OSDBitLockerDestinationDisk")
-                .hidden()
-                .documented(),
-            Key::new("partition", "DestinationPartition", Form::Integer(1, 99), "The partition of that disk.")
-                .in_variable("OSDBitLockerDestinationPartition")
-                .hidden()
-                .documented(),
-            Key::new("drive", "DestinationLogicalDrive", Form::Text(2), "The drive, such as `D:`.")
+            Key::new(
+                "disk",
+                "DestinationDisk",
+                ValueType::Integer(0, 99),
+                "Number of the disk, 0 to 99; requires `partition`.",
+            )
+            .in_variable("OSDBitLockerDestinationDisk")
+            .hidden()
+            .documented(),
+            Key::new(
+                "partition",
+                "DestinationPartition",
+                ValueType::Integer(1, 99),
+                "Number of the partition on `disk`, 1 to 99.",
+            )
+            .in_variable("OSDBitLockerDestinationPartition")
+            .hidden()
+            .documented(),
+            Key::new("drive", "DestinationLogicalDrive", ValueType::Text(2), "Drive to encrypt, such as `D:`.")
                 .in_variable("OSDBitLockerDestinationLogicalDrive")
                 .hidden()
                 .documented(),
-            Key::new("drive-variable", "DestinationVariable", Form::Variable, "A variable that holds the drive.")
-                .in_variable("OSDBitLockerDestinationVariable")
-                .hidden()
-                .documented(),
+            Key::new(
+                "drive-variable",
+                "DestinationVariable",
+                ValueType::Variable,
+                "Variable that contains the letter of the drive.",
+            )
+            .in_variable("OSDBitLockerDestinationVariable")
+            .hidden()
+            .documented(),
             Key::new(
                 "method",
                 "EncryptMethod",
-                Form::Choice(METHODS),
-                "How it is encrypted; as the system has it unless said.",
+                ValueType::Choice(METHODS),
+                "Encryption method. Default: that of the operating system.",
             )
             .in_variable("OSDBitLockerEncryptMethod")
             .hidden()
             .documented(),
-            Key::new("full-disk", "EncryptFullDisk", Form::Boolean, "Whether unused space is encrypted too.")
+            Key::new("full-disk", "EncryptFullDisk", ValueType::Boolean, "Encrypt unused space as well.")
                 .in_variable("OSDBitLockerEncryptFullDisk")
                 .hidden()
-                .or("false"),
+                .with_default("false"),
             Key::new(
                 "skip-without-tpm",
                 "SkipWhenTPMInvalid",
-                Form::Boolean,
-                "Whether a computer without a TPM that can be used is passed over.",
+                ValueType::Boolean,
+                "Skip the step on computers without a usable TPM, instead of failing.",
             )
             .in_variable("OSDBitLockerSkipWhenTPMInvalid")
             .hidden()
-            .or("true"),
+            .with_default("true"),
         ],
     },
 ];
 
-/// What a partition says.
+/// Keys of a partition.
 const PARTITIONS: &[Key] = &[
     Key::new(
         "type",
         "Type",
-        Form::Choice(&[
-            choice("primary", "PRIMARY", "A primary partition."),
-            choice("extended", "EXTENDED", "The partition of the logical ones. MBR only (R118)."),
-            choice("logical", "LOGICAL", "A logical partition. MBR only (R118)."),
-            choice("hidden", "HIDDEN", "A primary partition that gets no letter."),
-            choice("efi", "EFI", "The EFI system partition. GPT only."),
-            choice("msr", "MSR", "Microsoft's reserved partition. GPT only."),
-            choice("recovery", "RECOVERY", "The partition of the recovery environment."),
+        ValueType::Choice(&[
+            choice("primary", "PRIMARY", "Primary partition."),
+            choice("extended", "EXTENDED", "Extended partition, which contains the logical ones. MBR only (R118)."),
+            choice("logical", "LOGICAL", "Logical partition. MBR only (R118)."),
+            choice("hidden", "HIDDEN", "Primary partition without a drive letter."),
+            choice("efi", "EFI", "EFI system partition. GPT only."),
+            choice("msr", "MSR", "Microsoft Reserved Partition. GPT only."),
+            choice("recovery", "RECOVERY", "Partition of the Windows Recovery Environment."),
         ]),
-        "What it is.",
+        "Type of partition.",
     )
-    .or("primary"),
+    .with_default("primary"),
     Key::new(
         "file-system",
         "FileSystem",
-        Form::Choice(&[choice("ntfs", "NTFS", "NTFS."), choice("fat32", "FAT32", "FAT32.")]),
-        "What it is formatted with; it is not formatted unless said.",
+        ValueType::Choice(&[choice("ntfs", "NTFS", "NTFS."), choice("fat32", "FAT32", "FAT32.")]),
+        "File system to format the partition with. Default: not formatted.",
     ),
-    Key::new("name", "VolumeName", Form::Text(32), "The label of the volume."),
+    Key::new("name", "VolumeName", ValueType::Text(32), "Label of the volume: at most 32 characters."),
     Key::new(
         "size",
         "Size",
-        Form::Integer(1, i64::MAX),
-        "Its size, in `size-unit`: all that is left of the disk unless said. Percent are of what is left (R118).",
+        ValueType::Integer(1, i64::MAX),
+        "Size of the partition in `size-unit`. Percentages are of the remaining space (R118). Default: all remaining space.",
     ),
     Key::new(
         "size-unit",
         "SizeUnits",
-        Form::Choice(&[
+        ValueType::Choice(&[
             choice("mb", "MB", "Megabytes."),
             choice("gb", "GB", "Gigabytes."),
-            choice("percent", "PERCENT", "Percent of what is left of the disk."),
+            choice("percent", "PERCENT", "Percent of the remaining space on the disk."),
         ]),
-        "What `size` is in.",
+        "Unit of `size`.",
     )
-    .or("mb"),
-    Key::new("quick-format", "QuickFormat", Form::Boolean, "Whether it is formatted without being checked.").or("true"),
-    Key::new("boot", "Bootable", Form::Boolean, "Whether the computer starts from it.").or("false"),
-    Key::new("assign-letter", "AssignVolumeLetter", Form::Boolean, "Whether it gets a letter.").or("true"),
-    Key::new("variable", "VolumeLetterVariable", Form::Variable, "The variable that is set to its letter."),
+    .with_default("mb"),
+    Key::new("quick-format", "QuickFormat", ValueType::Boolean, "Format without checking the disk for errors.")
+        .with_default("true"),
+    Key::new("boot", "Bootable", ValueType::Boolean, "Start the computer from this partition.").with_default("false"),
+    Key::new("assign-letter", "AssignVolumeLetter", ValueType::Boolean, "Assign a drive letter.").with_default("true"),
+    Key::new("variable", "VolumeLetterVariable", ValueType::Variable, "Variable to store the drive letter in."),
 ];

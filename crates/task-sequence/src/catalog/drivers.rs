@@ -1,13 +1,13 @@
 //! Steps that install drivers in the new system.
 
-use super::{Environment, Form, Key, Kind};
+use super::{Environment, Key, StepKind, ValueType};
 
-pub const KINDS: &[Kind] = &[
-    Kind {
+pub const KINDS: &[StepKind] = &[
+    StepKind {
         name: "auto-apply-drivers",
         title: "Auto Apply Drivers",
         class: "AutoApplyAction",
-        doc: "Asks the site for drivers that fit the computer and installs them. Not on stand-alone media (R128).",
+        doc: "Installs drivers from the site that match the computer. Not available on stand-alone media (R128).",
         environment: Environment::WindowsPe,
         command: "osddriverclient.exe /auto /bestmatch:%OSDAutoApplyDriverBestMatch% /unsigned:%OSDAllowUnsignedDriver%",
         success_codes: &[0],
@@ -15,64 +15,74 @@ pub const KINDS: &[Kind] = &[
             Key::new(
                 "best-match",
                 "BestMatch",
-                Form::Boolean,
-                "Whether only the best driver for each device is installed; otherwise all that fit.",
+                ValueType::Boolean,
+                "Install only the best matching driver for each device, instead of all compatible ones.",
             )
             .in_variable("OSDAutoApplyDriverBestMatch")
-            .or("true"),
-            Key::new("categories", "CategoryList", Form::Texts, "The categories that are looked at; all unless said.")
+            .with_default("true"),
+            Key::new("categories", "CategoryList", ValueType::Texts, "Driver categories to search. Default: all.")
                 .in_variable("OSDAutoApplyDriverCategoryList"),
-            Key::new("unsigned", "UnsignedDriver", Form::Boolean, "Whether drivers without a signature are installed.")
+            Key::new("unsigned", "UnsignedDriver", ValueType::Boolean, "Install unsigned drivers as well.")
                 .in_variable("OSDAllowUnsignedDriver")
-                .or("false"),
+                .with_default("false"),
         ],
     },
-    Kind {
+    StepKind {
         name: "apply-driver-package",
         title: "Apply Driver Package",
         class: "ApplyDriverPackageAction",
-        doc: "Makes all drivers of a package available to Windows Setup: the step for stand-alone media.",
+        doc: "Makes all drivers of a driver package available to Windows Setup. Use it on stand-alone media.",
         environment: Environment::WindowsPe,
         command: "osddriverclient.exe /install:{package} [?boot-critical-id: \"/bootcritical:%OSDApplyDriverBootCriticalContentUniqueID%,%OSDApplyDriverBootCriticalINFFile%,%OSDApplyDriverBootCriticalHardwareComponent%,%OSDApplyDriverBootCriticalID%\"] /unsigned:%OSDAllowUnsignedDriver%[~ /recurse:%OSDRecurse%]",
         success_codes: &[0],
         keys: &[
-            Key::new("package", "DriverPackageID", Form::Package, "The driver package.")
+            Key::new("package", "DriverPackageID", ValueType::Package, "ID of the driver package.")
                 .in_variable("OSDApplyDriverDriverPackageID")
                 .hidden()
                 .required(),
             Key::new(
                 "recurse",
                 "Recurse",
-                Form::Boolean,
-                "Whether the drivers are installed by DISM, with those in subfolders.",
+                ValueType::Boolean,
+                "Install the drivers with DISM, including those in subfolders.",
             )
             .in_variable("OSDRecurse")
-            .or("false"),
-            Key::new("unsigned", "UnsignedDriver", Form::Boolean, "Whether drivers without a signature are installed.")
+            .with_default("false"),
+            Key::new("unsigned", "UnsignedDriver", ValueType::Boolean, "Install unsigned drivers as well.")
                 .in_variable("OSDAllowUnsignedDriver")
-                .or("false"),
+                .with_default("false"),
             Key::new(
                 "boot-critical-id",
                 "BootCriticalContentUniqueID",
-                Form::Text(255),
-                "The driver for mass storage that Windows before Vista starts from: its content.",
+                ValueType::Text(255),
+                "Unique ID of the boot-critical mass storage driver, for Windows versions before Vista.",
             )
             .in_variable("OSDApplyDriverBootCriticalContentUniqueID")
             .documented(),
-            Key::new("boot-critical-inf", "BootCriticalINFFile", Form::Text(255), "Its INF file.")
-                .in_variable("OSDApplyDriverBootCriticalINFFile")
-                .documented(),
+            Key::new(
+                "boot-critical-inf",
+                "BootCriticalINFFile",
+                ValueType::Text(255),
+                "INF file of the boot-critical driver.",
+            )
+            .in_variable("OSDApplyDriverBootCriticalINFFile")
+            .documented(),
             Key::new(
                 "boot-critical-component",
                 "BootCriticalHardwareComponent",
-                Form::Text(255),
-                "Its kind, such as `scsi`.",
+                ValueType::Text(255),
+                "Hardware component of the boot-critical driver, such as `scsi`.",
             )
             .in_variable("OSDApplyDriverBootCriticalHardwareComponent")
             .documented(),
-            Key::new("boot-critical-hardware-id", "BootCriticalID", Form::Text(255), "Its ID in the INF file.")
-                .in_variable("OSDApplyDriverBootCriticalID")
-                .documented(),
+            Key::new(
+                "boot-critical-hardware-id",
+                "BootCriticalID",
+                ValueType::Text(255),
+                "Hardware ID of the boot-critical driver in its INF file.",
+            )
+            .in_variable("OSDApplyDriverBootCriticalID")
+            .documented(),
         ],
     },
 ];

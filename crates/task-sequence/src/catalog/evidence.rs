@@ -1,11 +1,11 @@
-//! Where the names of the catalog come from.
+//! Evidence for the XML names in the catalog.
 
 use std::fmt;
 
-use super::seen::{SEEN, SeenClass};
-use super::{Form, Key, Kind};
+use super::observed::{OBSERVED, ObservedClass};
+use super::{Key, StepKind, ValueType};
 
-/// Source of the XML form of a step or of one of its keys.
+/// Evidence for the XML form of a step or of one of its keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Evidence {
     /// Seen in exports of consoles, this many times.
@@ -27,21 +27,23 @@ impl fmt::Display for Evidence {
     }
 }
 
-impl Kind {
-    /// Source of the class and its command line.
+impl StepKind {
+    /// Returns the evidence for the class and its command line.
     pub fn evidence(&self) -> Evidence {
         class(self).map_or(Evidence::Inferred, |class| Evidence::Seen(class.count))
     }
 
-    /// Source of the variable of a key. A key of a list of tables is as certain as its elements.
+    /// Returns the evidence for the variable of a key.
+    ///
+    /// A key with a list of tables is as certain as its elements.
     pub fn key_evidence(&self, key: &Key) -> Evidence {
         self.variable_evidence(key.variable(), key)
     }
 
-    /// Source of the variables of `key` in the elements of `list`.
+    /// Returns the evidence for the variables of `key` in the elements of `list`.
     pub fn element_evidence(&self, list: &Key, key: &Key) -> Evidence {
         match list.name {
-            // Rules are a document of their own, in one variable.
+            // All rules are one XML document in one variable, so their keys have no variables of their own.
             "rules" => self.key_evidence(list),
             _ => self.variable_evidence(&format!("{}#{}", list.variable(), key.variable()), key),
         }
@@ -56,12 +58,13 @@ impl Kind {
         }
     }
 
-    /// All keys with their sources; keys of elements follow their list, as `partitions.size`.
+    /// Lists all keys with their evidence. Keys of elements follow their list, as
+    /// `partitions.size`.
     pub fn evidence_of_keys(&self) -> Vec<(String, Evidence)> {
         let mut all = Vec::new();
         for key in self.keys {
             all.push((key.name.to_owned(), self.key_evidence(key)));
-            if let Form::Tables(keys) = key.form {
+            if let ValueType::Tables(keys) = key.value_type {
                 let of_element = |own: &Key| (format!("{}.{}", key.name, own.name), self.element_evidence(key, own));
                 all.extend(keys.iter().map(of_element));
             }
@@ -70,6 +73,6 @@ impl Kind {
     }
 }
 
-fn class(kind: &Kind) -> Option<&'static SeenClass> {
-    SEEN.iter().find(|class| class.class == kind.class)
+fn class(kind: &StepKind) -> Option<&'static ObservedClass> {
+    OBSERVED.iter().find(|class| class.class == kind.class)
 }

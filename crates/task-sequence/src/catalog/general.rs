@@ -1,16 +1,16 @@
-//! Steps that run programs, set variables, restart, and join networks.
+//! Steps that run programs, set variables, restart the computer, and join networks.
 
-use super::{Choice, Environment, Form, Key, Kind, MAX_VALUE, choice};
+use super::{Choice, Environment, Key, MAX_VALUE, StepKind, ValueType, choice};
 
-/// A whole number without a limit of its own.
+/// Maximum of an integer that has no documented limit.
 const ANY: i64 = u32::MAX as i64;
 
-pub const KINDS: &[Kind] = &[
-    Kind {
+pub const KINDS: &[StepKind] = &[
+    StepKind {
         name: "restart-computer",
         title: "Restart Computer",
         class: "RebootAction",
-        doc: "Restarts the computer, into Windows PE or into the installed operating system. The sequence goes on with the next step.",
+        doc: "Restarts the computer into Windows PE or the installed operating system, where the task sequence continues with the next step.",
         environment: Environment::Any,
         command: "smsboot.exe /target:{target}",
         success_codes: &[0],
@@ -18,157 +18,157 @@ pub const KINDS: &[Kind] = &[
             Key::new(
                 "target",
                 "Target",
-                Form::Choice(&[
-                    choice("windows-pe", "WinPE", "The boot image of the task sequence."),
-                    choice("hard-disk", "HD", "The installed operating system."),
+                ValueType::Choice(&[
+                    choice("windows-pe", "WinPE", "Boot image of the task sequence."),
+                    choice("hard-disk", "HD", "Installed operating system."),
                 ]),
-                "What is started.",
+                "System to start.",
             )
             .in_variable("SMSRebootTarget")
             .hidden()
             .required(),
-            Key::new("message", "Message", Form::Text(512), "What the user is told: 512 characters at most (R125).")
+            Key::new("message", "Message", ValueType::Text(512), "Message to the user: at most 512 characters (R125).")
                 .in_variable("SMSRebootMessage"),
             Key::new(
                 "message-timeout",
                 "MessageTimeout",
-                Form::Integer(0, ANY),
-                "How many seconds the message is shown before the restart.",
+                ValueType::Integer(0, ANY),
+                "Seconds that the message is shown before the restart.",
             )
             .in_variable("SMSRebootTimeout")
-            .or("60"),
+            .with_default("60"),
         ],
     },
-    Kind {
+    StepKind {
         name: "run-command-line",
         title: "Run Command Line",
         class: "RunCommandLineAction",
-        doc: "Runs a command line. Commands of the shell such as `copy` need `cmd /c`.",
+        doc: "Runs a command line. Shell commands such as `copy` need `cmd /c`.",
         environment: Environment::Any,
         command: "smsswd.exe /run:{package} {command-line}",
         success_codes: &[0, 3010],
         keys: &[
-            Key::new("command-line", "CommandLine", Form::Text(MAX_VALUE), "The command line.").hidden().required(),
-            Key::new("package", "PackageID", Form::Package, "The package that it runs from.").hidden(),
+            Key::new("command-line", "CommandLine", ValueType::Text(MAX_VALUE), "Command line to run.").hidden().required(),
+            Key::new("package", "PackageID", ValueType::Package, "ID of the package whose folder the command runs from.").hidden(),
             Key::new(
                 "working-directory",
                 "WorkingDirectory",
-                Form::Text(127),
-                "The folder in which it runs: 127 characters at most (R111).",
+                ValueType::Text(127),
+                "Folder to run in: at most 127 characters (R111).",
             ),
             Key::new(
                 "disable-wow64-redirection",
                 "DisableWow64Redirection",
-                Form::Boolean,
-                "Whether 64-bit programs of the system folder are run, not those for 32 bits.",
+                ValueType::Boolean,
+                "Run 64-bit programs of the system folder, instead of their 32-bit counterparts.",
             )
             .in_variable("SMSTSDisableWow64Redirection")
-            .or("false"),
+            .with_default("false"),
             Key::new(
                 "output-variable",
                 "OutputVariableName",
-                Form::Variable,
-                "The variable that is set to the last 1000 characters of what it prints.",
+                ValueType::Variable,
+                "Variable to store the last 1000 characters of the output in.",
             )
             .in_variable("SMSTSRunCommandLineOutputVariableName"),
             Key::new(
                 "user",
                 "UserName",
-                Form::Text(255),
-                "The account that it runs as, `DOMAIN\\user`. Not in Windows PE (R107).",
+                ValueType::Text(255),
+                "Account to run as, `DOMAIN\\user`. Not available in Windows PE (R107).",
             )
             .in_variable("SMSTSRunCommandLineUserName"),
-            Key::new("password", "UserPassword", Form::Secret, "The password of that account.")
+            Key::new("password", "UserPassword", ValueType::Secret, "Password of `user`.")
                 .in_variable("SMSTSRunCommandLineUserPassword"),
         ],
     },
-    Kind {
+    StepKind {
         name: "run-powershell-script",
         title: "Run PowerShell Script",
         class: "RunPowerShellScriptAction",
-        doc: "Runs a PowerShell script: one of a package, or one that stands in the sequence. In Windows PE the boot image needs PowerShell (R108).",
+        doc: "Runs a PowerShell script, from a package or written in the task sequence. In Windows PE the boot image needs PowerShell (R108).",
         environment: Environment::Any,
         command: "OSDRunPowerShellScript.exe",
         success_codes: &[0, 3010],
         keys: &[
-            Key::new("package", "PackageID", Form::Package, "The package that holds the script.")
+            Key::new("package", "PackageID", ValueType::Package, "ID of the package with the script.")
                 .in_variable("OSDRunPowerShellScriptPackageID"),
-            Key::new("script-name", "ScriptName", Form::Text(255), "The script within the package.")
+            Key::new("script-name", "ScriptName", ValueType::Text(255), "Name of the script in the package.")
                 .in_variable("OSDRunPowerShellScriptScriptName"),
-            Key::new("script", "SourceScript", Form::Text(1 << 20), "The script itself, in place of a package.")
+            Key::new("script", "SourceScript", ValueType::Text(1 << 20), "Text of the script, instead of `package` and `script-name`.")
                 .in_variable("OSDRunPowerShellScriptSourceScript"),
             Key::new(
                 "parameters",
                 "Parameters",
-                Form::Text(MAX_VALUE),
+                ValueType::Text(MAX_VALUE),
                 "Parameters of the script, not of `powershell.exe` (R109).",
             )
             .in_variable("OSDRunPowerShellScriptParameters"),
             Key::new(
                 "execution-policy",
                 "ExecutionPolicy",
-                Form::Choice(&[
-                    choice("all-signed", "AllSigned", "Only scripts that a trusted publisher signed."),
-                    choice("undefined", "Undefined", "No policy of its own."),
-                    choice("bypass", "Bypass", "Every script."),
+                ValueType::Choice(&[
+                    choice("all-signed", "AllSigned", "Run only scripts that are signed by a trusted publisher."),
+                    choice("undefined", "Undefined", "Set no policy for this script."),
+                    choice("bypass", "Bypass", "Run all scripts."),
                 ]),
-                "Which scripts are run.",
+                "Execution policy for the script.",
             )
             .in_variable("OSDRunPowerShellScriptExecutionPolicy")
-            .or("all-signed"),
+            .with_default("all-signed"),
             Key::new(
                 "output-variable",
                 "OutputVariableName",
-                Form::Variable,
-                "The variable that is set to the last 1000 characters of what it prints.",
+                ValueType::Variable,
+                "Variable to store the last 1000 characters of the output in.",
             )
             .in_variable("OSDRunPowerShellScriptOutputVariableName"),
-            Key::new("working-directory", "WorkingDirectory", Form::Text(127), "The folder in which it runs.")
+            Key::new("working-directory", "WorkingDirectory", ValueType::Text(127), "Folder to run in: at most 127 characters (R111).")
                 .in_variable("SMSTSRunPowerShellWorkingDirectory"),
-            Key::new("user", "UserName", Form::Text(255), "The account that it runs as. Not in Windows PE (R107).")
+            Key::new("user", "UserName", ValueType::Text(255), "Account to run as, `DOMAIN\\user`. Not available in Windows PE (R107).")
                 .in_variable("SMSTSRunPowerShellUserName"),
-            Key::new("password", "UserPassword", Form::Secret, "The password of that account.")
+            Key::new("password", "UserPassword", ValueType::Secret, "Password of `user`.")
                 .in_variable("SMSTSRunPowerShellUserPassword"),
         ],
     },
-    Kind {
+    StepKind {
         name: "set-variable",
         title: "Set Task Sequence Variable",
         class: "SetVariableAction",
-        doc: "Sets a variable of the task sequence. An empty value deletes it.",
+        doc: "Sets a task sequence variable. An empty value deletes the variable.",
         environment: Environment::Any,
         command: "tsenv.exe \"{variable}={value}\"[~ /hiddenflag:{is-hidden}]",
         success_codes: &[0],
         keys: &[
-            Key::new("variable", "VariableName", Form::Variable, "The variable.").hidden().required(),
-            Key::new("value", "VariableValue", Form::Text(MAX_VALUE), "Its value: 4000 characters at most (R67).")
+            Key::new("variable", "VariableName", ValueType::Variable, "Name of the variable.").hidden().required(),
+            Key::new("value", "VariableValue", ValueType::Text(MAX_VALUE), "Value of the variable: at most 4000 characters (R67).")
                 .hidden(),
             Key::new(
                 "secret-value",
                 "HiddenVariableValue",
-                Form::Secret,
-                "A value that is shown nowhere, in place of `value`.",
+                ValueType::Secret,
+                "Secret value that is never shown, instead of `value`.",
             )
             .in_variable("SetVariableActionHiddenVariableValue"),
         ],
     },
-    Kind {
+    StepKind {
         name: "set-dynamic-variables",
         title: "Set Dynamic Variables",
         class: "SetDynamicVariablesAction",
-        doc: "Sets variables by rules on the computer, its location, make and model, or other variables.",
+        doc: "Sets variables according to rules about the computer, its location, its make and model, or other variables.",
         environment: Environment::Any,
         command: "OSDSetDynamicVariables.exe",
         success_codes: &[0],
-        keys: &[Key::new("rules", "Rules", Form::Tables(RULES), "The rules, in their order.")
+        keys: &[Key::new("rules", "Rules", ValueType::Tables(RULES), "Rules, evaluated in this order.")
             .in_variable("OSDSetDynamicVariablesRules")
             .required()],
     },
-    Kind {
+    StepKind {
         name: "run-task-sequence",
         title: "Run Task Sequence",
         class: "SubTasksequence",
-        doc: "Runs another task sequence, with the same variables.",
+        doc: "Runs another task sequence with the same variables.",
         environment: Environment::Any,
         command: "SubTasksequence.exe",
         success_codes: &[0],
@@ -176,264 +176,271 @@ pub const KINDS: &[Kind] = &[
             Key::new(
                 "task-sequence",
                 "TsPackageID",
-                Form::Package,
-                "The task sequence: one without a boot image (R116).",
+                ValueType::Package,
+                "Package ID of the child task sequence, which must not have a boot image (R116).",
             )
             .in_variable("OSDSubTasksequencePackageID")
             .required(),
             Key::new(
                 "task-sequence-name",
                 "TsName",
-                Form::Text(512),
-                "ID and name of the task sequence as the console shows them.",
+                ValueType::Text(512),
+                "ID and name of the child task sequence, as the console shows them.",
             )
             .in_variable("OSDSubTasksequenceTsName"),
             Key::new(
                 "child-applications",
                 "TsReferenceApplications",
-                Form::Text(1 << 20),
-                "Applications that the task sequence refers to, as the console lists them.",
+                ValueType::Text(1 << 20),
+                "Applications that the child task sequence refers to, as the console lists them.",
             )
             .in_variable("OSDSubTasksequenceTsReferenceApplications"),
             Key::new(
                 "child-packages",
                 "TsReferencePackages",
-                Form::Text(1 << 20),
-                "Packages that the task sequence refers to, as the console lists them.",
+                ValueType::Text(1 << 20),
+                "Packages that the child task sequence refers to, as the console lists them.",
             )
             .in_variable("OSDSubTasksequenceTsReferencePackages"),
             Key::new(
                 "child-software-updates",
                 "TsReferenceSoftwareUpdates",
-                Form::Text(1 << 20),
-                "Software updates that the task sequence refers to, as the console lists them.",
+                ValueType::Text(1 << 20),
+                "Software updates that the child task sequence refers to, as the console lists them.",
             )
             .in_variable("OSDSubTasksequenceTsReferenceSoftwareUpdates"),
         ],
     },
-    Kind {
+    StepKind {
         name: "check-readiness",
         title: "Check Readiness",
         class: "PrestartCheckAction",
-        doc: "Fails (with code 4316) if the computer lacks what is asked for; all checks are made first.",
+        doc: "Fails with code 4316, after all checks, if the computer does not meet a requirement.",
         environment: Environment::Any,
         command: "OSDPrestartCheck.exe ",
         success_codes: &[0],
         keys: &[
-            Key::new("memory", "Memory", Form::Integer(1, ANY), "The least memory, in MB.").in_variable("OSDMemory"),
+            Key::new("memory", "Memory", ValueType::Integer(1, ANY), "Minimum memory in MB. Default: not checked.").in_variable("OSDMemory"),
             Key::new(
                 "processor-speed",
                 "ProcessorSpeed",
-                Form::Integer(1, ANY),
-                "The least speed of the processor, in MHz.",
+                ValueType::Integer(1, ANY),
+                "Minimum speed of the processor in MHz. Default: not checked.",
             )
             .in_variable("OSDProcessorSpeed"),
-            Key::new("disk-space", "FreeDiskSpace", Form::Integer(1, ANY), "The least free space on the disk, in MB.")
+            Key::new("disk-space", "FreeDiskSpace", ValueType::Integer(1, ANY), "Minimum free disk space in MB. Default: not checked.")
                 .in_variable("OSDFreeDiskSpace"),
             Key::new(
                 "os-type",
                 "OSType",
-                Form::Choice(&[
-                    choice("client", "CLIENT", "Windows for workstations."),
+                ValueType::Choice(&[
+                    choice("client", "CLIENT", "Windows client."),
                     choice("server", "SERVER", "Windows Server."),
                 ]),
-                "What the present operating system must be, for a refresh.",
+                "Required type of the current operating system, for a refresh. Default: not checked.",
             )
             .in_variable("OSDOSType"),
             Key::new(
                 "architecture",
                 "OSArchitecture",
-                Form::Choice(&[choice("x86", "32", "32-bit processors."), choice("x64", "64", "64-bit processors.")]),
-                "What the present operating system must be for.",
+                ValueType::Choice(&[choice("x86", "32", "32-bit Windows."), choice("x64", "64", "64-bit Windows.")]),
+                "Required architecture of the current operating system. Default: not checked.",
             )
             .in_variable("OSDOSArchitecture"),
             Key::new(
                 "minimum-os",
                 "MinOSVersion",
-                Form::Text(64),
-                "The oldest version of the present system, such as `10.0.19045`.",
+                ValueType::Text(64),
+                "Minimum version of the current operating system, such as `10.0.19045`. Default: not checked.",
             )
             .in_variable("OSDMinOSVersion"),
-            Key::new("maximum-os", "MaxOSVersion", Form::Text(64), "The newest version of the present system.")
+            Key::new("maximum-os", "MaxOSVersion", ValueType::Text(64), "Maximum version of the current operating system. Default: not checked.")
                 .in_variable("OSDMaxOSVersion"),
             Key::new(
                 "client-version",
                 "CMClientMinVersion",
-                Form::Text(64),
-                "The oldest version of the Configuration Manager client.",
+                ValueType::Text(64),
+                "Minimum version of the Configuration Manager client. Default: not checked.",
             )
             .in_variable("OSDCMClientMinVersion"),
             Key::new(
                 "os-language",
                 "OSLanguageID",
-                Form::Integer(1, 0xffff),
-                "The language of the present system, such as 1033.",
+                ValueType::Integer(1, 0xffff),
+                "Required language of the current operating system, as a decimal number such as 1033. Default: not checked.",
             )
             .in_variable("OSDOSLanguageID"),
-            Key::new("ac-power", "CheckPowerState", Form::Boolean, "Whether the computer must be plugged in.")
+            Key::new("ac-power", "CheckPowerState", ValueType::Boolean, "Require AC power.")
                 .in_variable("OSDCheckPowerState")
-                .or("false")
+                .with_default("false")
                 .optional(),
-            Key::new("network", "CheckNetworkConnected", Form::Boolean, "Whether a network must be connected.")
+            Key::new("network", "CheckNetworkConnected", ValueType::Boolean, "Require a connected network.")
                 .in_variable("OSDCheckNetworkConnected")
-                .or("false")
+                .with_default("false")
                 .optional(),
-            Key::new("wired-network", "CheckNetworkWired", Form::Boolean, "Whether that network must be a wired one.")
+            Key::new("wired-network", "CheckNetworkWired", ValueType::Boolean, "Require a wired network.")
                 .in_variable("OSDCheckNetworkWired")
-                .or("false")
+                .with_default("false")
                 .optional(),
-            Key::new("uefi", "CheckDeviceUEFI", Form::Boolean, "Whether the computer must be in UEFI mode.")
+            Key::new("uefi", "CheckDeviceUEFI", ValueType::Boolean, "Require UEFI mode.")
                 .in_variable("OSDCheckDeviceUEFI")
-                .or("false")
+                .with_default("false")
                 .optional(),
-            Key::new("tpm-enabled", "CheckTpmEnabled", Form::Boolean, "Require a TPM that is enabled.")
+            Key::new("tpm-enabled", "CheckTpmEnabled", ValueType::Boolean, "Require an enabled TPM.")
                 .in_variable("OSDCheckDeviceTpmEnabled")
-                .or("false")
+                .with_default("false")
                 .optional(),
-            Key::new("tpm-activated", "CheckTpmActivated", Form::Boolean, "Require a TPM that is activated.")
+            Key::new("tpm-activated", "CheckTpmActivated", ValueType::Boolean, "Require an activated TPM.")
                 .in_variable("OSDCheckDeviceTpmActivated")
-                .or("false")
+                .with_default("false")
                 .optional(),
         ],
     },
-    Kind {
+    StepKind {
         name: "connect-network-folder",
         title: "Connect To Network Folder",
         class: "ConnectNetworkFolderAction",
-        doc: "Connects a shared folder. It needs the network.",
+        doc: "Connects to a shared folder. Requires the network.",
         environment: Environment::Any,
         command: "smsnetuse.exe %SMSConnectNetworkFolderPath%",
         success_codes: &[0],
         keys: &[
-            Key::new("path", "Path", Form::Text(255), "The shared folder: `\\\\server\\share` (R120).")
+            Key::new("path", "Path", ValueType::Text(255), "Shared folder: `\\\\server\\share` (R120).")
                 .in_variable("SMSConnectNetworkFolderPath")
                 .required(),
-            Key::new("drive", "DriveLetter", Form::Text(2), "The drive letter, D to Z but for X, with a colon (R120).")
+            Key::new("drive", "DriveLetter", ValueType::Text(2), "Drive letter with a colon, `D:` to `Z:` except `X:` (R120).")
                 .in_variable("SMSConnectNetworkFolderDriveLetter"),
-            Key::new("user", "Username", Form::Text(255), "The account, `DOMAIN\\user`.")
+            Key::new("user", "Username", ValueType::Text(255), "Account to connect with: `DOMAIN\\user`.")
                 .in_variable("SMSConnectNetworkFolderAccount")
                 .required(),
-            Key::new("password", "Password", Form::Secret, "The password of that account.")
+            Key::new("password", "Password", ValueType::Secret, "Password of `user`.")
                 .in_variable("SMSConnectNetworkFolderPassword"),
         ],
     },
-    Kind {
+    StepKind {
         name: "join-domain-workgroup",
         title: "Join Domain or Workgroup",
         class: "JoinDomainWorkgroupAction",
-        doc: "Joins the installed system to a domain or a workgroup; it restarts.",
+        doc: "Joins the installed system to a domain or workgroup and restarts the computer.",
         environment: Environment::FullOs,
         command: "osdjoin.exe /type:%OSDJoinType%",
         success_codes: &[0],
         keys: &[
-            Key::new("workgroup", "WorkgroupName", Form::Text(32), "The workgroup: 32 characters at most (R82).")
+            Key::new("workgroup", "WorkgroupName", ValueType::Text(32), "Workgroup to join: at most 32 characters (R82).")
                 .in_variable("OSDJoinWorkgroupName"),
-            Key::new("domain", "DomainName", Form::Text(255), "The domain: 255 characters at most (R82).")
+            Key::new("domain", "DomainName", ValueType::Text(255), "Domain to join: at most 255 characters (R82).")
                 .in_variable("OSDJoinDomainName"),
             Key::new(
                 "domain-ou",
                 "DomainOUName",
-                Form::Text(32_767),
-                "The organisational unit: `LDAP://OU=…,DC=…` (R81).",
+                ValueType::Text(32_767),
+                "Organizational unit of the computer: `LDAP://OU=…,DC=…` (R81).",
             )
             .in_variable("OSDJoinDomainOUName"),
-            Key::new("user", "DomainUsername", Form::Text(255), "The account that may join: `DOMAIN\\user` (R80).")
+            Key::new("user", "DomainUsername", ValueType::Text(255), "Account that may join computers to the domain: `DOMAIN\\user` (R80).")
                 .in_variable("OSDJoinAccount"),
-            Key::new("password", "DomainPassword", Form::Secret, "The password of that account.")
+            Key::new("password", "DomainPassword", ValueType::Secret, "Password of `user`.")
                 .in_variable("OSDJoinPassword"),
-            Key::new("skip-restart", "SkipReboot", Form::Boolean, "Whether the restart is left out.")
+            Key::new("skip-restart", "SkipReboot", ValueType::Boolean, "Don't restart the computer afterwards.")
                 .in_variable("OSDJoinSkipReboot")
-                .or("false"),
+                .with_default("false"),
         ],
     },
-    Kind {
+    StepKind {
         name: "download-package-content",
         title: "Download Package Content",
         class: "DownloadPackageContentAction",
-        doc: "Downloads packages without running them. Not on stand-alone media (R130).",
+        doc: "Downloads packages without running them. Not available on stand-alone media (R130).",
         environment: Environment::Any,
         command: "OsdDownloadContent.exe ",
         success_codes: &[0],
         keys: &[
-            Key::new("packages", "DownloadPackages", Form::Packages, "The packages, images and driver packages.")
+            Key::new("packages", "DownloadPackages", ValueType::Packages, "IDs of the packages, images and driver packages to download.")
                 .in_variable("OSDDownloadDownloadPackages")
                 .required(),
             Key::new(
                 "contents",
                 "PackageInfo",
-                Form::Tables(CONTENTS),
-                "What the console shows of the packages; made from `packages` unless set.",
+                ValueType::Tables(CONTENTS),
+                "Details of the packages as the console shows them. Default: derived from `packages`.",
             )
             .in_variable("OSDPackage")
             .hidden(),
             Key::new(
                 "location",
                 "DestinationLocationType",
-                Form::Choice(&[
-                    choice("task-sequence", "TSCache", "The working folder of the task sequence."),
-                    choice("client-cache", "CCMCache", "The cache of the client. Not in Windows PE."),
-                    choice("custom", "Custom", "The folder in `path`."),
+                ValueType::Choice(&[
+                    choice("task-sequence", "TSCache", "Working folder of the task sequence."),
+                    choice("client-cache", "CCMCache", "Cache of the Configuration Manager client. Not available in Windows PE."),
+                    choice("custom", "Custom", "Folder in `path`."),
                 ]),
-                "Where they are put.",
+                "Location to download to.",
             )
             .in_variable("OSDDownloadDestinationLocationType")
-            .or("task-sequence"),
-            Key::new("path", "DestinationCustomPath", Form::Text(255), "The folder, for `location = \"custom\"`.")
+            .with_default("task-sequence"),
+            Key::new("path", "DestinationCustomPath", ValueType::Text(255), "Folder to download to, for `location = \"custom\"`.")
                 .in_variable("OSDDownloadDestinationPath"),
             Key::new(
                 "variable",
                 "DestinationVariable",
-                Form::Variable,
-                "The variable that is set to each path, with 01, 02 … behind its name.",
+                ValueType::Variable,
+                "Common prefix of the variables to store the paths in; the engine appends 01, 02 and so on.",
             )
             .in_variable("OSDDownloadDestinationVariable"),
             Key::new(
                 "continue-on-download-error",
                 "ContinueDownloadOnError",
-                Form::Boolean,
-                "Whether the rest is downloaded when one fails.",
+                ValueType::Boolean,
+                "Download the remaining packages if one fails.",
             )
             .in_variable("OSDDownloadContinueDownloadOnError")
-            .or("false"),
+            .with_default("false"),
         ],
     },
 ];
 
-/// Key of a package to download, as the console shows it.
+/// Keys of a package to download, as the console shows it.
 const CONTENTS: &[Key] = &[
-    Key::new("package", "PackageId", Form::Package, "The package."),
-    Key::new("name", "Name", Form::Text(512), "Its name."),
-    Key::new("type", "PkgType", Form::Integer(0, ANY), "Its type, as the site counts."),
-    Key::new("size", "Size", Form::Text(64), "Its size, as the console shows it."),
+    Key::new("package", "PackageId", ValueType::Package, "ID of the package."),
+    Key::new("name", "Name", ValueType::Text(512), "Name of the package."),
+    Key::new("type", "PkgType", ValueType::Integer(0, ANY), "Type of the package, by the site's numbers."),
+    Key::new("size", "Size", ValueType::Text(64), "Size of the package, as the console shows it."),
 ];
 
-/// What a rule of Set Dynamic Variables says. What it asks of the computer holds if one of it does; make and model
-/// have to hold both.
+/// Keys of a rule of Set Dynamic Variables.
+///
+/// A rule about the computer applies if one of its values matches; `make` and `model` must both
+/// match.
 const RULES: &[Key] = &[
-    Key::new("asset-tag", "AssetTag", Form::Text(255), "The asset tag of the computer."),
-    Key::new("uuid", "UUID", Form::Text(255), "Its UUID."),
-    Key::new("serial-number", "SerialNumber", Form::Text(255), "Its serial number."),
-    Key::new("mac-address", "MACAddress", Form::Text(255), "A MAC address of it."),
-    Key::new("default-gateway", "DefaultGateway", Form::Text(255), "A default gateway: its location."),
-    Key::new("make", "Make", Form::Text(255), "The manufacturer; `*` and `?` stand for other characters."),
-    Key::new("model", "Model", Form::Text(255), "The model; `*` and `?` stand for other characters."),
-    Key::new("variable", "Variable", Form::Text(255), "A variable that is compared."),
-    Key::new("operator", "Operator", Form::Choice(OPERATORS), "How it is compared.").or("equals"),
-    Key::new("value", "Value", Form::Text(MAX_VALUE), "What it is compared with."),
-    Key::new("hide", "IsSecret", Form::Texts, "The variables of `set` whose values the console does not show."),
-    Key::new("set", "Variables", Form::Map, "The variables to set, each with its value.").required(),
+    Key::new("asset-tag", "AssetTag", ValueType::Text(255), "Asset tag of the computer."),
+    Key::new("uuid", "UUID", ValueType::Text(255), "SMBIOS UUID of the computer."),
+    Key::new("serial-number", "SerialNumber", ValueType::Text(255), "Serial number of the computer."),
+    Key::new("mac-address", "MACAddress", ValueType::Text(255), "MAC address of one of the computer's adapters."),
+    Key::new(
+        "default-gateway",
+        "DefaultGateway",
+        ValueType::Text(255),
+        "Default gateway of the computer, which identifies its location.",
+    ),
+    Key::new("make", "Make", ValueType::Text(255), "Manufacturer of the computer; `*` and `?` are wildcards."),
+    Key::new("model", "Model", ValueType::Text(255), "Model of the computer; `*` and `?` are wildcards."),
+    Key::new("variable", "Variable", ValueType::Text(255), "Variable to compare with `value`."),
+    Key::new("operator", "Operator", ValueType::Choice(OPERATORS), "Comparison operator.").with_default("equals"),
+    Key::new("value", "Value", ValueType::Text(MAX_VALUE), "Value to compare `variable` with."),
+    Key::new("hide", "IsSecret", ValueType::Texts, "Variables of `set` whose values the console hides."),
+    Key::new("set", "Variables", ValueType::Map, "Variables to set, each with its value.").required(),
 ];
 
-/// How a rule compares a variable; the XML has names of its own for them.
+/// Comparison operators of a rule, with names of their own in the XML.
 const OPERATORS: &[Choice] = &[
-    choice("exists", "exists", "It is there."),
-    choice("not-exists", "not-exists", "It is not there."),
-    choice("equals", "equals", "It is the same; the case of letters does not count."),
-    choice("not-equals", "not-equals", "It is not the same."),
-    choice("greater", "greater", "It is more."),
-    choice("greater-equal", "greater-equal", "It is more, or the same."),
-    choice("less", "less", "It is less."),
-    choice("less-equal", "less-equal", "It is less, or the same."),
-    choice("like", "like", "It fits a pattern in which `*` and `?` stand for other characters."),
-    choice("not-like", "not-like", "It does not fit such a pattern."),
+    choice("exists", "exists", "The variable is set."),
+    choice("not-exists", "not-exists", "The variable is not set."),
+    choice("equals", "equals", "The values are equal, ignoring case."),
+    choice("not-equals", "not-equals", "The values differ, ignoring case."),
+    choice("greater", "greater", "The variable is greater."),
+    choice("greater-equal", "greater-equal", "The variable is greater or equal."),
+    choice("less", "less", "The variable is less."),
+    choice("less-equal", "less-equal", "The variable is less or equal."),
+    choice("like", "like", "The variable matches a pattern with the wildcards `*` and `?`."),
+    choice("not-like", "not-like", "The variable does not match a pattern with the wildcards `*` and `?`."),
 ];

@@ -1,58 +1,71 @@
 //! Steps that apply, upgrade and capture operating systems.
 
-use super::{Environment, Form, Key, Kind, choice};
+use super::{Environment, Key, StepKind, ValueType, choice};
 
-/// Where an image is applied, in one of three ways; on the next free partition unless said.
+/// Destination disk; one of three ways to select the destination. Without any, the image goes to
+/// the next free partition.
 const DISK: Key = Key::new(
     "disk",
     "DestinationDisk",
-    Form::Integer(0, 99),
-    "The disk that it is applied to; with `partition` (R117).",
+    ValueType::Integer(0, 99),
+    "Number of the disk to apply the image to, 0 to 99; requires `partition` (R117).",
 )
 .hidden()
 .documented();
-const PARTITION: Key =
-    Key::new("partition", "DestinationPartition", Form::Integer(1, 99), "The partition of that disk (R117).")
-        .hidden()
-        .documented();
-const DRIVE: Key =
-    Key::new("drive", "DestinationLogicalDrive", Form::Text(2), "The drive that it is applied to, C to Z (R117).")
-        .hidden()
-        .documented();
-const DRIVE_VARIABLE: Key =
-    Key::new("drive-variable", "DestinationVariable", Form::Variable, "A variable that holds the drive.")
-        .hidden()
-        .documented();
+const PARTITION: Key = Key::new(
+    "partition",
+    "DestinationPartition",
+    ValueType::Integer(1, 99),
+    "Number of the partition on `disk`, 1 to 99 (R117).",
+)
+.hidden()
+.documented();
+const DRIVE: Key = Key::new(
+    "drive",
+    "DestinationLogicalDrive",
+    ValueType::Text(2),
+    "Drive to apply the image to, `C:` to `Z:` (R117).",
+)
+.hidden()
+.documented();
+const DRIVE_VARIABLE: Key = Key::new(
+    "drive-variable",
+    "DestinationVariable",
+    ValueType::Variable,
+    "Variable that contains the letter of the destination drive.",
+)
+.hidden()
+.documented();
 
-pub const KINDS: &[Kind] = &[
-    Kind {
+pub const KINDS: &[StepKind] = &[
+    StepKind {
         name: "apply-operating-system",
         title: "Apply Operating System Image",
         class: "ApplyOperatingSystemAction",
-        doc: "Applies an operating system image to the computer. All else on the volume is removed.",
+        doc: "Applies an operating system image to a volume and deletes everything else on it.",
         environment: Environment::WindowsPe,
         command: "OSDApplyOS.exe[ /image:{image},%OSDImageIndex%][ /install:{upgrade-package},%OSDInstallEditionIndex%][ \"/config:{answer-package},%OSDConfigFileName%\"][ /target:{disk},{partition}][ /target:{drive}][ /target:%{drive-variable}%] /runfromnet:{run-from-network}",
         success_codes: &[0],
         keys: &[
-            Key::new("image", "ImagePackageID", Form::Package, "The operating system image.").hidden(),
-            Key::new("index", "ImageIndex", Form::Integer(1, 65_535), "Which image in its WIM file (R27).")
+            Key::new("image", "ImagePackageID", ValueType::Package, "Package ID of the operating system image.").hidden(),
+            Key::new("index", "ImageIndex", ValueType::Integer(1, 65_535), "Index of the image in its WIM file, from 1 (R27).")
                 .in_variable("OSDImageIndex"),
             Key::new(
                 "upgrade-package",
                 "InstallPackageID",
-                Form::Package,
-                "An operating system upgrade package, in place of `image`.",
+                ValueType::Package,
+                "Package ID of an operating system upgrade package, instead of `image`.",
             )
             .hidden(),
-            Key::new("edition", "InstallEditionIndex", Form::Integer(1, 65_535), "Which edition of that package.")
+            Key::new("edition", "InstallEditionIndex", ValueType::Integer(1, 65_535), "Index of the edition in `upgrade-package`, from 1.")
                 .in_variable("OSDInstallEditionIndex"),
-            Key::new("answer-package", "ConfigFilePackage", Form::Package, "The package that holds the answer file.")
+            Key::new("answer-package", "ConfigFilePackage", ValueType::Package, "Package ID of the package with the answer file.")
                 .hidden(),
             Key::new(
                 "answer-file",
                 "ConfigFileName",
-                Form::Text(255),
-                "The answer file within it, such as `unattend.xml`.",
+                ValueType::Text(255),
+                "Answer file in `answer-package`, such as `unattend.xml`.",
             )
             .in_variable("OSDConfigFileName"),
             DISK,
@@ -62,31 +75,31 @@ pub const KINDS: &[Kind] = &[
             Key::new(
                 "layered-driver",
                 "LayeredDriver",
-                Form::Integer(0, 6),
-                "The keyboard driver for Japanese and Korean systems.",
+                ValueType::Integer(0, 6),
+                "Keyboard driver for Japanese and Korean systems, 0 to 6.",
             )
             .in_variable("OSDLayeredDriver"),
             Key::new(
                 "run-from-network",
                 "RunFromNet",
-                Form::Boolean,
-                "Whether the image is read from the distribution point as it is applied.",
+                ValueType::Boolean,
+                "Apply the image directly from the distribution point, without downloading it first.",
             )
             .hidden()
-            .or("false"),
+            .with_default("false"),
         ],
     },
-    Kind {
+    StepKind {
         name: "apply-data-image",
         title: "Apply Data Image",
         class: "ApplyDataImageAction",
-        doc: "Applies an image of files.",
+        doc: "Applies a data image to a volume.",
         environment: Environment::WindowsPe,
         command: "OSDApplyOS.exe /data:{image},%OSDDataImageIndex% [ /target:{disk},{partition}][ /target:{drive}][ /target:%{drive-variable}%]",
         success_codes: &[0],
         keys: &[
-            Key::new("image", "ImagePackageID", Form::Package, "The image package.").hidden().required(),
-            Key::new("index", "ImageIndex", Form::Integer(1, 65_535), "Which image in its WIM file (R27).")
+            Key::new("image", "ImagePackageID", ValueType::Package, "Package ID of the data image.").hidden().required(),
+            Key::new("index", "ImageIndex", ValueType::Integer(1, 65_535), "Index of the image in its WIM file, from 1 (R27).")
                 .in_variable("OSDDataImageIndex")
                 .required(),
             DISK,
@@ -96,14 +109,14 @@ pub const KINDS: &[Kind] = &[
             Key::new(
                 "wipe",
                 "WipeDestinationPartition",
-                Form::Boolean,
-                "Whether all else on the partition is removed first.",
+                ValueType::Boolean,
+                "Delete everything on the partition first.",
             )
             .in_variable("OSDWipeDestinationPartition")
-            .or("true"),
+            .with_default("true"),
         ],
     },
-    Kind {
+    StepKind {
         name: "upgrade-operating-system",
         title: "Upgrade Operating System",
         class: "UpgradeOperatingSystemAction",
@@ -112,86 +125,86 @@ pub const KINDS: &[Kind] = &[
         command: "OSDUpgradeOS.exe ",
         success_codes: &[0],
         keys: &[
-            Key::new("package", "InstallPackageID", Form::Package, "The operating system upgrade package.")
+            Key::new("package", "InstallPackageID", ValueType::Package, "Package ID of the operating system upgrade package.")
                 .in_variable("OSDUpgradeInstallPackageID"),
-            Key::new("edition", "InstallEditionIndex", Form::Integer(1, 65_535), "Which edition of that package.")
+            Key::new("edition", "InstallEditionIndex", ValueType::Integer(1, 65_535), "Index of the edition in `package`, from 1.")
                 .in_variable("OSDUpgradeInstallEditionIndex")
-                .or("1"),
+                .with_default("1"),
             Key::new(
                 "source",
                 "InstallPath",
-                Form::Text(255),
-                "A path of the installation source, or a variable that holds it, in place of `package`.",
+                ValueType::Text(255),
+                "Path of the installation source, or a variable with the path, instead of `package`.",
             )
             .in_variable("OSDUpgradeInstallPath"),
             Key::new(
                 "feature-update",
                 "FeatureUpdateName",
-                Form::Text(512),
-                "The name of a feature update, in place of `package`. It needs the network (R136).",
+                ValueType::Text(512),
+                "Name of a feature update, instead of `package`. Requires the network (R136).",
             )
             .in_variable("OSDUpgradeFeatureUpdateName"),
             Key::new(
                 "feature-update-deployment",
                 "FeatureUpdateAssignmentId",
-                Form::Text(255),
-                "The deployment of that feature update, by its ID.",
+                ValueType::Text(255),
+                "ID of the deployment of the feature update.",
             )
             .in_variable("OSDFeatureUpdateAssignmentID"),
-            Key::new("product-key", "OsProductKey", Form::Text(255), "The product key (R78).")
+            Key::new("product-key", "OsProductKey", ValueType::Text(255), "Product key of the new system (R78).")
                 .in_variable("OSDUpgradeOsProductKey"),
-            Key::new("driver-package", "DriverPackageID", Form::Package, "A driver package that Setup uses.")
+            Key::new("driver-package", "DriverPackageID", ValueType::Package, "Package ID of a driver package for Windows Setup.")
                 .in_variable("OSDUpgradeDriverPackageID"),
             Key::new(
                 "drivers",
                 "StagedContent",
-                Form::Text(255),
-                "A path of drivers that Setup uses, or a variable that holds it, in place of `driver-package`.",
+                ValueType::Text(255),
+                "Path of drivers for Windows Setup, or a variable with the path, instead of `driver-package`.",
             )
             .in_variable("OSDUpgradeStagedContent"),
             Key::new(
                 "keep",
                 "PreserveSettings",
-                Form::Text(32),
-                "What is kept; `Upgrade` is applications, data and settings, and Microsoft advises against others.",
+                ValueType::Text(32),
+                "Data to keep. Microsoft advises against any other value than `Upgrade`, which keeps applications, data and settings.",
             )
             .in_variable("OSDUpgradePreserveSettings")
-            .or("Upgrade"),
-            Key::new("scan-only", "ScanOnly", Form::Boolean, "Whether only compatibility is checked.")
+            .with_default("Upgrade"),
+            Key::new("scan-only", "ScanOnly", ValueType::Boolean, "Check compatibility only; don't upgrade.")
                 .in_variable("OSDUpgradeScanOnly")
-                .or("false"),
+                .with_default("false"),
             Key::new(
                 "ignore-messages",
                 "IgnoreMessages",
-                Form::Boolean,
-                "Whether messages of compatibility that can be dismissed are.",
+                ValueType::Boolean,
+                "Ignore compatibility messages that can be dismissed.",
             )
             .in_variable("OSDUpgradeIgnoreMessages")
-            .or("false"),
+            .with_default("false"),
             Key::new(
                 "dynamic-update",
                 "DynamicUpdateSettings",
-                Form::Choice(&[
-                    choice("disable", "Disable", "It gets none."),
-                    choice("override-policy", "OveridePolicy", "It does, whatever the policy of the computer says."),
+                ValueType::Choice(&[
+                    choice("disable", "Disable", "Don't use Dynamic Update."),
+                    choice("override-policy", "OveridePolicy", "Use Dynamic Update, regardless of the computer's policy."),
                 ]),
-                "Whether Setup gets updates of itself from Windows Update. That needs the network (R136).",
+                "Updates of Windows Setup from Windows Update. They require the network (R136).",
             )
             .in_variable("OSDUpgradeDynamicUpdateSettings")
-            .or("disable"),
+            .with_default("disable"),
         ],
     },
-    Kind {
+    StepKind {
         name: "prepare-client-for-capture",
         title: "Prepare ConfigMgr Client for Capture",
         class: "PrepareSMSClientAction",
-        doc: "Takes what is the computer's own out of the Configuration Manager client before its system is captured.",
+        doc: "Removes the computer's identity from the Configuration Manager client before its system is captured.",
         environment: Environment::FullOs,
         command: "osdpreparesmsclient.exe",
         success_codes: &[0],
         keys: &[],
     },
-    Kind {
+    StepKind {
         name: "prepare-windows-for-capture",
         title: "Prepare Windows for Capture",
         class: "PrepareOSAction",
@@ -200,32 +213,32 @@ pub const KINDS: &[Kind] = &[
         command: "osdprepareos.exe /activate:%OSDKeepActivation% /bmsd:%OSDBuildStorageDriverList%[~ /shutdown:%OSDShutdownPreparedOs%]",
         success_codes: &[0],
         keys: &[
-            Key::new("keep-activation", "KeepActivation", Form::Boolean, "Whether the activation of Windows is kept.")
+            Key::new("keep-activation", "KeepActivation", ValueType::Boolean, "Keep the activation of Windows.")
                 .in_variable("OSDKeepActivation")
-                .or("false"),
+                .with_default("false"),
             Key::new(
                 "build-driver-list",
                 "BuildStorageDriverList",
-                Form::Boolean,
-                "Whether Sysprep lists drivers for mass storage. Windows XP only.",
+                ValueType::Boolean,
+                "Build the list of mass storage drivers for Sysprep. Windows XP only.",
             )
             .in_variable("OSDBuildStorageDriverList")
-            .or("false"),
+            .with_default("false"),
             Key::new(
                 "shut-down",
                 "ShutdownPreparedOs",
-                Form::Boolean,
+                ValueType::Boolean,
                 "Shut the computer down afterwards instead of restarting it.",
             )
             .in_variable("OSDShutdownPreparedOs")
-            .or("false"),
+            .with_default("false"),
         ],
     },
-    Kind {
+    StepKind {
         name: "capture-operating-system-image",
         title: "Capture Operating System Image",
         class: "CaptureSystemImageAction",
-        doc: "Captures the volumes of the reference machine into a WIM file on a share: one image for each NTFS or FAT32 volume (R92).",
+        doc: "Captures the volumes of the reference computer into a WIM file on a share, one image per NTFS or FAT32 volume (R92).",
         environment: Environment::WindowsPe,
         command: "osdcapturesystemimage.exe",
         success_codes: &[0],
@@ -233,31 +246,31 @@ pub const KINDS: &[Kind] = &[
             Key::new(
                 "destination",
                 "CaptureDestination",
-                Form::Text(511),
-                "The WIM file: `\\\\server\\share\\image.wim` (R89).",
+                ValueType::Text(511),
+                "WIM file to write, such as `\\\\server\\share\\image.wim` (R89).",
             )
             .in_variable("OSDCaptureDestination")
             .required(),
             Key::new(
                 "user",
                 "CaptureUsername",
-                Form::Text(255),
-                "The account that may write there: `DOMAIN\\user` (R89).",
+                ValueType::Text(255),
+                "Account with write access to the share: `DOMAIN\\user` (R89).",
             )
             .in_variable("OSDCaptureAccount")
             .required(),
-            Key::new("password", "CapturePassword", Form::Secret, "The password of that account.")
+            Key::new("password", "CapturePassword", ValueType::Secret, "Password of `user`.")
                 .in_variable("OSDCaptureAccountPassword"),
-            Key::new("creator", "ImageCreator", Form::Text(255), "Who made the image: 255 characters at most (R91).")
+            Key::new("creator", "ImageCreator", ValueType::Text(255), "Creator of the image: at most 255 characters (R91).")
                 .in_variable("OSDImageCreator"),
             Key::new(
                 "image-description",
                 "ImageDescription",
-                Form::Text(255),
-                "What the image is: 255 characters at most (R91).",
+                ValueType::Text(255),
+                "Description of the image: at most 255 characters (R91).",
             )
             .in_variable("OSDImageDescription"),
-            Key::new("version", "ImageVersion", Form::Text(32), "Its version: 32 characters at most (R91).")
+            Key::new("version", "ImageVersion", ValueType::Text(32), "Version of the image: at most 32 characters (R91).")
                 .in_variable("OSDImageVersion"),
         ],
     },

@@ -5,7 +5,7 @@
 
 /// A class of steps as consoles write it.
 #[derive(Debug)]
-pub struct SeenClass {
+pub struct ObservedClass {
     /// Name of the class, without its prefix.
     pub class: &'static str,
     /// Number of steps.
@@ -19,12 +19,12 @@ pub struct SeenClass {
     /// Command lines, the most frequent one first; none if each step has its own.
     pub commands: &'static [&'static str],
     /// Variables with their properties.
-    pub variables: &'static [SeenVariable],
+    pub variables: &'static [ObservedVariable],
 }
 
 /// A variable of a step as consoles write it.
 #[derive(Debug)]
-pub struct SeenVariable {
+pub struct ObservedVariable {
     /// Name of the variable.
     pub name: &'static str,
     /// Property of the class.
@@ -35,13 +35,13 @@ pub struct SeenVariable {
     pub count: u32,
 }
 
-const fn seen(name: &'static str, property: &'static str, is_hidden: bool, count: u32) -> SeenVariable {
-    SeenVariable { name, property, is_hidden, count }
+const fn seen(name: &'static str, property: &'static str, is_hidden: bool, count: u32) -> ObservedVariable {
+    ObservedVariable { name, property, is_hidden, count }
 }
 
 /// All classes of Configuration Manager that were seen.
-pub const SEEN: &[SeenClass] = &[
-    SeenClass {
+pub const OBSERVED: &[ObservedClass] = &[
+    ObservedClass {
         class: "ApplyDataImageAction",
         count: 6,
         element: "step",
@@ -54,7 +54,7 @@ pub const SEEN: &[SeenClass] = &[
             seen("OSDWipeDestinationPartition", "WipeDestinationPartition", false, 6),
         ],
     },
-    SeenClass {
+    ObservedClass {
         class: "ApplyDriverPackageAction",
         count: 124,
         element: "step",
@@ -71,7 +71,7 @@ pub const SEEN: &[SeenClass] = &[
             seen("OSDAllowUnsignedDriver", "UnsignedDriver", false, 124),
         ],
     },
-    SeenClass {
+    ObservedClass {
         class: "ApplyNetworkSettingsAction",
         count: 22,
         element: "step",
@@ -89,7 +89,7 @@ pub const SEEN: &[SeenClass] = &[
             seen("OSDJoinPassword", "DomainPassword", false, 2),
         ],
     },
-    SeenClass {
+    ObservedClass {
         class: "ApplyOperatingSystemAction",
         count: 21,
         element: "step",
@@ -114,7 +114,7 @@ pub const SEEN: &[SeenClass] = &[
             seen("OSDLayeredDriver", "LayeredDriver", false, 1),
         ],
     },
-    SeenClass {
+    ObservedClass {
         class: "ApplyWindowsSettingsAction",
         count: 26,
         element: "step",
@@ -137,7 +137,7 @@ pub const SEEN: &[SeenClass] = &[
             seen("OSDLocalAdminPassword", "AdminPassword", false, 7),
         ],
     },
-    SeenClass {
+    ObservedClass {
         class: "AutoApplyAction",
         count: 28,
         element: "step",
@@ -152,7 +152,7 @@ pub const SEEN: &[SeenClass] = &[
             seen("OSDAutoApplyDriverCategoryList", "CategoryList", false, 5),
         ],
     },
-    SeenClass {
+    ObservedClass {
         class: "CaptureNetworkSettingsAction",
         count: 7,
         element: "step",
@@ -166,7 +166,7 @@ pub const SEEN: &[SeenClass] = &[
             seen("OSDMigrateNetworkMembership", "MigrateNetworkMembership", false, 7),
         ],
     },
-    SeenClass {
+    ObservedClass {
         class: "CaptureSystemImageAction",
         count: 9,
         element: "step",
@@ -182,7 +182,7 @@ pub const SEEN: &[SeenClass] = &[
             seen("OSDCaptureAccountPassword", "CapturePassword", false, 1),
         ],
     },
-    SeenClass {
+    ObservedClass {
         class: "CaptureUserStateAction",
         count: 12,
         element: "step",
@@ -203,7 +203,7 @@ pub const SEEN: &[SeenClass] = &[
             seen("OSDMigrateConfigFiles", "ConfigFiles", false, 5),
         ],
     },
-    SeenClass {
+    ObservedClass {
         class: "CaptureWindowsSettingsAction",
         count: 6,
         element: "step",
@@ -218,7 +218,7 @@ pub const SEEN: &[SeenClass] = &[
             seen("OSDMigrateTimeZone", "MigrateTimeZone", false, 6),
         ],
     },
-    SeenClass {
+    ObservedClass {
         class: "ConnectNetworkFolderAction",
         count: 7,
         element: "step",
@@ -232,7 +232,7 @@ pub const SEEN: &[SeenClass] = &[
             seen("SMSConnectNetworkFolderAccount", "Username", false, 7),
         ],
     },
-    SeenClass {
+    ObservedClass {
         class: "ConvertDiskAction",
         count: 6,
         element: "step",
@@ -241,7 +241,7 @@ pub const SEEN: &[SeenClass] = &[
         commands: &["osddiskpart.exe convert %OSDConvertDiskIndex%"],
         variables: &[seen("OSDConvertDiskIndex", "DiskIndex", false, 6)],
     },
-    SeenClass {
+    ObservedClass {
         class: "DisableBitLockerAction",
         count: 17,
         element: "step",
@@ -250,7 +250,7 @@ pub const SEEN: &[SeenClass] = &[
         commands: &["OSDBitLocker.exe /disable"],
         variables: &[seen("OSDBitLockerRebootCount", "RebootCount", false, 11)],
     },
-    SeenClass {
+    ObservedClass {
         class: "DownloadPackageContentAction",
         count: 26,
         element: "step",
@@ -271,7 +271,7 @@ pub const SEEN: &[SeenClass] = &[
             seen("OSDPackage#Size", "PackageInfo#Size", false, 20),
         ],
     },
-    SeenClass {
+    ObservedClass {
         class: "EnableBitLockerAction",
         count: 10,
         element: "step",
@@ -293,7 +293,7 @@ pub const SEEN: &[SeenClass] = &[
             seen("OSDBitLockerSkipWhenNoValidTPM", "SkipWhenNoValidTPM", true, 2),
         ],
     },
-    SeenClass {
+    ObservedClass {
         class: "InstallApplicationAction",
         count: 53,
         element: "step",
@@ -320,7 +320,7 @@ pub const SEEN: &[SeenClass] = &[
             seen("OSDAppClearCache", "ClearCache", false, 17),
         ],
     },
-    SeenClass {
+    ObservedClass {
         class: "InstallDeployToolsAction",
         count: 6,
         element: "step",
@@ -329,7 +329,7 @@ pub const SEEN: &[SeenClass] = &[
         commands: &["osdprepareos.exe /install:<ID>"],
         variables: &[seen("SysprepPackageID", "SysprepPackageID", true, 6)],
     },
-    SeenClass {
+    ObservedClass {
         class: "InstallSoftwareAction",
         count: 22,
         element: "step",
@@ -348,7 +348,7 @@ pub const SEEN: &[SeenClass] = &[
             seen("ContinueOnInstallError", "ContinueOnInstallError", true, 8),
         ],
     },
-    SeenClass {
+    ObservedClass {
         class: "InstallUpdateAction",
         count: 12,
         element: "step",
@@ -361,7 +361,7 @@ pub const SEEN: &[SeenClass] = &[
             seen("SMSTSSoftwareUpdateScanUseCache", "UseCache", false, 7),
         ],
     },
-    SeenClass {
+    ObservedClass {
         class: "JoinDomainWorkgroupAction",
         count: 25,
         element: "step",
@@ -378,7 +378,7 @@ pub const SEEN: &[SeenClass] = &[
             seen("OSDJoinPassword", "DomainPassword", false, 2),
         ],
     },
-    SeenClass {
+    ObservedClass {
         class: "OfflineEnableBitLockerAction",
         count: 6,
         element: "step",
@@ -390,7 +390,7 @@ pub const SEEN: &[SeenClass] = &[
             seen("OSDBitLockerSkipWhenTPMInvalid", "SkipWhenTPMInvalid", true, 6),
         ],
     },
-    SeenClass {
+    ObservedClass {
         class: "PartitionDiskAction",
         count: 44,
         element: "step",
@@ -416,7 +416,7 @@ pub const SEEN: &[SeenClass] = &[
             seen("OSDDiskIndexVariable", "DiskIndexVariable", false, 3),
         ],
     },
-    SeenClass {
+    ObservedClass {
         class: "PrepareOSAction",
         count: 9,
         element: "step",
@@ -432,7 +432,7 @@ pub const SEEN: &[SeenClass] = &[
             seen("OSDShutdownPreparedOs", "ShutdownPreparedOs", false, 6),
         ],
     },
-    SeenClass {
+    ObservedClass {
         class: "PrepareSMSClientAction",
         count: 9,
         element: "step",
@@ -441,7 +441,7 @@ pub const SEEN: &[SeenClass] = &[
         commands: &["osdpreparesmsclient.exe"],
         variables: &[],
     },
-    SeenClass {
+    ObservedClass {
         class: "PrestartCheckAction",
         count: 35,
         element: "step",
@@ -475,7 +475,7 @@ pub const SEEN: &[SeenClass] = &[
             seen("OSDCheckDeviceTpmEnabled", "CheckTpmEnabled", false, 2),
         ],
     },
-    SeenClass {
+    ObservedClass {
         class: "RebootAction",
         count: 164,
         element: "step",
@@ -488,7 +488,7 @@ pub const SEEN: &[SeenClass] = &[
             seen("SMSRebootTarget", "Target", true, 164),
         ],
     },
-    SeenClass {
+    ObservedClass {
         class: "ReleaseStateStoreAction",
         count: 6,
         element: "step",
@@ -497,7 +497,7 @@ pub const SEEN: &[SeenClass] = &[
         commands: &["osdsmpclient.exe /release"],
         variables: &[],
     },
-    SeenClass {
+    ObservedClass {
         class: "RequestStateStoreAction",
         count: 6,
         element: "step",
@@ -511,7 +511,7 @@ pub const SEEN: &[SeenClass] = &[
             seen("OSDStateSMPRetryTime", "SMPRetryTime", true, 6),
         ],
     },
-    SeenClass {
+    ObservedClass {
         class: "RestoreUserStateAction",
         count: 13,
         element: "step",
@@ -527,7 +527,7 @@ pub const SEEN: &[SeenClass] = &[
             seen("OSDMigrateConfigFiles", "ConfigFiles", false, 7),
         ],
     },
-    SeenClass {
+    ObservedClass {
         class: "RunCommandLineAction",
         count: 1153,
         element: "step",
@@ -546,7 +546,7 @@ pub const SEEN: &[SeenClass] = &[
             seen("WorkingDirectory", "WorkingDirectory", false, 3),
         ],
     },
-    SeenClass {
+    ObservedClass {
         class: "RunPowerShellScriptAction",
         count: 422,
         element: "step",
@@ -567,7 +567,7 @@ pub const SEEN: &[SeenClass] = &[
             seen("SMSTSRunPowerShellUserPassword", "UserPassword", false, 9),
         ],
     },
-    SeenClass {
+    ObservedClass {
         class: "SetDynamicVariablesAction",
         count: 146,
         element: "step",
@@ -576,7 +576,7 @@ pub const SEEN: &[SeenClass] = &[
         commands: &["OSDSetDynamicVariables.exe"],
         variables: &[seen("OSDSetDynamicVariablesRules", "Rules", false, 146)],
     },
-    SeenClass {
+    ObservedClass {
         class: "SetVariableAction",
         count: 246,
         element: "step",
@@ -590,7 +590,7 @@ pub const SEEN: &[SeenClass] = &[
             seen("SetVariableActionHiddenVariableValue", "HiddenVariableValue", false, 9),
         ],
     },
-    SeenClass {
+    ObservedClass {
         class: "SetupWindowsAndSMSAction",
         count: 22,
         element: "step",
@@ -602,7 +602,7 @@ pub const SEEN: &[SeenClass] = &[
             seen("_SMSClientPackageID", "ClientPackageID", false, 22),
         ],
     },
-    SeenClass {
+    ObservedClass {
         class: "SubTasksequence",
         count: 73,
         element: "subtasksequence",
@@ -617,7 +617,7 @@ pub const SEEN: &[SeenClass] = &[
             seen("OSDSubTasksequenceTsReferenceSoftwareUpdates", "TsReferenceSoftwareUpdates", false, 14),
         ],
     },
-    SeenClass {
+    ObservedClass {
         class: "UpgradeOperatingSystemAction",
         count: 40,
         element: "step",

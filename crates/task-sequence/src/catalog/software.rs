@@ -1,14 +1,14 @@
 //! Steps that install the client, updates, applications and packages.
 
-use super::{Environment, Form, Key, Kind, MAX_VALUE, choice};
+use super::{Environment, Key, MAX_VALUE, StepKind, ValueType, choice};
 
-pub const KINDS: &[Kind] = &[
-    Kind {
+pub const KINDS: &[StepKind] = &[
+    StepKind {
         name: "setup-windows",
         title: "Setup Windows and Configuration Manager",
         class: "SetupWindowsAndSMSAction",
-        doc: "Restarts from Windows PE into the new system and installs the Configuration Manager client: the only way from one to the other (R102).",
-        // It begins in Windows PE and ends in the new system.
+        doc: "Restarts from Windows PE into the new system and installs the Configuration Manager client. Only this step leads from one to the other (R102).",
+        // The step starts in Windows PE and ends in the new system.
         environment: Environment::Any,
         command: "OSDSetupWindows.exe",
         success_codes: &[0],
@@ -16,32 +16,32 @@ pub const KINDS: &[Kind] = &[
             Key::new(
                 "client-package",
                 "ClientPackageID",
-                Form::Package,
-                "The package of the Configuration Manager client.",
+                ValueType::Package,
+                "Package ID of the Configuration Manager client.",
             )
             .in_variable("_SMSClientPackageID")
             .required(),
             Key::new(
                 "pre-production-package",
                 "PreProductionClientPackageID",
-                Form::Package,
-                "The package of the client that is piloted. Not on stand-alone media (R132).",
+                ValueType::Package,
+                "Package ID of the pre-production client. Not available on stand-alone media (R132).",
             )
             .in_variable("_SMSClientPreProductionPackageID"),
             Key::new(
                 "installation-properties",
                 "ClientInstallProperties",
-                Form::Text(MAX_VALUE),
-                "Properties of the client's installation, without SMSSITECODE (R87).",
+                ValueType::Text(MAX_VALUE),
+                "Properties for the installation of the client, without SMSSITECODE (R87).",
             )
             .in_variable("SMSClientInstallProperties"),
         ],
     },
-    Kind {
+    StepKind {
         name: "install-software-updates",
         title: "Install Software Updates",
         class: "InstallUpdateAction",
-        doc: "Installs software updates that are deployed to the computer. Not on stand-alone media (R129).",
+        doc: "Installs software updates that are deployed to the computer. Not available on stand-alone media (R129).",
         environment: Environment::FullOs,
         command: "TSInstallSWUpdate.exe /target:%SMSInstallUpdateTarget%",
         success_codes: &[0],
@@ -49,103 +49,104 @@ pub const KINDS: &[Kind] = &[
             Key::new(
                 "updates",
                 "Target",
-                Form::Choice(&[
-                    choice("all", "All", "Those that are required and those that are available."),
-                    choice("mandatory", "Mandatory", "Those that are required."),
+                ValueType::Choice(&[
+                    choice("all", "All", "Required and available updates."),
+                    choice("mandatory", "Mandatory", "Required updates only."),
                 ]),
-                "Which ones (R88).",
+                "Updates to install (R88).",
             )
             .in_variable("SMSInstallUpdateTarget")
-            .or("mandatory"),
-            Key::new("use-cached-scan", "UseCache", Form::Boolean, "Whether the results of an earlier scan are used.")
+            .with_default("mandatory"),
+            Key::new("use-cached-scan", "UseCache", ValueType::Boolean, "Use the results of an earlier scan for updates.")
                 .in_variable("SMSTSSoftwareUpdateScanUseCache")
-                .or("true"),
+                .with_default("true"),
         ],
     },
-    Kind {
+    StepKind {
         name: "install-application",
         title: "Install Application",
         class: "InstallApplicationAction",
-        doc: "Installs applications: those that it names, or those that variables name (R131: not on stand-alone media).",
+        doc: "Installs applications, listed in the step or in variables. Lists in variables do not work on stand-alone media (R131).",
         environment: Environment::FullOs,
         command: "smsappinstall.exe /app:{application-ids} /basevar:{base-variable} /continueOnError:{continue-on-install-error}",
         success_codes: &[0],
         keys: &[
-            Key::new("applications", "AppInfo", Form::Tables(APPLICATIONS), "The applications, in their order.")
+            Key::new("applications", "AppInfo", ValueType::Tables(APPLICATIONS), "Applications to install, in this order.")
                 .in_variable("OSDApp")
                 .hidden(),
             Key::new(
                 "base-variable",
                 "BaseVariableName",
-                Form::Variable,
-                "The variables that name them, less the 01, 02 … behind the name.",
+                ValueType::Variable,
+                "Common prefix of the variables that list the applications; the engine appends 01, 02 and so on.",
             )
             .hidden(),
             Key::new(
                 "continue-on-install-error",
                 "ContinueOnInstallError",
-                Form::Boolean,
-                "Whether the next application is installed when one fails.",
+                ValueType::Boolean,
+                "Install the remaining applications if one fails.",
             )
             .hidden()
-            .or("false"),
+            .with_default("false"),
             Key::new(
                 "clear-cache",
                 "ClearCache",
-                Form::Boolean,
-                "Whether the content is removed from the cache afterwards.",
+                ValueType::Boolean,
+                "Delete the content from the cache afterwards.",
             )
             .in_variable("OSDAppClearCache")
-            .or("false")
+            .with_default("false")
             .optional(),
         ],
     },
-    Kind {
+    StepKind {
         name: "install-package",
         title: "Install Package",
         class: "InstallSoftwareAction",
-        doc: "Runs a program of a package: the one that it names, or those that variables name (R131: not on stand-alone media).",
+        doc: "Runs programs of packages, named in the step or listed in variables. Lists in variables do not work on stand-alone media (R131).",
         environment: Environment::FullOs,
         command: "smsswd.exe /pkg:{package} /install /basevar:{base-variable} /continueOnError:{continue-on-install-error}",
         success_codes: &[0],
         keys: &[
-            Key::new("package", "PackageID", Form::Package, "The package.").hidden(),
-            Key::new("program", "ProgramName", Form::Text(255), "The program of the package.")
+            Key::new("package", "PackageID", ValueType::Package, "ID of the package.").hidden(),
+            Key::new("program", "ProgramName", ValueType::Text(255), "Name of the program in the package.")
                 .in_variable("_SMSSWDProgramName"),
             Key::new(
                 "base-variable",
                 "BaseVariableName",
-                Form::Variable,
-                "The variables that name `ABC00001:Program`, less the 001, 002 … behind the name (R115).",
+                ValueType::Variable,
+                "Common prefix of the variables that list programs as `ABC00001:Program`; the engine appends 001, 002 and so on (R115).",
             )
             .hidden(),
-            Key::new("download-retries", "RetryCount", Form::Integer(0, 99), "Number of retries of a failed download.")
+            Key::new("download-retries", "RetryCount", ValueType::Integer(0, 99), "Number of retries if the download of the package fails.")
                 .in_variable("OSDPackageDownloadRetries"),
             Key::new(
                 "continue-on-install-error",
                 "ContinueOnInstallError",
-                Form::Boolean,
-                "Whether the next one is installed when one fails; written with `base-variable` only.",
+                ValueType::Boolean,
+                "Run the remaining programs if one fails. Only written with `base-variable`.",
             )
             .hidden()
-            .or("false")
+            .with_default("false")
             .optional(),
         ],
     },
-    Kind {
+    StepKind {
         name: "install-deployment-tools",
         title: "Install Deployment Tools",
         class: "InstallDeployToolsAction",
-        doc: "Installs the package of Sysprep, for Windows before Vista.",
+        doc: "Installs the Sysprep package, for Windows versions before Vista.",
         environment: Environment::FullOs,
         command: "osdprepareos.exe /install:{package}",
         success_codes: &[0],
-        keys: &[Key::new("package", "SysprepPackageID", Form::Package, "The package of Sysprep.").hidden()],
+        keys: &[Key::new("package", "SysprepPackageID", ValueType::Package, "ID of the Sysprep package.").hidden()],
     },
 ];
 
-/// What an application says.
+/// Keys of an application.
 const APPLICATIONS: &[Key] = &[
-    Key::new("id", "Name", Form::Application, "Its identity at the site: `ScopeId_…/Application_…`.").required(),
-    Key::new("name", "DisplayName", Form::Text(255), "Its name."),
+    Key::new("id", "Name", ValueType::Application, "ID of the application at the site: `ScopeId_…/Application_…`.")
+        .required(),
+    Key::new("name", "DisplayName", ValueType::Text(255), "Name of the application."),
 ];

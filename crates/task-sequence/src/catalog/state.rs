@@ -1,16 +1,16 @@
-//! Steps that keep the state of users over a deployment.
+//! Steps that preserve user state during a deployment.
 
-use super::{Environment, Form, Key, Kind, choice};
+use super::{Environment, Key, StepKind, ValueType, choice};
 
-/// The most restores and retries that a step counts.
+/// Maximum number of retries, and of seconds between them.
 const ANY: i64 = u32::MAX as i64;
 
-pub const KINDS: &[Kind] = &[
-    Kind {
+pub const KINDS: &[StepKind] = &[
+    StepKind {
         name: "request-state-store",
         title: "Request State Store",
         class: "RequestStateStoreAction",
-        doc: "Asks a state migration point for room. A Release State Store has to follow (R122).",
+        doc: "Requests storage on a state migration point. A Release State Store step must follow (R122).",
         environment: Environment::Any,
         command: "osdsmpclient.exe /{purpose}",
         success_codes: &[0],
@@ -18,173 +18,193 @@ pub const KINDS: &[Kind] = &[
             Key::new(
                 "purpose",
                 "RequestType",
-                Form::Choice(&[
-                    choice("capture", "capture", "Room to keep the state in."),
-                    choice("restore", "restore", "The state that was kept."),
+                ValueType::Choice(&[
+                    choice("capture", "capture", "Storage to save user state in."),
+                    choice("restore", "restore", "Storage of a user state that was saved before."),
                 ]),
-                "What it is asked for.",
+                "Purpose of the request.",
             )
             .in_variable("OSDStateRequestType")
             .hidden()
             .required(),
-            Key::new("store-retries", "SMPRetryCount", Form::Integer(0, ANY), "How often another attempt is made.")
-                .in_variable("OSDStateSMPRetryCount")
-                .hidden()
-                .or("3"),
             Key::new(
-                "store-retry-delay",
-                "SMPRetryTime",
-                Form::Integer(0, ANY),
-                "How many seconds lie between attempts.",
+                "store-retries",
+                "SMPRetryCount",
+                ValueType::Integer(0, ANY),
+                "Number of retries if the state migration point does not answer.",
             )
-            .in_variable("OSDStateSMPRetryTime")
+            .in_variable("OSDStateSMPRetryCount")
             .hidden()
-            .or("10"),
+            .with_default("3"),
+            Key::new("store-retry-delay", "SMPRetryTime", ValueType::Integer(0, ANY), "Seconds between retries.")
+                .in_variable("OSDStateSMPRetryTime")
+                .hidden()
+                .with_default("10"),
             Key::new(
                 "fall-back-to-network-account",
                 "FallbackToNAA",
-                Form::Boolean,
-                "Whether the network access account is used where the computer's fails.",
+                ValueType::Boolean,
+                "Use the network access account if the computer account can't connect to the state migration point.",
             )
             .in_variable("OSDStateFallbackToNAA")
-            .or("false"),
+            .with_default("false"),
         ],
     },
-    Kind {
+    StepKind {
         name: "release-state-store",
         title: "Release State Store",
         class: "ReleaseStateStoreAction",
-        doc: "Tells the state migration point that capture or restore is done.",
+        doc: "Tells the state migration point that capturing or restoring is complete.",
         environment: Environment::Any,
         command: "osdsmpclient.exe /release",
         success_codes: &[0],
         keys: &[],
     },
-    Kind {
+    StepKind {
         name: "capture-user-state",
         title: "Capture User State",
         class: "CaptureUserStateAction",
-        doc: "Saves files and settings of users with the User State Migration Tool.",
+        doc: "Saves user files and settings with the User State Migration Tool (USMT).",
         environment: Environment::Any,
         command: "osdmigrateuserstate.exe /collect /continueOnError:%OSDMigrateContinueOnLockedFiles% /skipefs:%OSDMigrateSkipEncryptedFiles%",
         success_codes: &[0],
         keys: &[
-            Key::new("package", "UsmtPackageID", Form::Package, "The package of the User State Migration Tool.")
-                .in_variable("_OSDMigrateUsmtPackageID")
-                .required(),
+            Key::new(
+                "package",
+                "UsmtPackageID",
+                ValueType::Package,
+                "Package with the User State Migration Tool (USMT).",
+            )
+            .in_variable("_OSDMigrateUsmtPackageID")
+            .required(),
             Key::new(
                 "mode",
                 "Mode",
-                Form::Choice(&[
-                    choice("simple", "Simple", "All users by the tool's own settings."),
-                    choice("advanced", "Advanced", "By `configuration-files`."),
+                ValueType::Choice(&[
+                    choice("simple", "Simple", "Capture all user profiles with the standard USMT settings."),
+                    choice("advanced", "Advanced", "Capture as defined in `configuration-files`."),
                 ]),
-                "How it is told what to save.",
+                "Selection of files and settings to capture.",
             )
             .in_variable("OSDMigrateMode")
-            .or("simple"),
-            Key::new("configuration-files", "ConfigFiles", Form::Texts, "Files of the package that say what is saved.")
-                .in_variable("OSDMigrateConfigFiles"),
-            Key::new("verbose", "EnableVerboseLogging", Form::Boolean, "Whether everything is logged.")
+            .with_default("simple"),
+            Key::new(
+                "configuration-files",
+                "ConfigFiles",
+                ValueType::Texts,
+                "Configuration files in the package that select what to capture, for `mode = \"advanced\"`.",
+            )
+            .in_variable("OSDMigrateConfigFiles"),
+            Key::new("verbose", "EnableVerboseLogging", ValueType::Boolean, "Log verbosely.")
                 .in_variable("OSDMigrateEnableVerboseLogging")
-                .or("false"),
+                .with_default("false"),
             Key::new(
                 "skip-encrypted",
                 "SkipEncryptedFiles",
-                Form::Boolean,
-                "Whether files of the encrypting file system are left out.",
+                ValueType::Boolean,
+                "Skip files that are encrypted with the Encrypting File System (EFS).",
             )
             .in_variable("OSDMigrateSkipEncryptedFiles")
-            .or("false"),
+            .with_default("false"),
             Key::new(
                 "in-place",
                 "UseHardlinks",
-                Form::Boolean,
-                "Whether files are kept where they are, by hard links.",
+                ValueType::Boolean,
+                "Keep files where they are on the disk, by hard links, instead of copying them.",
             )
             .in_variable("_OSDMigrateUseHardlinks")
-            .or("false"),
+            .with_default("false"),
             Key::new(
                 "file-access",
                 "FileAccess",
-                Form::Choice(&[
-                    choice("normal", "Normal", "Through the file system."),
-                    choice("vss", "VSS", "From a shadow copy of the volume."),
+                ValueType::Choice(&[
+                    choice("normal", "Normal", "Read files through the file system."),
+                    choice("vss", "VSS", "Read files from a shadow copy of the volume."),
                 ]),
-                "How files are read.",
+                "Access to the files.",
             )
             .in_variable("OSDMigrateFileAccess")
-            .or("normal"),
+            .with_default("normal"),
             Key::new(
                 "offline",
                 "OfflineUserState",
-                Form::Boolean,
-                "Capture the state in Windows PE, from the system that is not running.",
+                ValueType::Boolean,
+                "Capture in Windows PE from the installed system, which is not running.",
             )
             .in_variable("_OSDMigrateOfflineUserState")
-            .or("false"),
+            .with_default("false"),
             Key::new(
                 "continue-on-locked-files",
                 "ContinueOnLockedFiles",
-                Form::Boolean,
-                "Whether files that can't be read are passed over.",
+                ValueType::Boolean,
+                "Skip files that can't be read, instead of failing.",
             )
             .in_variable("OSDMigrateContinueOnLockedFiles")
-            .or("true"),
+            .with_default("true"),
         ],
     },
-    Kind {
+    StepKind {
         name: "restore-user-state",
         title: "Restore User State",
         class: "RestoreUserStateAction",
-        doc: "Puts saved files and settings of users back.",
+        doc: "Restores user files and settings that Capture User State saved.",
         environment: Environment::FullOs,
         command: "osdmigrateuserstate.exe /apply /continueOnError:%OSDMigrateContinueOnRestore%",
         success_codes: &[0],
         keys: &[
-            Key::new("package", "UsmtRestorePackageID", Form::Package, "The package of the User State Migration Tool.")
-                .in_variable("_OSDMigrateUsmtRestorePackageID")
-                .required(),
+            Key::new(
+                "package",
+                "UsmtRestorePackageID",
+                ValueType::Package,
+                "Package with the User State Migration Tool (USMT).",
+            )
+            .in_variable("_OSDMigrateUsmtRestorePackageID")
+            .required(),
             Key::new(
                 "mode",
                 "Mode",
-                Form::Choice(&[
-                    choice("simple", "Simple", "All users by the tool's own settings."),
-                    choice("advanced", "Advanced", "By `configuration-files`."),
+                ValueType::Choice(&[
+                    choice("simple", "Simple", "Restore all user profiles with the standard USMT settings."),
+                    choice("advanced", "Advanced", "Restore as defined in `configuration-files`."),
                 ]),
-                "How it is told what to restore.",
+                "Selection of files and settings to restore.",
             )
             .in_variable("OSDMigrateMode")
-            .or("simple"),
+            .with_default("simple"),
             Key::new(
                 "configuration-files",
                 "ConfigFiles",
-                Form::Texts,
-                "Files of the package that say what is restored.",
+                ValueType::Texts,
+                "Configuration files in the package that select what to restore, for `mode = \"advanced\"`.",
             )
             .in_variable("OSDMigrateConfigFiles"),
             Key::new(
                 "local-users",
                 "LocalAccounts",
-                Form::Boolean,
-                "Whether accounts of the computer itself are restored.",
+                ValueType::Boolean,
+                "Restore local user accounts. They get `local-password`.",
             )
             .in_variable("OSDMigrateLocalAccounts")
-            .or("false"),
-            Key::new("local-password", "LocalAccountPassword", Form::Secret, "The password that those accounts get.")
-                .in_variable("OSDMigrateLocalAccountPassword")
-                .documented(),
+            .with_default("false"),
+            Key::new(
+                "local-password",
+                "LocalAccountPassword",
+                ValueType::Secret,
+                "Password for restored local accounts, for `local-users = true`.",
+            )
+            .in_variable("OSDMigrateLocalAccountPassword")
+            .documented(),
             Key::new(
                 "continue-on-error-files",
                 "ContinueOnRestore",
-                Form::Boolean,
-                "Whether files that can't be restored are passed over.",
+                ValueType::Boolean,
+                "Skip files that can't be restored, instead of failing.",
             )
             .in_variable("OSDMigrateContinueOnRestore")
-            .or("true"),
-            Key::new("verbose", "EnableVerboseLogging", Form::Boolean, "Whether everything is logged.")
+            .with_default("true"),
+            Key::new("verbose", "EnableVerboseLogging", ValueType::Boolean, "Log verbosely.")
                 .in_variable("OSDMigrateEnableVerboseLogging")
-                .or("false"),
+                .with_default("false"),
         ],
     },
 ];

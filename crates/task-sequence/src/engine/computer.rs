@@ -1,133 +1,136 @@
-//! Facts about a computer. All of them are optional; a missing one is unknown.
+//! Facts about a computer. All facts are optional; a missing fact is unknown.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-// Examples of lists, by name: attributes take no list where this crate is built by itself.
+// Examples of lists are constants, since the attribute does not accept a list if this crate is built alone.
 const MAC_ADDRESSES: [&str; 1] = ["00:15:5D:00:00:01"];
 const IP_ADDRESSES: [&str; 1] = ["10.0.0.2"];
 const GATEWAYS: [&str; 1] = ["10.0.0.1"];
 const CHASSIS: [u8; 1] = [10];
 
-/// A computer.
+/// Facts about the computer. Facts that are not set are unknown.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Computer {
-    /// Its name.
+    /// Name of the computer.
     #[schemars(example = &"MININT-1")]
     pub name: Option<String>,
-    /// The manufacturer.
+    /// Manufacturer of the computer.
     #[schemars(example = &"Contoso")]
     pub make: Option<String>,
-    /// The model.
+    /// Model of the computer.
     #[schemars(example = &"Laptop 14")]
     pub model: Option<String>,
-    /// Version of the product (`Win32_ComputerSystemProduct.Version`), the name of the model on some makes.
+    /// Version of the product (`Win32_ComputerSystemProduct.Version`), which is the model name for
+    /// some manufacturers.
     #[schemars(example = &"Laptop 14 Gen 3")]
     pub version: Option<String>,
-    /// Family of the model (`Win32_ComputerSystem.SystemFamily`).
+    /// Product family (`Win32_ComputerSystem.SystemFamily`).
     #[schemars(example = &"Laptop")]
     pub family: Option<String>,
-    /// Number of the model (`Win32_ComputerSystem.SystemSKUNumber`).
+    /// Product number (`Win32_ComputerSystem.SystemSKUNumber`).
     #[schemars(example = &"0B04")]
     pub sku: Option<String>,
-    /// Kind of computer (`Win32_ComputerSystem.PCSystemType`): 1 for a desktop, 2 for a mobile computer.
+    /// Type of computer (`Win32_ComputerSystem.PCSystemType`): 1 for a desktop, 2 for a mobile
+    /// computer.
     #[schemars(range(min = 0, max = 255), example = 2)]
     pub system_type: Option<i64>,
-    /// The serial number.
+    /// Serial number of the computer.
     #[schemars(example = &"5CG1234567")]
     pub serial_number: Option<String>,
-    /// The asset tag.
+    /// Asset tag of the computer.
     #[schemars(example = &"A-100")]
     pub asset_tag: Option<String>,
-    /// The UUID.
+    /// SMBIOS UUID of the computer.
     #[schemars(example = &"4c4c4544-0000-1000-8000-000000000000")]
     pub uuid: Option<String>,
-    /// All MAC addresses.
+    /// MAC addresses of all network adapters.
     #[schemars(example = MAC_ADDRESSES)]
     pub mac_addresses: Option<Vec<String>>,
-    /// All IP addresses.
+    /// IP addresses of all network adapters.
     #[schemars(example = IP_ADDRESSES)]
     pub ip_addresses: Option<Vec<String>>,
-    /// All default gateways.
+    /// Default gateways of all network adapters.
     #[schemars(example = GATEWAYS)]
     pub default_gateways: Option<Vec<String>>,
-    /// Memory that Windows can use, in MB.
+    /// Usable memory in MB.
     #[schemars(range(min = 1, max = 1_000_000_000), example = 16_384)]
     pub memory: Option<i64>,
-    /// Free space on the system drive, in MB.
+    /// Free space on the system drive in MB.
     #[schemars(range(min = 0, max = 1_000_000_000), example = 60_000)]
     pub free_disk_space: Option<i64>,
-    /// Types of the chassis (`Win32_SystemEnclosure.ChassisTypes`): 3 for a desktop, 9 or 10 for a laptop.
+    /// Chassis types (`Win32_SystemEnclosure.ChassisTypes`): 3 for a desktop, 9 or 10 for a laptop.
     #[schemars(example = CHASSIS)]
     pub chassis_types: Option<Vec<i64>>,
-    /// Secure Boot is on.
+    /// Secure Boot is enabled.
     #[schemars(example = true)]
     pub secure_boot: Option<bool>,
-    /// It has a battery.
+    /// The computer has a battery.
     #[schemars(example = true)]
     pub battery: Option<bool>,
-    /// It is plugged in.
+    /// The computer runs on AC power.
     #[schemars(example = true)]
     pub ac_power: Option<bool>,
     /// Version of the Configuration Manager client at the start.
     #[schemars(example = &"5.00.9128.1000")]
     pub client_version: Option<String>,
-    /// Its firmware.
+    /// Firmware of the computer.
     pub bios: Bios,
-    /// Its main board.
+    /// Main board of the computer.
     pub base_board: BaseBoard,
-    /// Its processor.
+    /// Processor of the computer.
     pub processor: Processor,
-    /// The system that runs at the start. Windows PE or a new system that the sequence starts later is another one.
+    /// Operating system that runs at the start. Windows PE or a new system that the task sequence
+    /// starts later has other values.
     pub operating_system: OperatingSystem,
-    /// Its Trusted Platform Module.
+    /// Trusted Platform Module (TPM) of the computer.
     pub tpm: Tpm,
-    /// All its network adapters.
+    /// All network adapters of the computer.
     pub network_adapter: Option<Vec<NetworkAdapter>>,
 }
 
-/// Firmware.
+/// Firmware of a computer.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Bios {
-    /// Version (`Win32_BIOS.SMBIOSBIOSVersion`).
+    /// Version of the firmware (`Win32_BIOS.SMBIOSBIOSVersion`).
     #[schemars(example = &"1.12.0")]
     pub version: Option<String>,
-    /// Manufacturer.
+    /// Manufacturer of the firmware.
     #[schemars(example = &"Contoso")]
     pub manufacturer: Option<String>,
 }
 
-/// Main board.
+/// Main board of a computer.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct BaseBoard {
-    /// Manufacturer.
+    /// Manufacturer of the main board.
     #[schemars(example = &"Contoso")]
     pub manufacturer: Option<String>,
-    /// Product.
+    /// Product name of the main board.
     #[schemars(example = &"0X8DXD")]
     pub product: Option<String>,
-    /// Version.
+    /// Version of the main board.
     #[schemars(example = &"A00")]
     pub version: Option<String>,
-    /// Serial number.
+    /// Serial number of the main board.
     #[schemars(example = &"CN0001")]
     pub serial_number: Option<String>,
 }
 
-/// Processor.
+/// Processor of a computer.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Processor {
-    /// Name.
+    /// Name of the processor.
     #[schemars(example = &"Contoso CPU 5 @ 2.40GHz")]
     pub name: Option<String>,
-    /// Manufacturer.
+    /// Manufacturer of the processor.
     #[schemars(example = &"GenuineIntel")]
     pub manufacturer: Option<String>,
-    /// Architecture.
+    /// Architecture of the processor.
     #[schemars(example = &"x64")]
     pub architecture: Option<Architecture>,
     /// Number of cores.
@@ -136,131 +139,132 @@ pub struct Processor {
     /// Number of logical processors.
     #[schemars(range(min = 1, max = 65_536), example = 8)]
     pub logical_processors: Option<i64>,
-    /// Highest speed in MHz.
+    /// Maximum clock speed in MHz.
     #[schemars(range(min = 1, max = 1_000_000), example = 2400)]
     pub speed: Option<i64>,
 }
 
-/// Operating system.
+/// Operating system of a computer.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct OperatingSystem {
-    /// Name (`Win32_OperatingSystem.Caption`).
+    /// Name of the operating system (`Win32_OperatingSystem.Caption`).
     #[schemars(example = &"Microsoft Windows 11 Enterprise")]
     pub caption: Option<String>,
-    /// Version.
+    /// Version of the operating system.
     #[schemars(example = &"10.0.22631")]
     pub version: Option<String>,
-    /// Number of the build.
+    /// Build number of the operating system.
     #[schemars(example = &"22631")]
     pub build: Option<String>,
-    /// Architecture.
+    /// Architecture of the operating system.
     #[schemars(example = &"x64")]
     pub architecture: Option<Architecture>,
-    /// Kind of system.
+    /// Type of operating system.
     #[schemars(example = &"workstation")]
     pub product_type: Option<ProductType>,
-    /// Number of the edition (`Win32_OperatingSystem.OperatingSystemSKU`).
+    /// Edition number (`Win32_OperatingSystem.OperatingSystemSKU`).
     #[schemars(range(min = 0, max = 65_535), example = 4)]
     pub sku: Option<i64>,
-    /// Language (`Win32_OperatingSystem.OSLanguage`).
+    /// Language number (`Win32_OperatingSystem.OSLanguage`), such as 1033 for English (United
+    /// States).
     #[schemars(range(min = 1, max = 65_535), example = 1033)]
     pub language: Option<i64>,
 }
 
-/// Trusted Platform Module.
+/// Trusted Platform Module (TPM) of a computer.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Tpm {
-    /// Windows sees it. Without one, or if the firmware hides it, this is `false`.
+    /// Windows detects the TPM. Set `false` if there is none or the firmware hides it.
     #[schemars(example = true)]
     pub present: Option<bool>,
-    /// It is enabled.
+    /// The TPM is enabled.
     #[schemars(example = true)]
     pub enabled: Option<bool>,
-    /// It is activated.
+    /// The TPM is activated.
     #[schemars(example = true)]
     pub activated: Option<bool>,
-    /// It has an owner.
+    /// The TPM has an owner.
     #[schemars(example = false)]
     pub owned: Option<bool>,
-    /// Version of the specification (`Win32_TPM.SpecVersion`).
+    /// Version of the TPM specification (`Win32_TPM.SpecVersion`).
     #[schemars(example = &"2.0, 0, 1.38")]
     pub version: Option<String>,
 }
 
-/// Network adapter.
+/// Network adapter of a computer.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct NetworkAdapter {
-    /// Name of the device.
+    /// Name of the network adapter.
     #[schemars(example = &"Contoso Gigabit Adapter")]
     pub description: Option<String>,
-    /// MAC address.
+    /// MAC address of the network adapter.
     #[schemars(example = &"00:15:5D:00:00:01")]
     pub mac_address: Option<String>,
-    /// All IP addresses.
+    /// IP addresses of the network adapter.
     #[schemars(example = IP_ADDRESSES)]
     pub ip_addresses: Option<Vec<String>>,
-    /// All default gateways.
+    /// Default gateways of the network adapter.
     #[schemars(example = GATEWAYS)]
     pub default_gateways: Option<Vec<String>>,
-    /// DHCP is used.
+    /// The network adapter uses DHCP.
     #[schemars(example = true)]
     pub dhcp: Option<bool>,
-    /// A network is connected.
+    /// The network adapter is connected to a network.
     #[schemars(example = true)]
     pub connected: Option<bool>,
-    /// It is not a wireless one.
+    /// The network adapter is wired, not wireless.
     #[schemars(example = true)]
     pub wired: Option<bool>,
 }
 
-/// Architecture of a processor or system.
+/// Architecture of a processor or operating system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Architecture {
-    /// 32 bits.
+    /// 32-bit x86.
     X86,
-    /// 64 bits.
+    /// 64-bit x86.
     X64,
     /// 64-bit ARM.
     Arm64,
 }
 
-/// Kind of operating system.
+/// Type of operating system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProductType {
-    /// Windows for workstations.
+    /// Windows client.
     Workstation,
-    /// Windows Server with a domain.
+    /// Windows Server as a domain controller.
     DomainController,
-    /// Windows Server.
+    /// Windows Server, not a domain controller.
     Server,
 }
 
 impl Computer {
-    /// MAC addresses, of the computer or of all its adapters.
+    /// Returns the MAC addresses, set directly or collected from all adapters.
     pub fn mac_addresses(&self) -> Option<Vec<String>> {
         let of_adapters = || self.network_adapter.as_ref()?.iter().map(|adapter| adapter.mac_address.clone()).collect();
         self.mac_addresses.clone().or_else(of_adapters)
     }
 
-    /// IP addresses, of the computer or of all its adapters.
+    /// Returns the IP addresses, set directly or collected from all adapters.
     pub fn ip_addresses(&self) -> Option<Vec<String>> {
-        let of_adapters = || of_all(self.network_adapter.as_ref()?, |adapter| &adapter.ip_addresses);
+        let of_adapters = || collect_addresses(self.network_adapter.as_ref()?, |adapter| &adapter.ip_addresses);
         self.ip_addresses.clone().or_else(of_adapters)
     }
 
-    /// Default gateways, of the computer or of all its adapters.
+    /// Returns the default gateways, set directly or collected from all adapters.
     pub fn default_gateways(&self) -> Option<Vec<String>> {
-        let of_adapters = || of_all(self.network_adapter.as_ref()?, |adapter| &adapter.default_gateways);
+        let of_adapters = || collect_addresses(self.network_adapter.as_ref()?, |adapter| &adapter.default_gateways);
         self.default_gateways.clone().or_else(of_adapters)
     }
 }
 
-fn of_all(
+fn collect_addresses(
     adapters: &[NetworkAdapter],
     addresses: impl Fn(&NetworkAdapter) -> &Option<Vec<String>>,
 ) -> Option<Vec<String>> {

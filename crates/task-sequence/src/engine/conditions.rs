@@ -1,48 +1,49 @@
-//! Conditions, evaluated on a machine with variables.
+//! Evaluation of conditions on a machine with variables.
 //!
-//! An unknown part (the value of a secret, a test that tsmedia does not know, a missing fact) makes a condition unknown
-//! only if the other parts do not decide it: Kleene's logic of three values.
+//! A part can be unknown: the value of a secret, an unknown test, a missing fact. It makes a
+//! condition unknown only if the other parts do not decide it (Kleene's three-valued logic).
 
-use super::machine::{FileState, Found, Machine};
+use super::machine::{FileState, Lookup, Machine};
 use super::variables::Variables;
 use super::wmi;
 use crate::condition::{Condition, Operator, Test};
 use crate::truth::Truth;
 
-/// Reason why a condition does not hold, or may not.
+/// Reason why a condition is false or unknown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Why {
-    /// It does not hold.
+pub enum UnmetReason {
+    /// False, for this reason.
     Not(String),
-    /// It is not known to hold.
+    /// Unknown, for this reason.
     Unknown(String),
 }
 
-/// Machine and variables that conditions are evaluated on.
+/// Machine and variables to evaluate conditions on.
 #[derive(Clone, Copy)]
-pub struct Scene<'a> {
-    /// The machine.
+pub struct EvaluationContext<'a> {
+    /// Machine that the sequence runs on.
     pub machine: &'a dyn Machine,
-    /// The variables.
+    /// Current values of variables.
     pub variables: &'a Variables,
-    /// The system that ran at the start still runs.
+    /// Tells whether the system of the start is still running.
     pub is_first_system: bool,
 }
 
-/// Returns why a condition does not hold, or may not; `None` if it holds.
-pub fn unmet(condition: &Condition, scene: Scene<'_>) -> Option<Why> {
-    let why = |part: &Condition| unmet(part, scene);
-    let first_unknown =
-        |reasons: &[Option<Why>]| reasons.iter().flatten().find(|reason| matches!(reason, Why::Unknown(_))).cloned();
+/// Evaluates a condition. Returns `None` if it is true, else the reason why it is false or unknown.
+pub fn unmet(condition: &Condition, context: EvaluationContext<'_>) -> Option<UnmetReason> {
+    let why = |part: &Condition| unmet(part, context);
+    let first_unknown = |reasons: &[Option<UnmetReason>]| {
+        reasons.iter().flatten().find(|reason| matches!(reason, UnmetReason::Unknown(_))).cloned()
+    };
     match condition {
         Condition::All(parts) => {
             let reasons: Vec<_> = parts.iter().map(why).collect();
-            let decides = reasons.iter().flatten().find(|reason| matches!(reason, Why::Not(_))).cloned();
+            let decides = reasons.iter().flatten().find(|reason| matches!(reason, UnmetReason::Not(_))).cloned();
             decides.or_else(|| first_unknown(&reasons))
         }
-        // The editor leaves such behind, and the documentation does not say what the engine makes of them.
+        // The editor leaves empty operators behind, and their result is not documented.
         Condition::Any(parts) if parts.is_empty() => {
-            Some(Why::Unknown("the outcome of an empty `any` is not documented".into()))
+            Some(UnmetReason::Unknown("the outcome of an empty `any` is not documented".into()))
         }
         Condition::Any(parts) => {
             let reasons: Vec<_> = parts.iter().map(why).collect();
@@ -50,26 +51,28 @@ pub fn unmet(condition: &Condition, scene: Scene<'_>) -> Option<Why> {
                 return None;
             }
             Some(first_unknown(&reasons).unwrap_or_else(|| {
-                let words: Vec<_> = reasons.iter().flatten().map(Why::words).collect();
-                Why::Not(words.join(", and "))
+                let words: Vec<_> = reasons.iter().flatten().map(UnmetReason::words).collect();
+                UnmetReason::Not(words.join(", and "))
             }))
         }
         Condition::None(parts) => {
             let reasons: Vec<_> = parts.iter().map(why).collect();
             match parts.iter().zip(&reasons).find(|(_, reason)| reason.is_none()) {
-                Some((held, _)) => Some(Why::Not(format!("{}, which must not be", words(held, scene.variables)))),
+                Some((held, _)) => {
+                    Some(UnmetReason::Not(format!("{}, but must not be", describe(held, context.variables))))
+                }
                 None => first_unknown(&reasons),
             }
         }
-        Condition::Test(test) => match holds(test, scene) {
+        Condition::Test(test) => match evaluate(test, context) {
             Truth::True => None,
-            Truth::False => Some(Why::Not(wrong(test, scene.variables))),
-            Truth::Unknown(why) => Some(Why::Unknown(why)),
+            Truth::False => Some(UnmetReason::Not(describe_false(test, context.variables))),
+            Truth::Unknown(why) => Some(UnmetReason::Unknown(why)),
         },
     }
 }
 
-impl Why {
+impl UnmetReason {
     fn words(&self) -> &str {
         match self {
             Self::Not(words) | Self::Unknown(words) => words,
@@ -77,10 +80,10 @@ impl Why {
     }
 }
 
-/// Returns true if a test holds.
-fn holds(test: &Test, scene: Scene<'_>) -> Truth {
-    let Scene { machine, variables, is_first_system } = scene;
-    // A text that names an unknown variable ends the test.
+/// Evaluates a test.
+fn evaluate(test: &Test, context: EvaluationContext<'_>) -> Truth {
+    let EvaluationContext { machine, variables, is_first_system } = context;
+    // A text with an unknown variable makes the whole test unknown, so this returns from the function.
     macro_rules! expand {
         ($text:expr) => {{
             let expanded = variables.expand($text);
@@ -92,7 +95,7 @@ fn holds(test: &Test, scene: Scene<'_>) -> Truth {
         }};
     }
     match test {
-        Test::Variable { name, operator, .. } if operator.is_about_presence() => variables.compare(name, *operator, ""),
+        Test::Variable { name, operator, .. } if operator.tests_existence() => variables.compare(name, *operator, ""),
         Test::Variable { name, operator, value } => {
             let value = expand!(value);
             variables.compare(name, *operator, &value)
@@ -100,9 +103,9 @@ fn holds(test: &Test, scene: Scene<'_>) -> Truth {
         Test::Registry { key, value, operator, data, .. } => {
             let (key, value, data) = (short_hive(&expand!(key)), expand!(value), expand!(data));
             match machine.registry(&key, &value) {
-                Found::Yes(found) => operator.holds(Some(&found), &data).into(),
-                Found::No => operator.holds(None, &data).into(),
-                Found::Unknown => Truth::Unknown(format!(
+                Lookup::Yes(found) => operator.holds(Some(&found), &data).into(),
+                Lookup::No => operator.holds(None, &data).into(),
+                Lookup::Unknown => Truth::Unknown(format!(
                     "the registry value `{key}\\{value}` is not known; add `[[registry]]` with its `data` or with \
                      `exists = false`"
                 )),
@@ -111,30 +114,34 @@ fn holds(test: &Test, scene: Scene<'_>) -> Truth {
         Test::File { path, version, modified } => {
             let path = expand!(path);
             match machine.file(&path) {
-                Found::Yes(found) => {
+                Lookup::Yes(found) => {
                     has_state(&path, &found, &[("version", version), ("modified", modified)], variables)
                 }
-                Found::No => Truth::False,
-                Found::Unknown => not_looked_for("file", &path),
+                Lookup::No => Truth::False,
+                Lookup::Unknown => unknown_path("file", &path),
             }
         }
         Test::Folder { path, modified } => {
             let path = expand!(path);
             match machine.folder(&path) {
-                Found::Yes(found) => has_state(&path, &found, &[("modified", modified)], variables),
-                Found::No => Truth::False,
-                Found::Unknown => not_looked_for("folder", &path),
+                Lookup::Yes(found) => has_state(&path, &found, &[("modified", modified)], variables),
+                Lookup::No => Truth::False,
+                Lookup::Unknown => unknown_path("folder", &path),
             }
         }
         Test::Wmi { namespace, query } => {
             let query = expand!(query);
-            let namespace = if namespace.is_empty() { wmi::USUAL_NAMESPACE } else { namespace };
+            let namespace = if namespace.is_empty() { wmi::DEFAULT_NAMESPACE } else { namespace };
             match machine.query(namespace, &query) {
                 Some(has_result) => has_result.into(),
                 None => {
                     let rows = |namespace: &str, class: &str| machine.rows(namespace, class);
                     let computer = machine.computer();
-                    wmi::answer(namespace, &query, &wmi::Known { computer: &computer, rows: &rows, is_first_system })
+                    wmi::evaluate(
+                        namespace,
+                        &query,
+                        &wmi::WmiFacts { computer: &computer, rows: &rows, is_first_system },
+                    )
                 }
             }
         }
@@ -144,7 +151,7 @@ fn holds(test: &Test, scene: Scene<'_>) -> Truth {
                 None => {
                     let name = if name.is_empty() { product_code } else { name };
                     Truth::Unknown(format!(
-                        "`{name}` is not known to be installed or not; add `[[software]]` with its code, and \
+                        "whether `{name}` is installed is not known; add `[[software]]` with its code, and \
                          `installed = false` if it is not"
                     ))
                 }
@@ -152,28 +159,30 @@ fn holds(test: &Test, scene: Scene<'_>) -> Truth {
         }
         Test::OsVersion(names) => match machine.os() {
             Some(os) => names.iter().any(|name| name.eq_ignore_ascii_case(&os)).into(),
-            None => Truth::Unknown("the site's name for the running system is not known; add `os`".into()),
+            None => Truth::Unknown("the site's name for the running operating system is not known; add `os`".into()),
         },
         Test::OsLanguage(language) => {
             let of_computer = || machine.computer().operating_system.language.filter(|_| is_first_system);
             match machine.os_language().or_else(of_computer) {
                 Some(known) => (known == *language).into(),
-                None => Truth::Unknown("the language of the running system is not known; add `os-language`".into()),
+                None => Truth::Unknown(
+                    "the language of the running operating system is not known; add `os-language`".into(),
+                ),
             }
         }
-        Test::Foreign { class, .. } => Truth::Unknown(format!("what `{class}` asks is not known here")),
+        Test::Foreign { class, .. } => Truth::Unknown(format!("the test `{class}` is not supported by tsmedia")),
     }
 }
 
-/// Compares a condition on a file or folder with its state.
+/// Compares the version and time of a file or folder with those of a condition.
 fn has_state(
     path: &str,
     state: &FileState,
-    asked: &[(&str, &Option<(Operator, String)>)],
+    tests: &[(&str, &Option<(Operator, String)>)],
     variables: &Variables,
 ) -> Truth {
-    Truth::all(asked.iter().filter_map(|(key, asked)| {
-        let (operator, value) = asked.as_ref()?;
+    Truth::all(tests.iter().filter_map(|(key, test)| {
+        let (operator, value) = test.as_ref()?;
         let found = if *key == "version" { &state.version } else { &state.modified };
         let value = variables.expand(value);
         Some(match (found, value.unknown) {
@@ -186,14 +195,14 @@ fn has_state(
     }))
 }
 
-fn not_looked_for(what: &str, path: &str) -> Truth {
+fn unknown_path(what: &str, path: &str) -> Truth {
     Truth::Unknown(format!(
-        "the {what} `{path}` is not known to be there or not; add `[[{what}]]` with its `path`, and `exists = false` if \
-         it is not there"
+        "whether the {what} `{path}` exists is not known; add `[[{what}]]` with its `path`, and `exists = false` if \
+         it does not exist"
     ))
 }
 
-/// A key with the short name of its hive.
+/// Shortens the name of the hive in a key, such as `HKEY_LOCAL_MACHINE` to `HKLM`.
 pub fn short_hive(key: &str) -> String {
     let long = [
         ("HKEY_LOCAL_MACHINE", "HKLM"),
@@ -206,38 +215,38 @@ pub fn short_hive(key: &str) -> String {
     format!("{short}\\{}", rest.trim_end_matches('\\'))
 }
 
-/// A test that does not hold, in words.
-fn wrong(test: &Test, variables: &Variables) -> String {
+/// Describes a test that is false.
+fn describe_false(test: &Test, variables: &Variables) -> String {
     match test {
         Test::Variable { name, operator, value } => {
             let found = variables.describe(name);
             match operator {
                 Operator::Exists | Operator::NotExists => found,
-                _ => format!("{found} (wanted: {} `{}`)", operator.sign(), variables.expand(value).text),
+                _ => format!("{found} (required: {} `{}`)", operator.symbol(), variables.expand(value).text),
             }
         }
-        Test::Registry { key, value, .. } => format!("the registry value `{key}\\{value}` is not as asked"),
-        Test::File { path, .. } => format!("the file `{path}` is not there, or not as asked"),
-        Test::Folder { path, .. } => format!("the folder `{path}` is not there, or not as asked"),
+        Test::Registry { key, value, .. } => format!("the registry value `{key}\\{value}` does not match"),
+        Test::File { path, .. } => format!("the file `{path}` does not exist or does not match"),
+        Test::Folder { path, .. } => format!("the folder `{path}` does not exist or does not match"),
         Test::Wmi { query, .. } => format!("`{query}` has no result"),
         Test::Software { product_code, name, .. } => {
             let name = if name.is_empty() { product_code } else { name };
             format!("`{name}` is not installed")
         }
-        Test::OsVersion(_) => "the running system is none of those asked for".into(),
-        Test::OsLanguage(language) => format!("the running system's language is not {language}"),
-        Test::Foreign { class, .. } => format!("`{class}` does not hold"),
+        Test::OsVersion(_) => "the running operating system is not one of those listed".into(),
+        Test::OsLanguage(language) => format!("the language of the running operating system is not {language}"),
+        Test::Foreign { class, .. } => format!("`{class}` is false"),
     }
 }
 
-/// A condition that holds, in words.
-fn words(condition: &Condition, variables: &Variables) -> String {
+/// Describes a condition that is true.
+fn describe(condition: &Condition, variables: &Variables) -> String {
     match condition {
         Condition::Test(Test::Variable { name, .. }) => variables.describe(name),
-        Condition::Test(Test::File { path, .. } | Test::Folder { path, .. }) => format!("`{path}` is there"),
-        Condition::Test(Test::Registry { key, value, .. }) => format!("`{key}\\{value}` is as asked"),
+        Condition::Test(Test::File { path, .. } | Test::Folder { path, .. }) => format!("`{path}` exists"),
+        Condition::Test(Test::Registry { key, value, .. }) => format!("`{key}\\{value}` matches"),
         Condition::Test(Test::Wmi { query, .. }) => format!("`{query}` has a result"),
-        _ => "a condition holds".into(),
+        _ => "a condition is true".into(),
     }
 }
 
@@ -245,7 +254,7 @@ fn words(condition: &Condition, variables: &Variables) -> String {
 mod tests {
     use super::*;
 
-    /// A machine of which nothing is known.
+    /// Machine without any known facts.
     struct Unknown;
 
     impl Machine for Unknown {}
@@ -263,11 +272,11 @@ mod tests {
         let open = || test("secret", Operator::Equals, "x");
         let says = |condition: Condition| match unmet(
             &condition,
-            Scene { machine: &Unknown, variables: &variables, is_first_system: true },
+            EvaluationContext { machine: &Unknown, variables: &variables, is_first_system: true },
         ) {
             None => "yes",
-            Some(Why::Not(_)) => "no",
-            Some(Why::Unknown(_)) => "unknown",
+            Some(UnmetReason::Not(_)) => "no",
+            Some(UnmetReason::Unknown(_)) => "unknown",
         };
         assert_eq!(says(open()), "unknown");
         assert_eq!(says(test("Secret", Operator::Exists, "")), "yes");

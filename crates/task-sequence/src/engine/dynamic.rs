@@ -1,15 +1,15 @@
-//! The step Set Dynamic Variables: read-only variables about the computer, and rules.
+//! Step Set Dynamic Variables: read-only variables about the computer, and rules.
 
 use super::computer::Computer;
-use super::state::State;
-use super::variables::MayBe;
+use super::state::RunState;
+use super::variables::PossibleValues;
 use crate::compare::is_like;
 use crate::condition::Operator;
 use crate::truth::Truth;
 use crate::{Action, Value, Values, text};
 
-/// Sets what the step is documented to set, then what its rules set.
-pub fn set_dynamic_variables(state: &mut State<'_>, action: &Action, entry: usize) -> Result<(), String> {
+/// Sets the variables that the step is documented to set, then those of its rules.
+pub fn set_dynamic_variables(state: &mut RunState<'_>, action: &Action, entry: usize) -> Result<(), String> {
     let computer = state.computer();
     let single = [
         ("_SMSTSMake", &computer.make, "computer.make"),
@@ -28,7 +28,7 @@ pub fn set_dynamic_variables(state: &mut State<'_>, action: &Action, entry: usiz
     ];
     for (name, values, fact) in lists {
         match values.as_deref() {
-            // The form of several is not documented.
+            // The format of a list with several values is not documented.
             Some([_, _, ..]) => state.set_from_fact(entry, name, None, &format!("variables.{name}")),
             Some([only]) => state.set_from_fact(entry, name, Some(only.clone()), fact),
             Some([]) => state.set_from_fact(entry, name, Some(String::new()), fact),
@@ -37,19 +37,19 @@ pub fn set_dynamic_variables(state: &mut State<'_>, action: &Action, entry: usiz
     }
     for rule in action.tables("rules") {
         let Some(Value::Map(set)) = rule.get("set") else { continue };
-        match is_met(state, rule, &computer) {
+        match evaluate_rule(state, rule, &computer) {
             Truth::True => set.iter().try_for_each(|(name, value)| state.set_expanded(entry, name, value))?,
             Truth::False => {}
-            Truth::Unknown(why) => set.iter().for_each(|(name, value)| may_set(state, entry, name, value, &why)),
+            Truth::Unknown(why) => set.iter().for_each(|(name, value)| set_if_unknown(state, entry, name, value, &why)),
         }
     }
     Ok(())
 }
 
-/// Notes that a variable keeps its value or gets another one.
-fn may_set(state: &mut State<'_>, entry: usize, name: &str, value: &str, why: &str) {
+/// Records that a variable may have kept its value or got a new one.
+fn set_if_unknown(state: &mut RunState<'_>, entry: usize, name: &str, value: &str, why: &str) {
     let new = state.variables.expand(value);
-    let possible = state.variables.possible(name).filter(|_| new.unknown.is_none());
+    let possible = state.variables.possible_values(name).filter(|_| new.unknown.is_none());
     let may_be = match possible {
         Some(mut values) => {
             let new = Some(new.text).filter(|text| !text.is_empty());
@@ -59,16 +59,16 @@ fn may_set(state: &mut State<'_>, entry: usize, name: &str, value: &str, why: &s
             if !values.contains(&new) {
                 values.push(new);
             }
-            MayBe::OneOf(values)
+            PossibleValues::OneOf(values)
         }
-        None => MayBe::Anything,
+        None => PossibleValues::Anything,
     };
     state.forget(entry, name, may_be, why.to_owned());
 }
 
-/// Returns true if a rule holds: one of the things that it asks of the computer, its location, make and model together,
-/// and a variable.
-fn is_met(state: &State<'_>, rule: &Values, computer: &Computer) -> Truth {
+/// Evaluates a rule: any of its values about the computer must match, and so must its location, its
+/// make and model, and its variable.
+fn evaluate_rule(state: &RunState<'_>, rule: &Values, computer: &Computer) -> Truth {
     let unknown = |fact: &str| Truth::Unknown(format!("`{fact}` is not known; add it to the facts"));
     let same = |fact: &str, known: &Option<String>, asked: &str| match known {
         Some(known) => known.eq_ignore_ascii_case(asked).into(),
@@ -102,7 +102,7 @@ fn is_met(state: &State<'_>, rule: &Values, computer: &Computer) -> Truth {
             let named =
                 |row: &&(Operator, &'static str, &'static str, &'static str)| Some(row.1) == text(rule, "operator");
             let operator = Operator::ALL.iter().find(named).map_or(Operator::Equals, |row| row.0);
-            match value.unknown.filter(|_| !operator.is_about_presence()) {
+            match value.unknown.filter(|_| !operator.tests_existence()) {
                 Some(why) => Truth::Unknown(why),
                 None => state.variables.compare(name, operator, &value.text),
             }

@@ -1,29 +1,30 @@
-//! Runs a sequence, and again with each step whose condition is not known, so that nothing is stated that depends on it.
+//! Runs a sequence several times, so that the trace states nothing that depends on an unknown
+//! condition.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::machine::Machine;
 use super::medium::Medium;
 use super::run::run_once;
-use super::trace::{Alternative, Effect, Entry, Outcome, Trace};
-use super::variables::MayBe;
+use super::trace::{Alternative, Effect, Outcome, Trace, TraceEntry};
+use super::variables::PossibleValues;
 use crate::Sequence;
 
-/// Most alternatives of a run.
+/// Maximum number of alternative runs.
 const MAX_ALTERNATIVES: usize = 512;
-/// Most entries of all alternatives together.
+/// Maximum number of entries of all runs together.
 const MAX_ENTRIES: usize = 200_000;
 
-/// Runs a sequence from a medium, each time on a new machine.
+/// Runs a sequence from a medium, on a new machine each time.
 ///
-/// Steps whose conditions are not known are passed over. For each of them the sequence is run again with that step; what
-/// differs between the runs is not known in the trace.
+/// The main run skips steps with unknown conditions. For each of them the sequence is run again
+/// with that step; whatever differs between the runs becomes unknown in the trace.
 pub fn run<M: Machine>(sequence: &Sequence, new_machine: impl Fn() -> M, medium: &Medium) -> Trace {
     let run = |taken: &BTreeSet<usize>| run_once(sequence, &mut new_machine(), medium, taken);
     let max = (MAX_ENTRIES / sequence.walk().len().max(1)).clamp(1, MAX_ALTERNATIVES);
     let mut main = run(&BTreeSet::new());
     let mut seen = BTreeSet::new();
-    let mut queue: VecDeque<(Entry, BTreeSet<usize>)> = VecDeque::new();
+    let mut queue: VecDeque<(TraceEntry, BTreeSet<usize>)> = VecDeque::new();
     let mut enqueue = |trace: &Trace, taken: &BTreeSet<usize>, queue: &mut VecDeque<_>| {
         for entry in trace.entries.iter().filter(|entry| matches!(entry.outcome, Outcome::Unknown(_))) {
             if seen.insert(entry.step) {
@@ -38,7 +39,7 @@ pub fn run<M: Machine>(sequence: &Sequence, new_machine: impl Fn() -> M, medium:
         && let Some((entry, taken)) = queue.pop_front()
     {
         let trace = run(&taken);
-        // Steps of a group are seen only where the group runs.
+        // Unknown steps in a group only appear in runs in which the group runs.
         enqueue(&trace, &taken, &mut queue);
         let Outcome::Unknown(why) = entry.outcome else { continue };
         alternatives.push(Alternative { path: entry.path, why, trace });
@@ -51,22 +52,23 @@ pub fn run<M: Machine>(sequence: &Sequence, new_machine: impl Fn() -> M, medium:
     main
 }
 
-/// Marks what differs from an alternative as unknown.
+/// Marks everything that differs in an alternative as unknown.
 fn compare(main: &mut Trace, alternative: &Alternative) {
     let on = alternative.path.last().cloned().unwrap_or_default();
-    let others: BTreeMap<usize, &Entry> = alternative.trace.entries.iter().map(|entry| (entry.step, entry)).collect();
+    let others: BTreeMap<usize, &TraceEntry> =
+        alternative.trace.entries.iter().map(|entry| (entry.step, entry)).collect();
     for entry in &mut main.entries {
         if matches!(entry.outcome, Outcome::Unknown(_)) {
             continue;
         }
         match others.get(&entry.step) {
-            Some(other) if is_same_fate(&entry.outcome, &other.outcome) => {
-                if !is_same_work(entry, other) {
+            Some(other) if is_same_kind(&entry.outcome, &other.outcome) => {
+                if !has_same_effects(entry, other) {
                     entry.effects.push(Effect::Depends { on: on.clone() });
                 }
             }
             _ => {
-                entry.outcome = Outcome::Unknown(format!("it depends on `{on}`, which is not known to run"));
+                entry.outcome = Outcome::Unknown(format!("depends on `{on}`, which may or may not run"));
                 entry.effects.clear();
             }
         }
@@ -74,19 +76,19 @@ fn compare(main: &mut Trace, alternative: &Alternative) {
     let other = &alternative.trace.variables;
     let names = main.variables.iter().chain(other.iter()).map(|(name, _)| name.to_owned());
     for name in names.collect::<BTreeSet<_>>() {
-        let is_known = main.variables.unknown(&name).is_none();
-        if is_known && (main.variables.get(&name) != other.get(&name) || other.unknown(&name).is_some()) {
-            let why = format!("`{name}` depends on `{on}`, which is not known to run");
-            main.variables.forget(&name, MayBe::Anything, why);
+        let is_known = main.variables.unknown_reason(&name).is_none();
+        if is_known && (main.variables.get(&name) != other.get(&name) || other.unknown_reason(&name).is_some()) {
+            let why = format!("`{name}` depends on `{on}`, which may or may not run");
+            main.variables.forget(&name, PossibleValues::Anything, why);
         }
     }
 }
 
-fn is_same_fate(left: &Outcome, right: &Outcome) -> bool {
+fn is_same_kind(left: &Outcome, right: &Outcome) -> bool {
     std::mem::discriminant(left) == std::mem::discriminant(right)
 }
 
-fn is_same_work(left: &Entry, right: &Entry) -> bool {
+fn has_same_effects(left: &TraceEntry, right: &TraceEntry) -> bool {
     fn is_work(effect: &&Effect) -> bool {
         !matches!(effect, Effect::Depends { .. } | Effect::Open { .. })
     }

@@ -1,105 +1,108 @@
-//! The computer that a sequence runs on.
+//! Interface to the computer that a sequence runs on.
 
 use super::computer::Computer;
 use super::variables::Variables;
-use super::wmi::Row;
+use super::wmi::WmiRow;
 use crate::Action;
 use crate::catalog::Environment;
 
-/// A computer that a sequence runs on: answers what conditions ask, and runs the programs of steps.
+/// Computer that a sequence runs on. It answers the tests of conditions and runs the programs of
+/// steps.
 ///
-/// The defaults are those of a computer of which nothing is known.
+/// The default methods describe a computer without any known facts.
 pub trait Machine {
-    /// State before the first step.
-    fn start(&self) -> Start {
-        Start::default()
+    /// Returns the state before the first step.
+    fn start(&self) -> StartState {
+        StartState::default()
     }
 
-    /// Numbers and names of the computer, for rules of Set Dynamic Variables.
+    /// Returns facts about the computer.
     fn computer(&self) -> Computer {
         Computer::default()
     }
 
-    /// Runs a step; `path` holds the names of the groups around it and its own. `None` if nothing is known of how it
-    /// ends.
-    fn run(&mut self, _path: &[String], _action: Option<&Action>, _variables: &Variables) -> Option<Ending> {
+    /// Runs a step.
+    ///
+    /// `path` contains the names of the groups around the step and its own. Returns `None` if the
+    /// result is unknown.
+    fn run(&mut self, _path: &[String], _action: Option<&Action>, _variables: &Variables) -> Option<ProgramResult> {
         None
     }
 
-    /// Data of a registry value. Hives have their short names, such as `HKLM`.
-    fn registry(&self, _key: &str, _value: &str) -> Found<String> {
-        Found::Unknown
+    /// Returns the data of a registry value. Hives have short names, such as `HKLM`.
+    fn registry(&self, _key: &str, _value: &str) -> Lookup<String> {
+        Lookup::Unknown
     }
 
-    /// State of a file.
-    fn file(&self, _path: &str) -> Found<FileState> {
-        Found::Unknown
+    /// Returns the state of a file.
+    fn file(&self, _path: &str) -> Lookup<FileState> {
+        Lookup::Unknown
     }
 
-    /// State of a folder.
-    fn folder(&self, _path: &str) -> Found<FileState> {
-        Found::Unknown
+    /// Returns the state of a folder.
+    fn folder(&self, _path: &str) -> Lookup<FileState> {
+        Lookup::Unknown
     }
 
-    /// Outcome of a query of Windows Management Instrumentation, if it is known for the whole text.
+    /// Returns the result of a WMI query if it is known for exactly this text.
     fn query(&self, _namespace: &str, _query: &str) -> Option<bool> {
         None
     }
 
-    /// Instances of a class of Windows Management Instrumentation.
-    fn rows(&self, _namespace: &str, _class: &str) -> Option<Vec<Row>> {
+    /// Returns the instances of a WMI class; `None` if they are unknown.
+    fn rows(&self, _namespace: &str, _class: &str) -> Option<Vec<WmiRow>> {
         None
     }
 
-    /// Returns `true` if a product with this product code, or with the other upgrade code if one is given, is
-    /// installed.
+    /// Returns `true` if a product with this product code is installed, or one with `upgrade_code`
+    /// if that is given.
     fn has_product(&self, _product_code: &str, _upgrade_code: Option<&str>) -> Option<bool> {
         None
     }
 
-    /// The site's name for the running system.
+    /// Returns the site's name for the running operating system.
     fn os(&self) -> Option<String> {
         None
     }
 
-    /// Language of the running system.
+    /// Returns the language of the running operating system.
     fn os_language(&self) -> Option<i64> {
         None
     }
 }
 
-/// Result of a search.
+/// Result of a lookup.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found<T> {
-    /// It is there.
+pub enum Lookup<T> {
+    /// Exists, with this value.
     Yes(T),
-    /// It is not there.
+    /// Does not exist.
     No,
-    /// It is not known.
+    /// Unknown.
     Unknown,
 }
 
 /// State of a computer before the first step.
 #[derive(Clone, Debug, Default)]
-pub struct Start {
-    /// Whether the firmware is UEFI.
+pub struct StartState {
+    /// Tells whether the firmware is UEFI.
     pub is_uefi: bool,
-    /// The running system, if it is not the usual one of the medium.
+    /// Running system; `None` for the usual one of the medium.
     pub environment: Option<Environment>,
-    /// Whether the disk has a partition that the computer can restart from.
+    /// Tells whether the disk has a partition that the computer can restart from.
     pub is_formatted: bool,
-    /// Whether the computer is a member of a domain.
+    /// Tells whether the computer is a member of a domain.
     pub is_domain_member: bool,
-    /// Variables, which take precedence over those of the medium.
+    /// Values of variables, which take precedence over those of the medium.
     pub variables: Vec<(String, String)>,
 }
 
-/// How the program of a step ends.
+/// Result of a step's program.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ending {
-    /// Its exit code, if it is known.
+pub struct ProgramResult {
+    /// Exit code, if it is known.
     pub exit_code: Option<i64>,
-    /// Variables that it sets.
+    /// Variables that the program sets.
     pub sets: Vec<(String, String)>,
 }
 
@@ -108,6 +111,6 @@ pub struct Ending {
 pub struct FileState {
     /// Version of a file.
     pub version: Option<String>,
-    /// Time of the last change, as conditions have it.
+    /// Time of the last change, in the format of conditions.
     pub modified: Option<String>,
 }

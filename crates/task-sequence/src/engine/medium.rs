@@ -1,42 +1,44 @@
-//! What a run starts from.
+//! Medium that a run starts from.
 
-use crate::rules::is_content;
-use crate::started::{Launch, Started};
+use crate::rules::matches_content;
+use crate::start_source::{LaunchDevice, StartSource};
 
-/// What a run starts from.
+/// Medium that a run starts from.
 #[derive(Clone, Debug)]
 pub struct Medium {
-    /// What it is.
-    pub started: Started,
-    /// What carries it.
-    pub launch: Launch,
-    /// What it tells the client: names and values; of a secret no value.
+    /// Source that starts the task sequence.
+    pub source: StartSource,
+    /// Device with the medium.
+    pub launch: LaunchDevice,
+    /// Variables of the medium by name; `None` as the value of a secret.
     pub variables: Vec<(String, Option<String>)>,
-    /// What it carries.
-    pub content: Content,
+    /// Content of the medium.
+    pub content: MediumContent,
 }
 
-/// What a medium carries.
+/// Content of a medium.
 #[derive(Clone, Debug)]
-pub enum Content {
-    /// All that is asked for.
+pub enum MediumContent {
+    /// All content that steps need.
     All,
-    /// Nothing.
+    /// No content.
     None,
-    /// What bears these names.
+    /// Content with these names.
     Named(Vec<String>),
-    /// What a manifest says: IDs, each with what else task sequences call it.
+    /// Content of a manifest: IDs, each with the model name of an application.
     Carried(Vec<(String, Option<String>)>),
 }
 
 impl Medium {
-    /// Returns `true` if it carries what a step calls so.
+    /// Returns `true` if the medium carries the content that a step refers to by `id`.
     pub fn carries(&self, id: &str) -> bool {
         match &self.content {
-            Content::All => true,
-            Content::None => false,
-            Content::Named(names) => names.iter().any(|name| name.eq_ignore_ascii_case(id)),
-            Content::Carried(content) => content.iter().any(|(own, name)| is_content(own, name.as_deref(), id)),
+            MediumContent::All => true,
+            MediumContent::None => false,
+            MediumContent::Named(names) => names.iter().any(|name| name.eq_ignore_ascii_case(id)),
+            MediumContent::Carried(content) => {
+                content.iter().any(|(own, name)| matches_content(own, name.as_deref(), id))
+            }
         }
     }
 }

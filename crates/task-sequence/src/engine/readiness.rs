@@ -1,7 +1,7 @@
-//! The step Check Readiness: checks of the computer, each with a read-only variable.
+//! Step Check Readiness: checks of the computer, each with a read-only variable.
 
 use super::computer::{Architecture, Computer, ProductType};
-use super::state::{Cause, State};
+use super::state::{FailureCause, RunState};
 use crate::Action;
 use crate::catalog::Environment;
 use crate::condition::Operator;
@@ -10,21 +10,25 @@ use crate::truth::Truth;
 /// Exit code of the step if a check fails.
 const FAILED: i64 = 4316;
 
-/// Makes the checks; fails if one of them is known to fail.
-pub fn check_readiness(state: &mut State<'_>, action: &Action, entry: usize) -> Result<(), Cause> {
+/// Runs the checks, and fails if one of them certainly fails.
+pub fn check_readiness(state: &mut RunState<'_>, action: &Action, entry: usize) -> Result<(), FailureCause> {
     let failed = set_checks(state, action, entry);
     if failed.is_empty() {
         return Ok(());
     }
     let list = failed.join(" and ");
     let fails = if failed.len() == 1 { "check fails" } else { "checks fail" };
-    Err(Cause { why: format!("the {list} {fails} (exit code {FAILED})"), exit_code: Some(FAILED), is_final: false })
+    Err(FailureCause {
+        why: format!("the {list} {fails} (exit code {FAILED})"),
+        exit_code: Some(FAILED),
+        is_final: false,
+    })
 }
 
-/// Sets the variable of each check that the step asks for, and returns the names of those that fail.
-pub fn set_checks(state: &mut State<'_>, action: &Action, entry: usize) -> Vec<String> {
+/// Sets the variable of each check of the step, and returns the names of the checks that fail.
+pub fn set_checks(state: &mut RunState<'_>, action: &Action, entry: usize) -> Vec<String> {
     let computer = state.computer();
-    // The facts describe the system that ran at the start. Windows PE is not one to be refreshed.
+    // The facts describe the system that runs at the start, and checks of the system are about one that is not Windows PE.
     let is_present = state.is_first_system && state.environment == Environment::FullOs;
     let mut failed = Vec::new();
     for check in checks(action, &computer, state.is_uefi, is_present) {
@@ -42,11 +46,11 @@ pub fn set_checks(state: &mut State<'_>, action: &Action, entry: usize) -> Vec<S
     failed
 }
 
-/// A check that a step asks for.
+/// Check of a step.
 struct Check {
     name: &'static str,
     variable: &'static str,
-    /// Its outcome; if that is not known, the fact that would tell.
+    /// Result; `Unknown` contains the key of the missing fact.
     outcome: Truth,
 }
 
@@ -62,7 +66,7 @@ fn checks(action: &Action, computer: &Computer, is_uefi: bool, is_present: bool)
     };
     let truth = |known: Option<bool>, fact: &str| known.map_or_else(|| unknown(fact), Truth::from);
     let os = &computer.operating_system;
-    // The system that is refreshed is another one than the one that the facts describe.
+    // Checks of an operating system that the facts do not describe are unknown.
     let of_os = |outcome: Truth, variable: &str| match is_present {
         true => outcome,
         false => unknown(&format!("{variable}` to `sets` of its `[[step]]")),
@@ -85,7 +89,7 @@ fn checks(action: &Action, computer: &Computer, is_uefi: bool, is_present: bool)
     let mut add = |name, variable, outcome: Option<Truth>| {
         checks.extend(outcome.map(|outcome| Check { name, variable, outcome }));
     };
-    let is_asked = |key: &str| action.is_set(key).then_some(());
+    let is_required = |key: &str| action.is_set(key).then_some(());
     add("memory", "_TS_CRMEMORY", action.integer("memory").map(|mb| at_least(computer.memory, mb, "computer.memory")));
     let speed = action.integer("processor-speed");
     add("speed", "_TS_CRSPEED", speed.map(|mhz| at_least(computer.processor.speed, mhz, "computer.processor.speed")));
@@ -116,19 +120,20 @@ fn checks(action: &Action, computer: &Computer, is_uefi: bool, is_present: bool)
         None => unknown("computer.operating-system.language"),
     });
     add("language", "_TS_CROSLANGUAGE", language.map(|outcome| of_os(outcome, "_TS_CROSLANGUAGE")));
-    let power = is_asked("ac-power").map(|()| truth(computer.ac_power, "computer.ac-power"));
+    let power = is_required("ac-power").map(|()| truth(computer.ac_power, "computer.ac-power"));
     add("power", "_TS_CRACPOWER", power);
-    add("network", "_TS_CRNETWORK", is_asked("network").map(|()| adapters(&connected)));
-    let wired = is_asked("wired-network").map(|()| {
+    add("network", "_TS_CRNETWORK", is_required("network").map(|()| adapters(&connected)));
+    let wired = is_required("wired-network").map(|()| {
         adapters(&|adapter| Truth::all([connected(adapter), truth(adapter.wired, "computer.network-adapter.wired")]))
     });
     add("wired network", "_TS_CRWIRED", wired);
-    add("UEFI", "_TS_CRUEFI", is_asked("uefi").map(|()| is_uefi.into()));
-    let activated =
-        is_asked("tpm-activated").or(is_asked("tpm")).map(|()| tpm(computer.tpm.activated, "computer.tpm.activated"));
+    add("UEFI", "_TS_CRUEFI", is_required("uefi").map(|()| is_uefi.into()));
+    let activated = is_required("tpm-activated")
+        .or(is_required("tpm"))
+        .map(|()| tpm(computer.tpm.activated, "computer.tpm.activated"));
     add("activated TPM", "_TS_CRTPMACTIVATED", activated);
     let enabled =
-        is_asked("tpm-enabled").or(is_asked("tpm")).map(|()| tpm(computer.tpm.enabled, "computer.tpm.enabled"));
+        is_required("tpm-enabled").or(is_required("tpm")).map(|()| tpm(computer.tpm.enabled, "computer.tpm.enabled"));
     add("enabled TPM", "_TS_CRTPMENABLED", enabled);
     checks
 }

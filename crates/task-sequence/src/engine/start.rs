@@ -1,33 +1,33 @@
-//! Variables before the first step.
+//! Values of variables before the first step.
 
 use super::computer::Computer;
-use super::machine::Start;
+use super::machine::StartState;
 use super::medium::Medium;
-use super::variables::{MayBe, Variables};
+use super::variables::{PossibleValues, Variables};
 use crate::Sequence;
-use crate::read_only::{self, ALL, Known, Source};
+use crate::read_only::{self, ALL, KnownValue, ValueSource};
 
-/// Variables before the first step: the documented ones as far as they are known, those of the medium, and those that
-/// the facts give.
-pub fn variables(sequence: &Sequence, start: &Start, computer: &Computer, medium: &Medium) -> Variables {
+/// Returns the variables before the first step: the documented ones as far as they are known, those
+/// of the medium, and those of the facts.
+pub fn initial_variables(sequence: &Sequence, start: &StartState, computer: &Computer, medium: &Medium) -> Variables {
     let mut variables = Variables::default();
     for row in &ALL {
         let open = |fact: &str| format!("`{}` is not known; add `{fact}`", row.name);
         let own_fact = format!("variables.{}", row.name);
         match row.source {
-            Source::Run | Source::Step(_) => variables.set(row.name, ""),
-            Source::Variables => variables.leave_open(row.name, MayBe::Anything, open(&own_fact)),
-            Source::Fact(fact) => variables.leave_open(row.name, MayBe::Present, open(fact)),
-            Source::Medium => match read_only::of_medium(row.name, medium.started) {
-                Known::Text(text) => variables.set(row.name, text),
-                Known::Unset => variables.set(row.name, ""),
-                Known::OneOf(values) => variables.leave_open(row.name, one_of(values), open(&own_fact)),
-                Known::Present => variables.leave_open(row.name, MayBe::Present, open(&own_fact)),
-                Known::Nothing => variables.leave_open(row.name, MayBe::Anything, open(&own_fact)),
+            ValueSource::Run | ValueSource::Step(_) => variables.set(row.name, ""),
+            ValueSource::Variables => variables.leave_open(row.name, PossibleValues::Anything, open(&own_fact)),
+            ValueSource::Fact(fact) => variables.leave_open(row.name, PossibleValues::Present, open(fact)),
+            ValueSource::Medium => match read_only::known_value(row.name, medium.source) {
+                KnownValue::Text(text) => variables.set(row.name, text),
+                KnownValue::Unset => variables.set(row.name, ""),
+                KnownValue::OneOf(values) => variables.leave_open(row.name, one_of(values), open(&own_fact)),
+                KnownValue::Present => variables.leave_open(row.name, PossibleValues::Present, open(&own_fact)),
+                KnownValue::Nothing => variables.leave_open(row.name, PossibleValues::Anything, open(&own_fact)),
             },
         }
     }
-    variables.set("_SMSTSLaunchMode", read_only::launch_mode(medium.started, medium.launch));
+    variables.set("_SMSTSLaunchMode", read_only::launch_mode(medium.source, medium.launch));
     variables.set("_SMSTSPackageName", &sequence.name);
     if let Some(id) = &sequence.boot_image {
         variables.set("_SMSTSBootImageID", id);
@@ -36,7 +36,7 @@ pub fn variables(sequence: &Sequence, start: &Start, computer: &Computer, medium
         variables.set("_SMSTSMachineName", name);
     }
     let open = |name: &str, fact: &str| format!("`{name}` is not known; add `{fact}`");
-    // The documentation says nothing of a computer that is not in UEFI mode.
+    // The value for a computer that is not in UEFI mode is not documented.
     match start.is_uefi {
         true => variables.set("_SMSTSBootUEFI", "true"),
         false => {
@@ -54,7 +54,7 @@ pub fn variables(sequence: &Sequence, start: &Start, computer: &Computer, medium
     }
     let types = one_of(&[Some("1"), Some("2")]);
     variables.leave_open("_SMSTSType", types, open("_SMSTSType", "variables._SMSTSType"));
-    // It is said to be `Undefined` before the step has run, and not whether it is set at all then.
+    // Documented as `Undefined` before the step has run, which may mean that it is not set.
     let status = one_of(&[None, Some("Undefined")]);
     variables.leave_open("_TSAppInstallStatus", status, open("_TSAppInstallStatus", "variables._TSAppInstallStatus"));
     for (name, value) in &medium.variables {
@@ -69,6 +69,6 @@ pub fn variables(sequence: &Sequence, start: &Start, computer: &Computer, medium
     variables
 }
 
-fn one_of(values: &[Option<&str>]) -> MayBe {
-    MayBe::OneOf(values.iter().map(|value| value.map(str::to_owned)).collect())
+fn one_of(values: &[Option<&str>]) -> PossibleValues {
+    PossibleValues::OneOf(values.iter().map(|value| value.map(str::to_owned)).collect())
 }

@@ -1,184 +1,186 @@
-//! Trace of a run: what became of each step, in the order of the run.
+//! Trace of a run: the outcome of each step, in the order of the run.
 
 use super::variables::Variables;
 use crate::catalog::Environment;
 
-/// What happened.
+/// Trace of a run.
 #[derive(Clone, Debug)]
 pub struct Trace {
-    /// What happened to each step, in the order of the run. A step that is tried again is there again.
-    pub entries: Vec<Entry>,
-    /// How the sequence ended.
-    pub end: End,
-    /// The variables at the end.
+    /// Entries of steps and groups in the order of the run. A step that runs several times has
+    /// several entries.
+    pub entries: Vec<TraceEntry>,
+    /// End of the task sequence.
+    pub end: SequenceEnd,
+    /// Variables at the end.
     pub variables: Variables,
-    /// The system that ran at the end.
+    /// System that runs at the end.
     pub environment: Environment,
-    /// Runs in which steps whose conditions are not known run, too.
+    /// Runs with steps whose conditions are unknown.
     pub alternatives: Vec<Alternative>,
-    /// Number of steps whose conditions are not known and of which no alternative was run, since there are too many.
+    /// Number of steps with unknown conditions for which no alternative was run, since there are
+    /// too many.
     pub n_unexplored: usize,
 }
 
-/// A run in which a step runs whose condition is not known.
+/// Run with a step whose condition is unknown.
 #[derive(Clone, Debug)]
 pub struct Alternative {
-    /// The names of the groups around the step, and its own.
+    /// Names of the groups around the step, and of the step itself.
     pub path: Vec<String>,
-    /// What is not known.
+    /// Reason why the condition is unknown.
     pub why: String,
-    /// The run. The step is among those that ran.
+    /// Trace of the run, in which the step runs.
     pub trace: Trace,
 }
 
-/// What happened to a step or group.
+/// Step or group in a trace.
 #[derive(Clone, Debug)]
-pub struct Entry {
-    /// Its place in [`Sequence::walk`](crate::Sequence::walk).
+pub struct TraceEntry {
+    /// Index in [`Sequence::walk`](crate::Sequence::walk).
     pub step: usize,
-    /// The names of the groups around it, and its own.
+    /// Names of the groups around it, and its own.
     pub path: Vec<String>,
-    /// Whether it is a group.
+    /// Tells whether it is a group.
     pub is_group: bool,
-    /// The system in which it stood.
+    /// System that was running.
     pub environment: Environment,
-    /// How it ended.
+    /// Outcome of the step or group.
     pub outcome: Outcome,
-    /// What else it did, in its order.
+    /// Effects in order.
     pub effects: Vec<Effect>,
 }
 
-impl Entry {
-    /// Its own name.
+impl TraceEntry {
+    /// Returns the name of the step or group.
     pub fn name(&self) -> &str {
         self.path.last().map_or("", String::as_str)
     }
 }
 
-/// How a step or group ended.
+/// Outcome of a step or group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It did what it should; of a group, that it was entered.
+    /// Succeeded, or, for a group, was entered.
     Ran {
-        /// The exit code, of a step that runs a program of the author's.
+        /// Exit code, for a step that runs a program of the author.
         exit_code: Option<i64>,
     },
-    /// It was passed over.
+    /// Skipped.
     Skipped(
-        /// Why.
+        /// Reason.
         String,
     ),
-    /// It is not known whether it runs. The run goes on without it.
+    /// May or may not run. The run continues without it.
     Unknown(
-        /// What is not known, and which fact would tell.
+        /// Unknown part, and the fact to add.
         String,
     ),
-    /// It failed.
+    /// Failed.
     Failed {
-        /// Why.
+        /// Reason.
         why: String,
-        /// Where the sequence goes on.
-        then: Then,
+        /// Point at which the sequence continues.
+        then: AfterFailure,
     },
 }
 
-/// Where a sequence goes on after a failure.
+/// Point at which a sequence continues after a failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Then {
-    /// With what follows: the step itself continues on error.
+pub enum AfterFailure {
+    /// Next step: the failed step continues on error.
     Next,
-    /// Behind the group of this name, which continues on error.
-    Behind(String),
-    /// Nowhere: no group around it continues on error, or the failure is of a kind that ends every sequence.
+    /// After the group of this name, which continues on error.
+    AfterGroup(String),
+    /// Nowhere: no group around the step continues on error, or the failure is fatal.
     End,
 }
 
-/// What a step did besides ending.
+/// Effect of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// A variable got a value.
+    /// Sets a variable.
     Set {
-        /// Its name.
+        /// Name of the variable.
         name: String,
-        /// Its value; nothing if it is deleted.
+        /// Value; `None` if the variable is deleted.
         value: Option<String>,
     },
-    /// The value of a variable is not known from here on.
+    /// Makes the value of a variable unknown.
     Forget {
-        /// Its name.
+        /// Name of the variable.
         name: String,
-        /// What is not known, and which fact would tell.
+        /// Unknown part, and the fact to add.
         why: String,
     },
-    /// Something about it is not known.
+    /// Leaves something about the step unknown.
     Open {
-        /// What is not known, and which fact would tell.
+        /// Unknown part, and the fact to add.
         why: String,
-        /// What of the run depends on it.
-        of: Doubt,
+        /// Part of the run that depends on it.
+        of: Uncertainty,
     },
-    /// What it does depends on whether another step runs, which is not known.
+    /// Depends on whether another step runs, which is unknown.
     Depends {
-        /// The other step.
+        /// Name of the other step.
         on: String,
     },
-    /// The computer restarted.
+    /// Restarts the computer.
     Restart {
-        /// Into which system.
+        /// System that is started.
         into: Environment,
-        /// Why.
+        /// Reason.
         why: String,
     },
-    /// Content was needed.
+    /// Uses content.
     Content {
-        /// The package ID, or the name of an application.
+        /// Package ID, or name of an application.
         id: String,
-        /// Where it came from.
-        from: Source,
+        /// Source of the content.
+        from: ContentSource,
     },
-    /// It was tried again.
+    /// Runs the step again.
     Retry {
-        /// Why.
+        /// Reason.
         why: String,
     },
 }
 
-/// What of a run depends on something that is not known.
+/// Part of a run that depends on something unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Doubt {
-    /// Its end.
+pub enum Uncertainty {
+    /// End of the step.
     End,
-    /// Its content.
+    /// Content of the step.
     Content,
-    /// Nothing that no fact can settle.
+    /// Anything else, which no fact can settle.
     Rest,
 }
 
-/// Where content comes from.
+/// Source of content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Source {
-    /// The medium.
+pub enum ContentSource {
+    /// Medium.
     Medium,
-    /// A distribution point.
+    /// Distribution point.
     Network,
 }
 
-/// How a sequence ended.
+/// End of a sequence.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
-    /// All its steps were done with.
+pub enum SequenceEnd {
+    /// All steps were completed.
     Success,
-    /// A failure ended it.
+    /// A failure ended the sequence.
     Failure {
-        /// The step.
+        /// Names of the groups around the failed step, and of the step itself.
         step: String,
-        /// Why.
+        /// Reason.
         why: String,
     },
 }
 
-/// The system's name in messages and fact files.
-pub fn name(environment: Environment) -> &'static str {
+/// Returns the name of a system for messages and fact files.
+pub fn environment_name(environment: Environment) -> &'static str {
     match environment {
         Environment::WindowsPe => "Windows PE",
         Environment::FullOs => "full OS",

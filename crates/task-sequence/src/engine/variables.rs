@@ -1,85 +1,86 @@
-//! The variables of a task sequence: the case of their names does not count.
+//! Variables of a task sequence, whose names are not case-sensitive.
 
 use std::collections::BTreeMap;
 
 use crate::condition::Operator;
-use crate::read_only::{Source, find, is_reserved};
+use crate::read_only::{ValueSource, find, is_reserved};
 use crate::truth::Truth;
 
-/// Shown in place of a secret value.
+/// Placeholder for a secret value.
 pub const HIDDEN: &str = "********";
 
 /// Variables by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Variables {
-    known: BTreeMap<String, Variable>,
-    /// Reason why variables that nothing set may be set, if they may.
+    known: BTreeMap<String, VariableEntry>,
+    /// Reason why variables that were never set may have a value; `None` if they can't.
     open_world: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Variable {
-    /// Its name as it was last written.
+struct VariableEntry {
+    /// Name as it was last written.
     name: String,
-    content: Content,
+    content: VariableContent,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Content {
+enum VariableContent {
     Text(String),
     Unset,
     Secret,
     Unknown {
-        may_be: MayBe,
-        /// Reason, with the fact that would tell.
+        may_be: PossibleValues,
+        /// Reason, with the fact to add.
         why: String,
-        /// It became unknown in the run.
+        /// Tells whether the value became unknown during the run.
         is_by_run: bool,
     },
 }
 
-/// Values that an unknown variable may have.
+/// Possible values of an unknown variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum MayBe {
+pub enum PossibleValues {
     /// Any value, or none.
     Anything,
     /// Any value.
     Present,
-    /// Any value but this one.
+    /// Any value except this one.
     Not(String),
     /// One of these values, or none for `None`.
     OneOf(Vec<Option<String>>),
 }
 
-/// A text whose variables were replaced by their values.
+/// Text in which variables were replaced by their values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expanded {
-    /// The text; a variable of unknown value stays as it was written.
+    /// Text; a variable with an unknown value is left in place.
     pub text: String,
-    /// Reason why the text is not known, if it is not.
+    /// Reason why the text is unknown; `None` if it is known.
     pub unknown: Option<String>,
-    /// A secret is in it.
+    /// Tells whether the text contains a secret.
     pub is_secret: bool,
 }
 
 impl Variables {
-    /// The value of a variable, or [`HIDDEN`] for a secret; `None` if it is not set or not known.
+    /// Returns the value of a variable, or [`HIDDEN`] for a secret; `None` if it is not set or
+    /// unknown.
     pub fn get(&self, name: &str) -> Option<&str> {
         match &self.known.get(&name.to_lowercase())?.content {
-            Content::Text(value) => Some(value),
-            Content::Secret => Some(HIDDEN),
-            Content::Unset | Content::Unknown { .. } => None,
+            VariableContent::Text(value) => Some(value),
+            VariableContent::Secret => Some(HIDDEN),
+            VariableContent::Unset | VariableContent::Unknown { .. } => None,
         }
     }
 
-    /// Reason why the value of a variable is not known, if it is not.
-    pub fn unknown(&self, name: &str) -> Option<String> {
+    /// Returns the reason why the value of a variable is unknown; `None` if it is known.
+    pub fn unknown_reason(&self, name: &str) -> Option<String> {
         match self.known.get(&name.to_lowercase()).map(|variable| &variable.content) {
-            Some(Content::Text(_) | Content::Unset) => None,
-            Some(Content::Secret) => {
-                Some(format!("`{name}` is a secret; `variables` of the fact file may give it a value"))
+            Some(VariableContent::Text(_) | VariableContent::Unset) => None,
+            Some(VariableContent::Secret) => {
+                Some(format!("`{name}` is a secret; add `variables.{name}` to give it a value"))
             }
-            Some(Content::Unknown { why, .. }) => Some(why.clone()),
+            Some(VariableContent::Unknown { why, .. }) => Some(why.clone()),
             None if is_reserved(name) => {
                 Some(format!("`{name}` is not a documented variable; add `variables.{name}` if it has a value"))
             }
@@ -89,22 +90,24 @@ impl Variables {
 
     /// Compares a variable with a text.
     pub fn compare(&self, name: &str, operator: Operator, right: &str) -> Truth {
-        let Some(why) = self.unknown(name) else { return operator.holds(self.get(name), right).into() };
+        let Some(why) = self.unknown_reason(name) else { return operator.holds(self.get(name), right).into() };
         let may_be = match self.known.get(&name.to_lowercase()).map(|variable| &variable.content) {
-            Some(Content::Unknown { may_be, .. }) => may_be,
-            Some(Content::Secret) => &MayBe::Present,
-            _ => &MayBe::Anything,
+            Some(VariableContent::Unknown { may_be, .. }) => may_be,
+            Some(VariableContent::Secret) => &PossibleValues::Present,
+            _ => &PossibleValues::Anything,
         };
         let known = match may_be {
-            MayBe::Anything => None,
-            MayBe::Present | MayBe::Not(_) if operator.is_about_presence() => Some(operator == Operator::Exists),
-            MayBe::Not(never) if Operator::Equals.holds(Some(never), right) => match operator {
+            PossibleValues::Anything => None,
+            PossibleValues::Present | PossibleValues::Not(_) if operator.tests_existence() => {
+                Some(operator == Operator::Exists)
+            }
+            PossibleValues::Not(never) if Operator::Equals.holds(Some(never), right) => match operator {
                 Operator::Equals => Some(false),
                 Operator::NotEquals => Some(true),
                 _ => None,
             },
-            MayBe::Present | MayBe::Not(_) => None,
-            MayBe::OneOf(values) => {
+            PossibleValues::Present | PossibleValues::Not(_) => None,
+            PossibleValues::OneOf(values) => {
                 let mut outcomes = values.iter().map(|value| operator.holds(value.as_deref(), right));
                 outcomes.next().filter(|first| outcomes.all(|other| other == *first))
             }
@@ -112,86 +115,90 @@ impl Variables {
         known.map_or(Truth::Unknown(why), Truth::from)
     }
 
-    /// All values that a variable may have, `None` for none; `None` if that is not known.
-    pub fn possible(&self, name: &str) -> Option<Vec<Option<String>>> {
+    /// Returns all possible values of a variable, with `None` for no value. Returns `None` if they
+    /// can't be listed.
+    pub fn possible_values(&self, name: &str) -> Option<Vec<Option<String>>> {
         match self.known.get(&name.to_lowercase()).map(|variable| &variable.content) {
-            Some(Content::Text(value)) => Some(vec![Some(value.clone())]),
-            Some(Content::Unknown { may_be: MayBe::OneOf(values), .. }) => Some(values.clone()),
-            Some(Content::Unset) => Some(vec![None]),
+            Some(VariableContent::Text(value)) => Some(vec![Some(value.clone())]),
+            Some(VariableContent::Unknown { may_be: PossibleValues::OneOf(values), .. }) => Some(values.clone()),
+            Some(VariableContent::Unset) => Some(vec![None]),
             None if !is_reserved(name) && self.open_world.is_none() => Some(vec![None]),
             _ => None,
         }
     }
 
-    /// Sets a variable; an empty value deletes it.
+    /// Sets a variable. An empty value deletes it.
     pub fn set(&mut self, name: &str, value: &str) {
-        let content = if value.is_empty() { Content::Unset } else { Content::Text(value.to_owned()) };
+        let content = if value.is_empty() { VariableContent::Unset } else { VariableContent::Text(value.to_owned()) };
         self.put(name, content);
     }
 
     /// Sets a variable to a secret value.
     pub fn hide(&mut self, name: &str) {
-        self.put(name, Content::Secret);
+        self.put(name, VariableContent::Secret);
     }
 
     /// Makes the value of a variable unknown from the start.
-    pub fn leave_open(&mut self, name: &str, may_be: MayBe, why: String) {
-        self.put(name, Content::Unknown { may_be, why, is_by_run: false });
+    pub fn leave_open(&mut self, name: &str, may_be: PossibleValues, why: String) {
+        self.put(name, VariableContent::Unknown { may_be, why, is_by_run: false });
     }
 
-    /// Makes the value of a variable unknown.
-    pub fn forget(&mut self, name: &str, may_be: MayBe, why: String) {
-        self.put(name, Content::Unknown { may_be, why, is_by_run: true });
+    /// Makes the value of a variable unknown during the run.
+    pub fn forget(&mut self, name: &str, may_be: PossibleValues, why: String) {
+        self.put(name, VariableContent::Unknown { may_be, why, is_by_run: true });
     }
 
-    /// Makes all variables unknown that nothing has set.
+    /// Makes all variables unknown that were never set.
     pub fn open_world(&mut self, why: String) {
         self.open_world = Some(why);
     }
 
-    fn put(&mut self, name: &str, content: Content) {
-        self.known.insert(name.to_lowercase(), Variable { name: name.to_owned(), content });
+    fn put(&mut self, name: &str, content: VariableContent) {
+        self.known.insert(name.to_lowercase(), VariableEntry { name: name.to_owned(), content });
     }
 
-    /// All that have a value, sorted by name.
+    /// Iterates over all variables with a value, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.known.values().filter_map(|variable| Some((variable.name.as_str(), self.get(&variable.name)?)))
     }
 
-    /// All whose value a step made unknown, with the reason, sorted by name.
+    /// Iterates over all variables that a step made unknown, with the reasons, sorted by name.
     pub fn iter_unknown(&self) -> impl Iterator<Item = (&str, &str)> {
         self.known.values().filter_map(|variable| match &variable.content {
-            Content::Unknown { why, is_by_run: true, .. } => Some((variable.name.as_str(), why.as_str())),
+            VariableContent::Unknown { why, is_by_run: true, .. } => Some((variable.name.as_str(), why.as_str())),
             _ => None,
         })
     }
 
-    /// Value of a variable, in words.
+    /// Describes the value of a variable.
     pub fn describe(&self, name: &str) -> String {
         let quoted = |value: &String| format!("`{value}`");
         match self.known.get(&name.to_lowercase()).map(|variable| &variable.content) {
-            Some(Content::Text(value)) => return format!("`{name}` is `{value}`"),
-            Some(Content::Secret | Content::Unknown { may_be: MayBe::Present, .. }) => {
+            Some(VariableContent::Text(value)) => return format!("`{name}` is `{value}`"),
+            Some(VariableContent::Secret | VariableContent::Unknown { may_be: PossibleValues::Present, .. }) => {
                 return format!("`{name}` is set");
             }
-            Some(Content::Unknown { may_be: MayBe::Not(never), .. }) => return format!("`{name}` is not `{never}`"),
-            Some(Content::Unknown { may_be: MayBe::OneOf(values), .. }) => {
+            Some(VariableContent::Unknown { may_be: PossibleValues::Not(never), .. }) => {
+                return format!("`{name}` is not `{never}`");
+            }
+            Some(VariableContent::Unknown { may_be: PossibleValues::OneOf(values), .. }) => {
                 let words = values.iter().map(|value| value.as_ref().map_or_else(|| "not set".to_owned(), quoted));
                 return format!("`{name}` is {}", words.collect::<Vec<_>>().join(" or "));
             }
             _ => {}
         }
         let is_explicit = self.known.contains_key(&name.to_lowercase());
-        match (self.unknown(name), find(name).map(|row| row.source)) {
+        match (self.unknown_reason(name), find(name).map(|row| row.source)) {
             (Some(why), _) => why,
-            (None, Some(Source::Step(kind))) => format!("`{name}` is not set; a step of type `{kind}` sets it"),
+            (None, Some(ValueSource::Step(kind))) => format!("`{name}` is not set; a step of type `{kind}` sets it"),
             (None, _) if is_explicit => format!("`{name}` is not set"),
             (None, _) => format!("`{name}` is not set by the medium, the facts or a step"),
         }
     }
 
-    /// Replaces each `%name%` by the value of that variable. A name that is not a variable stays, since the command
-    /// interpreter has variables of its own.
+    /// Replaces each `%name%` with the value of that variable.
+    ///
+    /// Other names stay, since the command interpreter has variables of its own.
     pub fn expand(&self, text: &str) -> Expanded {
         let (mut expanded, mut rest) = (String::new(), text);
         let (mut unknown, mut is_secret) = (None, false);
@@ -201,7 +208,7 @@ impl Variables {
             let named = after.find('%').map(|end| (&after[..end], &after[end + 1..]));
             let is_variable = |name: &str| is_reserved(name) || self.known.contains_key(&name.to_lowercase());
             let named = named.filter(|(name, _)| is_variable(name));
-            match named.map(|(name, after)| (name, after, self.get(name), self.unknown(name))) {
+            match named.map(|(name, after)| (name, after, self.get(name), self.unknown_reason(name))) {
                 Some((name, after_name, value, why)) if value.is_some() || why.is_some() => {
                     is_secret |= value == Some(HIDDEN) && why.is_some();
                     expanded += &value.map_or_else(|| format!("%{name}%"), str::to_owned);
@@ -238,18 +245,19 @@ mod tests {
         assert!(variables.expand("/p:%PASSWORD%").is_secret);
         assert_eq!(variables.expand("%OSDComputerName% 5%").unknown, None);
         variables.set("Password", "known");
-        assert_eq!(variables.unknown("Password"), None);
+        assert_eq!(variables.unknown_reason("Password"), None);
     }
 
     #[test]
     fn an_unknown_variable_compares_as_far_as_its_values_are_known() {
         let mut variables = Variables::default();
-        let one_of = |values: &[&str]| MayBe::OneOf(values.iter().map(|value| Some((*value).to_owned())).collect());
-        variables.leave_open("Any", MayBe::Anything, "any".into());
-        variables.leave_open("There", MayBe::Present, "there".into());
-        variables.leave_open("Code", MayBe::Not("0".into()), "code".into());
+        let one_of =
+            |values: &[&str]| PossibleValues::OneOf(values.iter().map(|value| Some((*value).to_owned())).collect());
+        variables.leave_open("Any", PossibleValues::Anything, "any".into());
+        variables.leave_open("There", PossibleValues::Present, "there".into());
+        variables.leave_open("Code", PossibleValues::Not("0".into()), "code".into());
         variables.leave_open("Mode", one_of(&["UFD", "UFD+FORMAT"]), "mode".into());
-        variables.leave_open("Uefi", MayBe::OneOf(vec![None, Some("false".into())]), "uefi".into());
+        variables.leave_open("Uefi", PossibleValues::OneOf(vec![None, Some("false".into())]), "uefi".into());
         let says = |name: &str, operator, right| match variables.compare(name, operator, right) {
             Truth::True => "yes".to_owned(),
             Truth::False => "no".to_owned(),

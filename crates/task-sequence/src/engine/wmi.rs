@@ -1,17 +1,17 @@
-//! Instances of WMI classes that follow from what is known of a computer.
+//! Instances of WMI classes, derived from facts about a computer.
 
 use super::computer::{Architecture, Computer, NetworkAdapter, ProductType};
 use crate::truth::Truth;
-use crate::wql::{self, Instance, Property};
+use crate::wql::{self, Property, WmiInstance};
 
-/// Namespace of conditions unless they name another.
-pub const USUAL_NAMESPACE: &str = r"root\cimv2";
+/// Default namespace of conditions.
+pub const DEFAULT_NAMESPACE: &str = r"root\cimv2";
 const TPM_NAMESPACE: &str = r"root\cimv2\security\microsofttpm";
 
-/// Instance of a class as a fact file gives it: properties by name.
-pub type Row = Vec<(String, Property)>;
+/// Instance of a class in a fact file: properties by name.
+pub type WmiRow = Vec<(String, Property)>;
 
-/// A property that follows from a fact.
+/// Property that is derived from a fact.
 struct Column<T> {
     class: &'static str,
     property: &'static str,
@@ -56,7 +56,8 @@ const BATTERY: &str = "Win32_Battery";
 const TPM: &str = "Win32_TPM";
 const ADAPTER: &str = "Win32_NetworkAdapterConfiguration";
 
-/// Classes of which a computer has exactly one instance. (Several processors have the same properties.)
+/// Classes with exactly one instance on a computer. Several processors have the same properties, so
+/// that they count as one.
 const SINGLE: [&str; 7] = [SYSTEM, BIOS, PRODUCT, BOARD, ENCLOSURE, OS, PROCESSOR];
 
 #[rustfmt::skip]
@@ -134,24 +135,24 @@ const ADAPTER_COLUMNS: [Column<NetworkAdapter>; 6] = [
     column(ADAPTER, "IPEnabled", "network-adapter.connected", |a| truth(a.connected)),
 ];
 
-/// Knowledge that queries are answered from.
-pub struct Known<'a> {
-    /// The computer.
+/// Facts for answering queries.
+pub struct WmiFacts<'a> {
+    /// Facts about the computer.
     pub computer: &'a Computer,
-    /// Instances of classes as the fact file gives them: `None` if it gives none of a class.
-    pub rows: &'a dyn Fn(&str, &str) -> Option<Vec<Row>>,
-    /// The system that ran at the start still runs.
+    /// Instances of a class in the fact file; `None` if it lists none.
+    pub rows: &'a dyn Fn(&str, &str) -> Option<Vec<WmiRow>>,
+    /// Tells whether the system of the start is still running.
     pub is_first_system: bool,
 }
 
-/// Answers a query in a namespace.
-pub fn answer(namespace: &str, query: &str, known: &Known<'_>) -> Truth {
+/// Evaluates a query in a namespace.
+pub fn evaluate(namespace: &str, query: &str, known: &WmiFacts<'_>) -> Truth {
     let parsed = match wql::parse(query) {
         Ok(parsed) => parsed,
         Err(why) => {
-            let query = shortened(query);
+            let query = shorten(query);
             return Truth::Unknown(format!(
-                "the WMI query `{query}` can't be parsed: {why}; add `[[wmi]]` with this `query` and its `result`"
+                "can't parse the WMI query `{query}`: {why}; add `[[wmi]]` with this `query` and its `result`"
             ));
         }
     };
@@ -161,28 +162,28 @@ pub fn answer(namespace: &str, query: &str, known: &Known<'_>) -> Truth {
     let computer = known.computer;
     let instance = |row| FactInstance { class, row, computer: None, adapter: None };
     let single = |row| FactInstance { computer: Some((computer, known.is_first_system)), ..instance(row) };
-    let namespace_of_class = if is(TPM) { TPM_NAMESPACE } else { USUAL_NAMESPACE };
+    let namespace_of_class = if is(TPM) { TPM_NAMESPACE } else { DEFAULT_NAMESPACE };
     let is_here = namespace.eq_ignore_ascii_case(namespace_of_class);
     let instances = match rows {
-        // A lone row adds to what the computer has.
+        // A single row adds properties to those that follow from the facts.
         Some(rows) if rows.len() == 1 && is_here => vec![single(rows.into_iter().next())],
         Some(rows) => rows.into_iter().map(|row| instance(Some(row))).collect(),
         None if is_here && SINGLE.iter().any(|class| is(class)) => vec![single(None)],
         None if is_here && is(TPM) => match computer.tpm.present {
             Some(true) => vec![single(None)],
             Some(false) => Vec::new(),
-            None => return lacks("whether there is a TPM", "computer.tpm.present"),
+            None => return missing("whether there is a TPM", "computer.tpm.present"),
         },
         None if is_here && is(BATTERY) => match computer.battery {
             Some(true) => vec![instance(None)],
             Some(false) => Vec::new(),
-            None => return lacks("whether there is a battery", "computer.battery"),
+            None => return missing("whether there is a battery", "computer.battery"),
         },
         None if is_here && is(ADAPTER) => match &computer.network_adapter {
             Some(adapters) => {
                 adapters.iter().map(|adapter| FactInstance { adapter: Some(adapter), ..instance(None) }).collect()
             }
-            None => return lacks("which network adapters there are", "computer.network-adapter"),
+            None => return missing("the list of network adapters", "computer.network-adapter"),
         },
         None => {
             return Truth::Unknown(format!(
@@ -193,12 +194,12 @@ pub fn answer(namespace: &str, query: &str, known: &Known<'_>) -> Truth {
     parsed.has_result(&instances)
 }
 
-fn lacks(what: &str, fact: &str) -> Truth {
+fn missing(what: &str, fact: &str) -> Truth {
     Truth::Unknown(format!("{what} is not known; add `{fact}`"))
 }
 
-/// A query as a message shows it.
-fn shortened(query: &str) -> String {
+/// Shortens a query for a message.
+fn shorten(query: &str) -> String {
     const MAX: usize = 60;
     match query.char_indices().nth(MAX) {
         Some((at, _)) => format!("{}…", &query[..at]),
@@ -206,16 +207,16 @@ fn shortened(query: &str) -> String {
     }
 }
 
-/// An instance that follows from facts about the computer, or a row, or both.
+/// Instance that is derived from facts about the computer, from a row, or both.
 struct FactInstance<'a> {
     class: &'a str,
-    row: Option<Row>,
-    /// The computer, and whether the system that ran at the start still runs.
+    row: Option<WmiRow>,
+    /// Computer, with `true` if the system of the start is still running.
     computer: Option<(&'a Computer, bool)>,
     adapter: Option<&'a NetworkAdapter>,
 }
 
-impl Instance for FactInstance<'_> {
+impl WmiInstance for FactInstance<'_> {
     fn get(&self, property: &str) -> Property {
         let class = self.class;
         let in_row = |(name, _): &&(String, Property)| name.eq_ignore_ascii_case(property);
@@ -227,7 +228,10 @@ impl Instance for FactInstance<'_> {
         let found = match (self.computer, self.adapter) {
             (_, Some(adapter)) => lookup(&ADAPTER_COLUMNS, class, property, adapter),
             (Some((_, false)), None) if class.eq_ignore_ascii_case(OS) => {
-                return unknown(format!("another system than at the start is running; {}", add_row()));
+                return unknown(format!(
+                    "it describes the system at the start, but another one is running; {}",
+                    add_row()
+                ));
             }
             (Some((computer, _)), None) => lookup(&COLUMNS, class, property, computer),
             (None, None) => None,
@@ -240,7 +244,7 @@ impl Instance for FactInstance<'_> {
     }
 }
 
-/// The key of the fact that a property follows from, and its value if that is known.
+/// Returns the key of the fact that a property is derived from, and its value if the fact is known.
 fn lookup<T>(columns: &[Column<T>], class: &str, property: &str, of: &T) -> Option<(&'static str, Option<Property>)> {
     let column = columns
         .iter()
@@ -262,7 +266,7 @@ mod tests {
             (r"root\cimv2", "Win32_BIOS") => Some(vec![vec![("Version".to_owned(), Property::Text("V1".into()))]]),
             _ => None,
         };
-        match answer(namespace, query, &Known { computer, rows: &rows, is_first_system }) {
+        match evaluate(namespace, query, &WmiFacts { computer, rows: &rows, is_first_system }) {
             Truth::True => "yes".into(),
             Truth::False => "no".into(),
             Truth::Unknown(why) => why,
@@ -339,11 +343,11 @@ mod tests {
             ),
             (
                 "SELECT",
-                "the WMI query `SELECT` can't be parsed: a property is missing before its end; add `[[wmi]]` with this `query` and its `result`",
+                "can't parse the WMI query `SELECT`: a property is missing before the end; add `[[wmi]]` with this `query` and its `result`",
             ),
         ];
         for (query, expected) in cases {
-            assert_eq!(says(USUAL_NAMESPACE, query, &computer(), true), expected, "{query}");
+            assert_eq!(says(DEFAULT_NAMESPACE, query, &computer(), true), expected, "{query}");
         }
         let tpm = "SELECT * FROM Win32_Tpm WHERE IsEnabled_InitialValue = TRUE";
         assert_eq!(says(r"ROOT\CIMV2\Security\MicrosoftTpm", tpm, &computer(), true), "no");
@@ -353,17 +357,17 @@ mod tests {
             "whether there is a TPM is not known; add `computer.tpm.present`"
         );
         assert_eq!(
-            says(USUAL_NAMESPACE, "SELECT * FROM Win32_Battery", &nothing, true),
+            says(DEFAULT_NAMESPACE, "SELECT * FROM Win32_Battery", &nothing, true),
             "whether there is a battery is not known; add `computer.battery`"
         );
         assert_eq!(
             says(
-                USUAL_NAMESPACE,
+                DEFAULT_NAMESPACE,
                 "SELECT * FROM Win32_OperatingSystem WHERE BuildNumber = '22631'",
                 &computer(),
                 false
             ),
-            "`Win32_OperatingSystem.BuildNumber` is not known; another system than at the start is running; add `[[wmi]]` \
+            "`Win32_OperatingSystem.BuildNumber` is not known; it describes the system at the start, but another one is running; add `[[wmi]]` \
              with `class = \"Win32_OperatingSystem\"` and `rows = [{ BuildNumber = … }]`"
         );
     }

@@ -1,5 +1,5 @@
-//! Documents that hold one sequence: bare XML, the console's `object.xml`, the package of Configuration Manager 2007 and
-//! of public export scripts, and XML that was escaped.
+//! Documents with one sequence: bare XML, the console's `object.xml`, the package of Configuration
+//! Manager 2007 and of public export scripts, and escaped XML.
 
 use crate::Sequence;
 use crate::encoding::decode;
@@ -8,16 +8,16 @@ use crate::mdt::{self, ContentKind, Share};
 use crate::xml::{self, document as dom};
 use dom::Element;
 
-use super::{Exported, Referred, property};
+use super::{ExportedSequence, ReferencedPackage, property};
 
-/// Characters of the name and of the description of a sequence (R74).
+/// Maximum lengths of the name and the description of a sequence, in characters (R74).
 const MAX_NAME: usize = 50;
 const MAX_DESCRIPTION: usize = 512;
 
-/// A sequence's element and what the document says of it.
-struct Found {
+/// Element of a sequence with the facts that its document adds.
+struct FoundSequence {
     sequence: Element,
-    /// The element as it was written; `None` if it was part of a larger document.
+    /// Element as it was written; `None` if it was part of a larger document.
     xml: Option<String>,
     id: Option<String>,
     name: Option<String>,
@@ -25,21 +25,22 @@ struct Found {
     boot_image: Option<String>,
 }
 
-/// Reads a document. `name` is the name of a sequence that has none of its own.
+/// Reads a document. `name` is the name for a sequence that has none of its own.
 ///
 /// # Errors
 ///
-/// The bytes are not text, not XML, or not a task sequence.
-pub fn read(bytes: &[u8], name: &str) -> Result<Exported> {
+/// Fails if the bytes are not text, not XML, or not a task sequence.
+pub fn read(bytes: &[u8], name: &str) -> Result<ExportedSequence> {
     read_with_share(bytes, name, &mut Share::default())
 }
 
-/// Reads a document like [`read`]. A sequence of the Microsoft Deployment Toolkit is converted with its deployment share.
+/// Reads a document like [`read`], and converts a sequence of the Microsoft Deployment Toolkit with
+/// its deployment share.
 ///
 /// # Errors
 ///
-/// Those of [`read`].
-pub fn read_with_share(bytes: &[u8], name: &str, share: &mut Share) -> Result<Exported> {
+/// Fails like [`read`].
+pub fn read_with_share(bytes: &[u8], name: &str, share: &mut Share) -> Result<ExportedSequence> {
     let decoded = decode(bytes)?;
     let found = find(decoded.text)?;
     let (mut sequence, conversion) = match mdt::is_toolkit(&found.sequence) {
@@ -49,7 +50,7 @@ pub fn read_with_share(bytes: &[u8], name: &str, share: &mut Share) -> Result<Ex
         }
         false => (xml::read_element(&found.sequence)?, None),
     };
-    let referred = if conversion.is_some() { referred(&sequence, share) } else { Vec::new() };
+    let packages = if conversion.is_some() { referenced_packages(&sequence, share) } else { Vec::new() };
     let own_name = found.name.or_else(|| found.sequence.attribute("name").map(str::to_owned));
     let name = own_name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| name.to_owned());
     sequence.name = name.chars().take(MAX_NAME).collect();
@@ -62,15 +63,16 @@ pub fn read_with_share(bytes: &[u8], name: &str, share: &mut Share) -> Result<Ex
     };
     let id = found.id.filter(|id| crate::is_package(id));
     let assumed_encoding = decoded.assumption;
-    Ok(Exported { id, sequence, xml, referred, assumed_encoding, conversion })
+    Ok(ExportedSequence { id, sequence, xml, packages, assumed_encoding, conversion })
 }
 
-/// The contents of a share that a converted sequence refers to, as the console would list them.
-fn referred(sequence: &Sequence, share: &Share) -> Vec<Referred> {
+/// Lists the contents of a share that a converted sequence refers to, as the console would.
+fn referenced_packages(sequence: &Sequence, share: &Share) -> Vec<ReferencedPackage> {
     let references = xml::packages(sequence);
-    let is_referred =
-        |content: &&mdt::Content| references.contains(&content.id) || sequence.boot_image.as_ref() == Some(&content.id);
-    let row = |content: &mdt::Content| Referred {
+    let is_referred = |content: &&mdt::ShareContent| {
+        references.contains(&content.id) || sequence.boot_image.as_ref() == Some(&content.id)
+    };
+    let row = |content: &mdt::ShareContent| ReferencedPackage {
         id: content.id.clone(),
         name: content.name.clone(),
         kind: match content.kind {
@@ -84,36 +86,42 @@ fn referred(sequence: &Sequence, share: &Share) -> Vec<Referred> {
 }
 
 /// Finds the sequence of a document.
-fn find(text: String) -> Result<Found> {
+fn find(text: String) -> Result<FoundSequence> {
     let text = match text.trim_start().starts_with("&lt;") {
         true => unescaped(text.trim())?,
         false => text,
     };
     let root = dom::parse(&text)?;
     match root.name.as_str() {
-        "sequence" => {
-            Ok(Found { sequence: root, xml: Some(text), id: None, name: None, description: None, boot_image: None })
-        }
+        "sequence" => Ok(FoundSequence {
+            sequence: root,
+            xml: Some(text),
+            id: None,
+            name: None,
+            description: None,
+            boot_image: None,
+        }),
         "INSTANCE" => object(&root),
         "SmsTaskSequencePackage" => package(&root),
-        name => Err(Error::unsupported(format!("it is `<{name}>`, not a task sequence"))
-            .help("export the sequence with `Export` in the console's list of task sequences")),
+        name => Err(Error::unsupported(format!("the root element is `<{name}>`, not a task sequence"))
+            .help("export the task sequence with Export in the console")),
     }
 }
 
-/// The text of escaped XML.
+/// Unescapes escaped XML.
 fn unescaped(text: &str) -> Result<String> {
-    let failed = |error: Error| error.within("it is escaped XML (`&lt;sequence…`) that can't be unescaped");
+    let failed = |error: Error| error.within("can't unescape the escaped XML (`&lt;sequence…`)");
     Ok(dom::parse(&format!("<text>{text}</text>")).map_err(failed)?.own_text())
 }
 
-/// The console's `object.xml`: an instance of the class `SMS_TaskSequencePackage`.
-fn object(root: &Element) -> Result<Found> {
+/// Finds the sequence in the console's `object.xml`: an instance of the class
+/// `SMS_TaskSequencePackage`.
+fn object(root: &Element) -> Result<FoundSequence> {
     let property = |name: &str| property(root, name).filter(|text| !text.is_empty());
     let Some(xml) = property("Sequence") else {
-        return Err(Error::unsupported("its object has no property `Sequence`"));
+        return Err(Error::unsupported("the object has no property `Sequence`"));
     };
-    Ok(Found {
+    Ok(FoundSequence {
         sequence: inner(&xml)?,
         xml: Some(xml),
         id: property("PackageID"),
@@ -123,11 +131,11 @@ fn object(root: &Element) -> Result<Found> {
     })
 }
 
-/// A package as Configuration Manager 2007 exports it, and as public scripts do.
-fn package(root: &Element) -> Result<Found> {
+/// Finds the sequence in a package as Configuration Manager 2007 and public scripts export it.
+fn package(root: &Element) -> Result<FoundSequence> {
     let said = |name: &str| root.child(name).map(Element::own_text).filter(|text| !text.is_empty());
     let Some(data) = root.child("SequenceData") else {
-        return Err(Error::unsupported("its `<SmsTaskSequencePackage>` has no `<SequenceData>`"));
+        return Err(Error::unsupported("`<SmsTaskSequencePackage>` has no `<SequenceData>`"));
     };
     let (sequence, xml) = match data.child("sequence") {
         Some(sequence) => (sequence.clone(), None),
@@ -136,7 +144,7 @@ fn package(root: &Element) -> Result<Found> {
             (inner(&xml)?, Some(xml))
         }
     };
-    Ok(Found {
+    Ok(FoundSequence {
         sequence,
         xml,
         id: said("PackageID"),
@@ -146,12 +154,12 @@ fn package(root: &Element) -> Result<Found> {
     })
 }
 
-/// The sequence of a document within a document.
+/// Parses a document that is text within another document.
 fn inner(xml: &str) -> Result<Element> {
     let root = dom::parse(xml)?;
     match root.name.as_str() {
         "sequence" => Ok(root),
-        name => Err(Error::unsupported(format!("it holds `<{name}>`, not a task sequence"))),
+        name => Err(Error::unsupported(format!("the document contains `<{name}>`, not a task sequence"))),
     }
 }
 

@@ -1,20 +1,26 @@
-//! Counterparts of the toolkit's steps: facts, restarts, variables, images, settings, drivers and user state.
+//! Conversion of the toolkit's steps for facts, restarts, variables, images, settings, drivers and
+//! user state.
 
 use crate::Step;
 
-use super::context::{Context, Outcome, kept};
-use super::draft::{Draft, keys_of_tables, table};
+use super::context::{Context, ConvertedStep, keep_disabled};
+use super::draft::{Draft, table, table_keys};
 use super::share::ContentKind;
-use super::source::Source;
 use super::table::Counterpart;
-use super::{Fate, disks, software};
+use super::toolkit_step::ToolkitStep;
+use super::{ConversionStatus, disks, software};
 
-/// Keys of contents that several steps share.
+/// Keys of content that several steps share.
 const USMT: &str = "user state migration tool";
 const CLIENT: &str = "configuration manager client";
 
-/// The counterpart of a script or class. `None` if the step says too little for one.
-pub fn counterpart(context: &mut Context<'_>, counterpart: Counterpart, source: &Source) -> Option<Outcome> {
+/// Converts a step that uses a known script or class. Returns `None` if the step lacks the
+/// necessary values.
+pub fn convert_step(
+    context: &mut Context<'_>,
+    counterpart: Counterpart,
+    source: &ToolkitStep,
+) -> Option<ConvertedStep> {
     match counterpart {
         Counterpart::Gather => gather(context, source),
         Counterpart::Readiness => readiness(context, source),
@@ -23,11 +29,11 @@ pub fn counterpart(context: &mut Context<'_>, counterpart: Counterpart, source: 
         Counterpart::Settings => settings(context, source),
         Counterpart::Drivers => drivers(context, source),
         Counterpart::Network => network(context, source),
-        Counterpart::SoftwareUpdates => simple("install-software-updates", source),
+        Counterpart::SoftwareUpdates => convert_without_settings("install-software-updates", source),
         Counterpart::Application => software::application(context, source),
         Counterpart::UserState => user_state(context, source),
         Counterpart::BitLocker => bitlocker(context, source),
-        Counterpart::DisableBitLocker => simple("disable-bitlocker", source),
+        Counterpart::DisableBitLocker => convert_without_settings("disable-bitlocker", source),
         Counterpart::InstallRoles => software::roles(source, true),
         Counterpart::UninstallRoles => software::roles(source, false),
         Counterpart::PowerShell => software::power_shell(context, source),
@@ -37,13 +43,15 @@ pub fn counterpart(context: &mut Context<'_>, counterpart: Counterpart, source: 
     }
 }
 
-/// Set Dynamic Variables with the toolkit's DeploymentType. The step sets facts of the computer as well.
-fn gather(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
+/// Converts a gather step to Set Dynamic Variables with the toolkit's variable DeploymentType.
+///
+/// The step also sets variables about the computer.
+fn gather(context: &mut Context<'_>, source: &ToolkitStep) -> Option<ConvertedStep> {
     if std::mem::replace(&mut context.state.has_gathered, true) {
-        let outcome = Outcome::dropped("variables last over restarts: the first step of its kind does it");
+        let outcome = ConvertedStep::dropped("variables survive restarts: the first step of this kind is enough");
         return Some(outcome);
     }
-    let keys = keys_of_tables("set-dynamic-variables", "rules");
+    let keys = table_keys("set-dynamic-variables", "rules");
     let rule = |in_windows_pe: &str, kind: &str| {
         let mut rule = table(keys, &[("variable", "_SMSTSInWinPE"), ("operator", "equals"), ("value", in_windows_pe)]);
         if let Some(key) = keys.iter().find(|key| key.name == "set") {
@@ -55,44 +63,44 @@ fn gather(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
     let rules = vec![rule("true", "NEWCOMPUTER"), rule("false", "REFRESH")];
     let draft = Draft::new("set-dynamic-variables")?.tables("rules", rules);
     context.set.insert("DeploymentType".to_owned());
-    Some(Outcome::converted([draft.step(&source.name, &source.description)]))
+    Some(ConvertedStep::converted([draft.step(&source.name, &source.description)]))
 }
 
-pub fn bitlocker(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
+pub fn bitlocker(context: &mut Context<'_>, source: &ToolkitStep) -> Option<ConvertedStep> {
     disks::bitlocker(source, context.state.in_windows_pe == Some(true))
 }
 
-fn readiness(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
+fn readiness(context: &mut Context<'_>, source: &ToolkitStep) -> Option<ConvertedStep> {
     let mut draft = Draft::new("check-readiness")?;
     let checks = [("memory", "ImageMemory"), ("processor-speed", "ImageProcessorSpeed"), ("disk-space", "ImageSize")];
     for (key, variable) in checks {
         draft = draft.set(key, source.variable(variable).filter(|value| *value != "0").unwrap_or_default());
     }
-    // The type of the running system says nothing in Windows PE.
+    // In Windows PE, the type of the running system is not that of the installed one.
     if context.state.in_windows_pe != Some(true) {
         draft = draft.set("os-type", source.variable("VerifyOS").unwrap_or_default());
     }
     if !draft.has_any() {
-        return Some(Outcome::dropped("it checks nothing"));
+        return Some(ConvertedStep::dropped("the step checks nothing"));
     }
-    Some(Outcome::converted([draft.step(&source.name, &source.description)]))
+    Some(ConvertedStep::converted([draft.step(&source.name, &source.description)]))
 }
 
-pub fn restart(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
+pub fn restart(context: &mut Context<'_>, source: &ToolkitStep) -> Option<ConvertedStep> {
     let state = &mut context.state;
     let is_pe_staged = std::mem::take(&mut state.is_pe_staged);
     if is_pe_staged && state.is_prepared {
-        return Some(Outcome::dropped("Prepare Windows for Capture restarts into Windows PE"));
+        return Some(ConvertedStep::dropped("Prepare Windows for Capture restarts into Windows PE"));
     }
     if state.has_applied && !state.is_set_up && state.in_windows_pe != Some(false) {
         state.is_set_up = true;
         let client = context.share.package_id(CLIENT, "Configuration Manager client", ContentKind::Package);
         let setup = Draft::new("setup-windows")?.set("client-package", &client);
-        let outcome = Outcome::converted([setup.step(&source.name, &source.description)]);
-        let why = "the only step that leads from Windows PE to the new system";
-        return Some(outcome.why(why).todo(format!("put the package of the client at `{client}`")));
+        let outcome = ConvertedStep::converted([setup.step(&source.name, &source.description)]);
+        let why = "only this step leads from Windows PE to the new system";
+        return Some(outcome.why(why).todo(format!("add the package of the client as `{client}`")));
     }
-    // The command line of the toolkit names Windows PE everywhere: it restarts what the disk starts.
+    // The toolkit's command line always names Windows PE, but restarts whatever the disk starts. So the target follows from the position in the sequence.
     let in_windows_pe = state.in_windows_pe.unwrap_or(state.applies_later && !state.has_applied);
     let target = if is_pe_staged || in_windows_pe && !state.is_set_up { "windows-pe" } else { "hard-disk" };
     let draft = Draft::new("restart-computer")?
@@ -102,13 +110,13 @@ pub fn restart(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
             "message-timeout",
             source.variable("MessageTimeout").or_else(|| source.variable("SMSRebootTimeout")).unwrap_or_default(),
         );
-    Some(Outcome::converted([draft.step(&source.name, &source.description)]))
+    Some(ConvertedStep::converted([draft.step(&source.name, &source.description)]))
 }
 
-pub fn set_variable(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
+pub fn set_variable(context: &mut Context<'_>, source: &ToolkitStep) -> Option<ConvertedStep> {
     let name = source.variable("VariableName")?;
     if name.eq_ignore_ascii_case("PHASE") {
-        return Some(Outcome::dropped("conditions on PHASE became ones on Windows PE"));
+        return Some(ConvertedStep::dropped("conditions on PHASE were converted to conditions on Windows PE"));
     }
     let value = source.variable("VariableValue").unwrap_or_default();
     let draft = Draft::new("set-variable")?.set("variable", name).set("value", value);
@@ -116,13 +124,13 @@ pub fn set_variable(context: &mut Context<'_>, source: &Source) -> Option<Outcom
         return None;
     }
     context.set.insert(name.to_owned());
-    Some(Outcome::converted([draft.step(&source.name, &source.description)]))
+    Some(ConvertedStep::converted([draft.step(&source.name, &source.description)]))
 }
 
-fn operating_system(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
+fn operating_system(context: &mut Context<'_>, source: &ToolkitStep) -> Option<ConvertedStep> {
     if source.has_argument("PE") {
         context.state.is_pe_staged = true;
-        return Some(Outcome::dropped("Restart Computer stages Windows PE itself"));
+        return Some(ConvertedStep::dropped("Restart Computer stages Windows PE itself"));
     }
     let guid = source.variable("OSGUID").unwrap_or("operating system").to_owned();
     let name = source.name.clone();
@@ -130,11 +138,11 @@ fn operating_system(context: &mut Context<'_>, source: &Source) -> Option<Outcom
         (context.state.has_applied, context.state.is_set_up, context.state.has_settings) = (true, true, true);
         let id = context.share.upgrade_package(&guid, &name);
         let draft = Draft::new("upgrade-operating-system")?.set("package", &id);
-        let todo = format!("see that `{id}` has all installation files, not install.wim alone");
-        return Some(Outcome::converted([draft.step(&name, &source.description)]).todo(todo));
+        let todo = format!("make sure that `{id}` has all installation files, not only install.wim");
+        return Some(ConvertedStep::converted([draft.step(&name, &source.description)]).todo(todo));
     }
     if !source.applies_image() {
-        return Some(Outcome::dropped("the engine cleans up after itself"));
+        return Some(ConvertedStep::dropped("the engine cleans up after itself"));
     }
     let id = context.share.package_id(&guid, &name, ContentKind::OperatingSystem);
     let content = context.share.content(&guid);
@@ -160,22 +168,22 @@ fn operating_system(context: &mut Context<'_>, source: &Source) -> Option<Outcom
     steps.extend(deferred);
     let todo = match is_listed {
         true => String::new(),
-        false => format!("`{id}` stands for the image {guid}: give its WIM file and `index`"),
+        false => format!("set the WIM file and `index` of `{id}`, which stands for the image {guid}"),
     };
-    Some(Outcome::converted(steps).why("with the settings that the toolkit writes to the answer file").todo(todo))
+    Some(ConvertedStep::converted(steps).why("with the settings that the toolkit writes to the answer file").todo(todo))
 }
 
-fn settings(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
+fn settings(context: &mut Context<'_>, source: &ToolkitStep) -> Option<ConvertedStep> {
     if context.state.has_settings || !context.state.has_applied {
         let why = "Apply Windows Settings comes after the step that applies the image";
-        return Some(Outcome::dropped(why));
+        return Some(ConvertedStep::dropped(why));
     }
-    let mut outcome = Outcome::converted(settings_steps(context));
+    let mut outcome = ConvertedStep::converted(settings_steps(context));
     outcome.steps.iter_mut().for_each(|step| step.description.clone_from(&source.description));
     Some(outcome)
 }
 
-/// Apply Windows Settings and Apply Network Settings.
+/// Creates the steps Apply Windows Settings and Apply Network Settings.
 fn settings_steps(context: &mut Context<'_>) -> Vec<Step> {
     context.state.has_settings = true;
     context.read.extend(["FullName".to_owned(), "OrgName".to_owned()]);
@@ -199,20 +207,20 @@ fn settings_steps(context: &mut Context<'_>) -> Vec<Step> {
     windows.into_iter().chain(network).collect()
 }
 
-pub fn network(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
+pub fn network(context: &mut Context<'_>, source: &ToolkitStep) -> Option<ConvertedStep> {
     if source.class.ends_with("ApplyNetworkSettingsAction") || context.state.has_applied {
-        let outcome = Outcome::dropped("Apply Network Settings comes after the step that applies the image");
+        let outcome = ConvertedStep::dropped("Apply Network Settings comes after the step that applies the image");
         return Some(outcome);
     }
-    simple("capture-network-settings", source)
+    convert_without_settings("capture-network-settings", source)
 }
 
-fn drivers(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
+fn drivers(context: &mut Context<'_>, source: &ToolkitStep) -> Option<ConvertedStep> {
     if context.state.has_drivers && source.variable("DriverSelectionProfile").is_none() {
-        return Some(Outcome::dropped("an earlier step injects the drivers"));
+        return Some(ConvertedStep::dropped("an earlier step injects the drivers"));
     }
     if context.state.is_set_up || context.state.in_windows_pe == Some(false) {
-        return Some(Outcome::dropped("lists drivers for the Sysprep of Windows XP"));
+        return Some(ConvertedStep::dropped("the step lists drivers for Sysprep of Windows XP"));
     }
     let profile = source.variable("DriverSelectionProfile").unwrap_or_default().to_owned();
     let injects_all = source.variable("DriverInjectionMode").is_some_and(|mode| mode.eq_ignore_ascii_case("ALL"));
@@ -223,7 +231,7 @@ fn drivers(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
     let (draft, todo) = match (group, injects_all) {
         _ if is_by_variable => {
             let id = context.share.package_id("drivers", "Drivers of a model", ContentKind::DriverPackage);
-            let todo = "DriverGroup001 selects the drivers: use one Apply Driver Package per model, with a condition on \
+            let todo = "replace DriverGroup001, which selects the drivers, by one Apply Driver Package per model, with a condition on \
                         `_SMSTSModel`";
             (Draft::new("apply-driver-package")?.set("package", &id).set("recurse", "true"), todo.to_owned())
         }
@@ -238,63 +246,63 @@ fn drivers(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
                 context.share.package_id(&key, name.trim(), ContentKind::DriverPackage)
             });
             let draft = Draft::new("apply-driver-package")?.set("package", &id).set("recurse", "true");
-            (draft, format!("copy the drivers of `{profile}` into a folder for `{id}`"))
+            (draft, format!("copy the drivers of `{profile}` to a folder for `{id}`"))
         }
     };
-    let mut outcome = Outcome::converted([draft.step(&source.name, &source.description)]).todo(todo.clone());
+    let mut outcome = ConvertedStep::converted([draft.step(&source.name, &source.description)]).todo(todo.clone());
     if is_by_variable {
         outcome = outcome.unfinished(todo);
     }
     if context.state.applies_later && !context.state.has_applied {
-        outcome.fate = Fate::Moved;
-        return Some(outcome.why("moved behind the step that applies the image"));
+        outcome.fate = ConversionStatus::Moved;
+        return Some(outcome.why("moved after the step that applies the image"));
     }
     Some(outcome)
 }
 
-fn user_state(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
+fn user_state(context: &mut Context<'_>, source: &ToolkitStep) -> Option<ConvertedStep> {
     let kind = match () {
         () if source.has_argument("capture") => "capture-user-state",
         () if source.has_argument("restore") => "restore-user-state",
-        () => return Some(Outcome::dropped("only estimates the room for the user state")),
+        () => return Some(ConvertedStep::dropped("the step only estimates the size of the user state")),
     };
     let id = context.share.package_id(USMT, "User State Migration Tool", ContentKind::Package);
     let draft = Draft::new(kind)?.set("package", &id);
     Some(
-        Outcome::converted([draft.step(&source.name, &source.description)])
-            .unfinished(format!("put the User State Migration Tool at `{id}` and say where the state is kept")),
+        ConvertedStep::converted([draft.step(&source.name, &source.description)])
+            .unfinished(format!("add the User State Migration Tool as `{id}`, and set where the state is stored")),
     )
 }
 
-fn sysprep(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
+fn sysprep(context: &mut Context<'_>, source: &ToolkitStep) -> Option<ConvertedStep> {
     context.state.is_prepared = true;
     let client = Draft::new("prepare-client-for-capture")?.step("Prepare ConfigMgr Client for Capture", "");
     let windows = Draft::new("prepare-windows-for-capture")?.step(&source.name, &source.description);
-    Some(Outcome::converted([client, windows]))
+    Some(ConvertedStep::converted([client, windows]))
 }
 
-fn capture_image(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
+fn capture_image(context: &mut Context<'_>, source: &ToolkitStep) -> Option<ConvertedStep> {
     if !context.state.is_prepared {
-        let todo = "back the computer up by other means";
-        return Some(kept(source).why("images the old system before a refresh").todo(todo));
+        let todo = "back up the computer by other means";
+        return Some(keep_disabled(source).why("the step images the old system before a refresh").todo(todo));
     }
     context.read.extend(["BackupShare", "BackupDir", "BackupFile", "UserDomain", "UserID"].map(str::to_owned));
     let draft = Draft::new("capture-operating-system-image")?
         .set("destination", r"%BackupShare%\%BackupDir%\%BackupFile%")
         .set("user", r"%UserDomain%\%UserID%")
         .secret("password", "CAPTURE_PASSWORD");
-    let todo = "give `destination` and `user`, and the password in `CAPTURE_PASSWORD`";
-    Some(Outcome::converted([draft.step(&source.name, &source.description)]).todo(todo))
+    let todo = "set `destination` and `user`, and the password in `CAPTURE_PASSWORD`";
+    Some(ConvertedStep::converted([draft.step(&source.name, &source.description)]).todo(todo))
 }
 
-/// A step without settings of its own.
-fn simple(kind: &str, source: &Source) -> Option<Outcome> {
-    Some(Outcome::converted([Draft::new(kind)?.step(&source.name, &source.description)]))
+/// Converts a step without settings.
+fn convert_without_settings(kind: &str, source: &ToolkitStep) -> Option<ConvertedStep> {
+    Some(ConvertedStep::converted([Draft::new(kind)?.step(&source.name, &source.description)]))
 }
 
-/// The network adapters of a step, as far as the catalog has their keys.
-fn adapters(source: &Source) -> Vec<crate::Values> {
-    let keys = keys_of_tables("apply-network-settings", "adapters");
+/// Returns the network adapters of a step, with the keys that the catalog has.
+fn adapters(source: &ToolkitStep) -> Vec<crate::Values> {
+    let keys = table_keys("apply-network-settings", "adapters");
     let count: usize = source.variable("OSDAdapterCount").and_then(|count| count.parse().ok()).unwrap_or(0);
     let adapter = |number: usize| {
         let pairs: Vec<(&str, &str)> = keys

@@ -1,4 +1,4 @@
-//! What conversions of steps share: the outcome of one, what is known of the steps before it, and the share.
+//! State that conversions of steps share, and the result of a conversion.
 
 use std::collections::BTreeSet;
 
@@ -6,43 +6,48 @@ use crate::catalog::Environment;
 use crate::{Body, Foreign, Step, Variable};
 
 use super::draft::{Draft, step};
-use super::source::Source;
-use super::{Fate, Share};
+use super::toolkit_step::ToolkitStep;
+use super::{ConversionStatus, Share};
 
-/// What conversions of steps share.
+/// State that conversions of steps share.
 pub struct Context<'a> {
-    /// The deployment share.
+    /// Deployment share.
     pub share: &'a mut Share,
-    /// What is known of the steps before.
-    pub state: State,
+    /// State after the previous steps.
+    pub state: ConversionState,
     /// Variables that conditions and steps read.
     pub read: BTreeSet<String>,
     /// Variables that steps set.
     pub set: BTreeSet<String>,
 }
 
-/// What a step of the toolkit becomes.
-pub struct Outcome {
-    /// What became of it.
-    pub fate: Fate,
-    /// The steps that take its place.
+/// Result of the conversion of a step.
+pub struct ConvertedStep {
+    /// Kind of result.
+    pub fate: ConversionStatus,
+    /// Steps that replace it.
     pub steps: Vec<Step>,
-    /// Why, if the types of the steps don't say it.
+    /// Reason, unless the types of the steps explain themselves.
     pub why: String,
-    /// What the author has to do; empty if nothing.
+    /// Task for the author; empty if there is none.
     pub todo: String,
 }
 
-impl Outcome {
+impl ConvertedStep {
     pub fn converted(steps: impl IntoIterator<Item = Step>) -> Self {
-        Self { fate: Fate::Converted, steps: steps.into_iter().collect(), why: String::new(), todo: String::new() }
+        Self {
+            fate: ConversionStatus::Converted,
+            steps: steps.into_iter().collect(),
+            why: String::new(),
+            todo: String::new(),
+        }
     }
 
     pub fn dropped(why: &str) -> Self {
-        Self { fate: Fate::Dropped, steps: Vec::new(), why: why.to_owned(), todo: String::new() }
+        Self { fate: ConversionStatus::Dropped, steps: Vec::new(), why: why.to_owned(), todo: String::new() }
     }
 
-    /// Adds what the author has to do.
+    /// Sets the task for the author.
     pub fn todo(mut self, todo: impl Into<String>) -> Self {
         self.todo = todo.into();
         self
@@ -53,43 +58,43 @@ impl Outcome {
         self
     }
 
-    /// Disables the steps until the author has done what is left to do.
+    /// Disables the steps until the author completes them.
     pub fn unfinished(mut self, todo: impl Into<String>) -> Self {
-        self.fate = Fate::Unfinished;
+        self.fate = ConversionStatus::Unfinished;
         self.steps.iter_mut().for_each(|step| step.is_disabled = true);
         self.todo(todo)
     }
 }
 
-/// What is known at a step of what comes before it.
+/// State of the converted sequence after the previous steps.
 #[derive(Clone, Default)]
-pub struct State {
-    /// A step that applies an operating system comes later.
+pub struct ConversionState {
+    /// A later step applies an operating system.
     pub applies_later: bool,
-    /// Facts of the computer were gathered.
+    /// Facts about the computer were gathered.
     pub has_gathered: bool,
     /// An operating system was applied.
     pub has_applied: bool,
-    /// The sequence has gone from Windows PE to the new system.
+    /// The sequence has continued from Windows PE in the new system.
     pub is_set_up: bool,
     /// Windows PE was staged for the next restart.
     pub is_pe_staged: bool,
-    /// Sysprep ran.
+    /// Sysprep has run.
     pub is_prepared: bool,
-    /// The settings of Windows and network were written.
+    /// The settings of Windows and its network were applied.
     pub has_settings: bool,
     /// Drivers were applied.
     pub has_drivers: bool,
-    /// `true` in Windows PE, as conditions around a step say.
+    /// `true` in Windows PE, according to the conditions around a step.
     pub in_windows_pe: Option<bool>,
-    /// Steps that wait for the operating system.
+    /// Steps that have to wait for the operating system.
     pub deferred: Vec<Step>,
-    /// Network settings of the sequence, wherever their step is.
-    pub network: Option<Source>,
+    /// Network settings of the sequence, regardless of the position of their step.
+    pub network: Option<ToolkitStep>,
 }
 
-/// A step that is kept as it is, disabled.
-pub fn kept(source: &Source) -> Outcome {
+/// Keeps a step as it is, but disabled.
+pub fn keep_disabled(source: &ToolkitStep) -> ConvertedStep {
     let class = if source.class.is_empty() { "SMS_TaskSequence_RunCommandLineAction" } else { &source.class };
     let variable = |(name, property, value): &(String, String, String)| Variable {
         name: name.clone(),
@@ -105,14 +110,14 @@ pub fn kept(source: &Source) -> Outcome {
         environment: Environment::Any,
         variables: (!variables.is_empty()).then_some(variables),
     };
-    // A class of its own stays foreign; a script is a command line that anybody can read.
+    // Steps of the toolkit's classes stay foreign. Scripts become command lines, which are easier to edit.
     let kept = match Draft::new("run-command-line").map(|draft| draft.set("command-line", &source.command)) {
         Some(draft) if !source.class.starts_with("BDD_") && draft.has_any() => {
             draft.step(&source.name, &source.description)
         }
         _ => step(&source.name, &source.description, Body::Foreign(Box::new(foreign))),
     };
-    let mut outcome = Outcome::converted([Step { is_disabled: true, ..kept }]);
-    outcome.fate = Fate::Kept;
+    let mut outcome = ConvertedStep::converted([Step { is_disabled: true, ..kept }]);
+    outcome.fate = ConversionStatus::Kept;
     outcome
 }

@@ -1,7 +1,8 @@
-//! Walks the groups and steps of a `ts.xml` and converts each.
+//! Conversion of all groups and steps of a `ts.xml`.
 //!
-//! The toolkit configures the answer file and injects drivers before it applies an image, Configuration Manager after it.
-//! Such steps move behind the step that applies the operating system.
+//! The toolkit configures the answer file and injects drivers before it applies an image,
+//! Configuration Manager after it. Such steps are moved after the step that applies the operating
+//! system.
 
 use std::collections::BTreeSet;
 
@@ -11,29 +12,29 @@ use crate::limits::{MAX_SEQUENCE_DEPTH, MAX_SEQUENCE_STEPS};
 use crate::xml::document::Element;
 use crate::{Body, Step, xml};
 
-use super::context::{Context, Outcome, State, kept};
+use super::context::{Context, ConversionState, ConvertedStep, keep_disabled};
 use super::draft::{Draft, step};
-use super::source::Source;
 use super::table::{Counterpart, Treatment};
-use super::{Fate, Share, StepReport, actions, conditions, disks, software};
+use super::toolkit_step::ToolkitStep;
+use super::{ConversionStatus, Share, StepReport, actions, conditions, disks, software};
 
-/// A conversion that is under way.
+/// Conversion in progress.
 pub struct Converter<'a> {
-    /// What steps share.
+    /// State that conversions of steps share.
     pub context: Context<'a>,
-    /// What became of the steps so far.
+    /// Reports of the steps so far.
     pub reports: Vec<StepReport>,
     path: Vec<String>,
     /// Conditions of the groups around a step, except tests for Windows PE.
     around: Vec<Condition>,
-    /// Disabled groups around a step.
+    /// Number of disabled groups around a step.
     n_disabled: usize,
     n_steps: usize,
 }
 
 impl<'a> Converter<'a> {
     pub fn new(root: &Element, share: &'a mut Share) -> Self {
-        let mut state = State::default();
+        let mut state = ConversionState::default();
         for source in sources(root, false) {
             state.applies_later |= source.counterpart() == Some(Counterpart::OperatingSystem) && source.applies_image();
             if source.class == "SMS_TaskSequence_ApplyNetworkSettingsAction" {
@@ -45,10 +46,10 @@ impl<'a> Converter<'a> {
         Self { context, reports: Vec::new(), path, around, n_disabled: 0, n_steps: 0 }
     }
 
-    /// Converts the groups and steps of an element.
+    /// Converts the groups and steps in an element.
     pub fn children(&mut self, element: &Element) -> Result<Vec<Step>> {
         if self.path.len() > MAX_SEQUENCE_DEPTH {
-            return Err(Error::TooLarge(format!("groups nest more than {MAX_SEQUENCE_DEPTH} deep")));
+            return Err(Error::TooLarge(format!("groups are nested deeper than {MAX_SEQUENCE_DEPTH} levels")));
         }
         let mut steps = Vec::new();
         for child in element.children() {
@@ -58,7 +59,9 @@ impl<'a> Converter<'a> {
                 _ => {}
             }
             if self.n_steps > MAX_SEQUENCE_STEPS {
-                return Err(Error::TooLarge(format!("it becomes more than {MAX_SEQUENCE_STEPS} steps")));
+                return Err(Error::TooLarge(format!(
+                    "the converted task sequence has more than {MAX_SEQUENCE_STEPS} steps"
+                )));
             }
         }
         Ok(steps)
@@ -66,7 +69,7 @@ impl<'a> Converter<'a> {
 
     fn group(&mut self, element: &Element) -> Result<Step> {
         self.n_steps += 1;
-        let source = Source::new(element);
+        let source = ToolkitStep::new(element);
         let condition = self.condition(element)?;
         let outside = self.context.state.in_windows_pe;
         self.context.state.in_windows_pe = condition.as_ref().and_then(conditions::in_windows_pe).or(outside);
@@ -86,11 +89,11 @@ impl<'a> Converter<'a> {
         Ok(group)
     }
 
-    /// Goes back to the state outside of a step or group: what is disabled changes nothing.
-    fn leave(&mut self, before: Option<State>, in_windows_pe: Option<bool>) {
+    /// Restores the state from before a step or group that is disabled, since it changes nothing.
+    fn leave(&mut self, before: Option<ConversionState>, in_windows_pe: Option<bool>) {
         if let Some(before) = before {
             let deferred = std::mem::take(&mut self.context.state.deferred);
-            self.context.state = State { deferred, ..before };
+            self.context.state = ConversionState { deferred, ..before };
         }
         self.context.state.in_windows_pe = in_windows_pe;
     }
@@ -101,7 +104,7 @@ impl<'a> Converter<'a> {
     }
 
     fn step(&mut self, element: &Element) -> Result<Vec<Step>> {
-        let source = Source::new(element);
+        let source = ToolkitStep::new(element);
         let condition = self.condition(element)?;
         let outside = self.context.state.in_windows_pe;
         self.context.state.in_windows_pe = condition.as_ref().and_then(conditions::in_windows_pe).or(outside);
@@ -116,17 +119,17 @@ impl<'a> Converter<'a> {
         self.report(&source, &outcome, became);
         let mut steps = outcome.steps;
         let condition = match outcome.fate {
-            // It leaves its groups, and what they say has to hold as before.
-            Fate::Moved => {
+            // The step leaves its groups, so their conditions have to move with it.
+            ConversionStatus::Moved => {
                 steps.iter_mut().for_each(|step| step.is_disabled |= self.n_disabled > 0);
                 conditions::all_of(self.around.iter().cloned().chain(condition))
             }
             _ => condition,
         };
         if let Some(condition) = condition {
-            steps = conditioned(steps, condition, &source);
+            steps = with_condition(steps, condition, &source);
         }
-        if outcome.fate == Fate::Moved {
+        if outcome.fate == ConversionStatus::Moved {
             self.context.state.deferred.extend(steps);
             return Ok(Vec::new());
         }
@@ -134,7 +137,7 @@ impl<'a> Converter<'a> {
         Ok(steps)
     }
 
-    fn report(&mut self, source: &Source, outcome: &Outcome, became: Vec<&'static str>) {
+    fn report(&mut self, source: &ToolkitStep, outcome: &ConvertedStep, became: Vec<&'static str>) {
         self.reports.push(StepReport {
             path: self.path.clone(),
             name: source.name.clone(),
@@ -147,19 +150,19 @@ impl<'a> Converter<'a> {
         });
     }
 
-    /// Decides what becomes of a step.
-    fn outcome(&mut self, source: &Source) -> Outcome {
+    /// Converts a step according to the table.
+    fn outcome(&mut self, source: &ToolkitStep) -> ConvertedStep {
         let Some(entry) = source.entry() else { return self.other(source) };
         match entry.treatment {
-            Treatment::Drop => Outcome::dropped(entry.why).todo(entry.todo),
-            Treatment::Keep => kept(source).why(entry.why).todo(entry.todo),
+            Treatment::Drop => ConvertedStep::dropped(entry.why).todo(entry.todo),
+            Treatment::Keep => keep_disabled(source).why(entry.why).todo(entry.todo),
             Treatment::Convert(counterpart) => {
-                let mut outcome =
-                    actions::counterpart(&mut self.context, counterpart, source).unwrap_or_else(|| kept(source));
+                let mut outcome = actions::convert_step(&mut self.context, counterpart, source)
+                    .unwrap_or_else(|| keep_disabled(source));
                 if outcome.why.is_empty() {
                     outcome.why = entry.why.to_owned();
                 }
-                if outcome.todo.is_empty() && outcome.fate != Fate::Dropped {
+                if outcome.todo.is_empty() && outcome.fate != ConversionStatus::Dropped {
                     outcome.todo = entry.todo.to_owned();
                 }
                 outcome
@@ -167,8 +170,8 @@ impl<'a> Converter<'a> {
         }
     }
 
-    /// A step that runs none of the toolkit's scripts.
-    fn other(&mut self, source: &Source) -> Outcome {
+    /// Converts a step that runs none of the toolkit's scripts.
+    fn other(&mut self, source: &ToolkitStep) -> ConvertedStep {
         let context = &mut self.context;
         let own = match source.class.strip_prefix("SMS_TaskSequence_") {
             Some("RebootAction") => actions::restart(context, source),
@@ -182,13 +185,13 @@ impl<'a> Converter<'a> {
             None => None,
         };
         own.unwrap_or_else(|| {
-            kept(source).why("no counterpart is known").todo("replace it by steps of Configuration Manager")
+            keep_disabled(source).why("no equivalent is known").todo("replace it with steps of Configuration Manager")
         })
     }
 }
 
-/// Puts a condition on steps; several steps get a group.
-fn conditioned(mut steps: Vec<Step>, condition: Condition, source: &Source) -> Vec<Step> {
+/// Adds a condition to steps. Several steps are put into a group.
+fn with_condition(mut steps: Vec<Step>, condition: Condition, source: &ToolkitStep) -> Vec<Step> {
     match &mut steps[..] {
         [] => {}
         [one] if one.condition.is_none() => one.condition = Some(condition),
@@ -205,7 +208,7 @@ fn count(steps: &[Step]) -> usize {
     steps.iter().map(|step| 1 + count(step.children())).sum()
 }
 
-/// The types of steps, in their order, each once.
+/// Returns the types of steps in order, without duplicates.
 fn types(steps: &[Step]) -> Vec<&'static str> {
     fn below(steps: &[Step], found: &mut Vec<&'static str>) {
         for step in steps {
@@ -222,11 +225,12 @@ fn types(steps: &[Step]) -> Vec<&'static str> {
     found
 }
 
-/// All steps of a document; disabled ones and those in disabled groups only if wanted.
-fn sources(element: &Element, with_disabled: bool) -> Vec<Source> {
+/// Returns all steps of a document. Disabled steps and steps in disabled groups are only included
+/// if `with_disabled`.
+fn sources(element: &Element, with_disabled: bool) -> Vec<ToolkitStep> {
     let mut found = Vec::new();
     for child in element.children() {
-        let source = Source::new(child);
+        let source = ToolkitStep::new(child);
         match child.name.as_str() {
             _ if source.is_disabled && !with_disabled => {}
             "group" => found.extend(sources(child, with_disabled)),
@@ -237,9 +241,9 @@ fn sources(element: &Element, with_disabled: bool) -> Vec<Source> {
     found
 }
 
-/// A step of a class that Configuration Manager has as well.
-fn own_class(class: &str, source: &Source) -> Option<Outcome> {
-    let kind = crate::catalog::of_class(class)?;
+/// Converts a step of a class that Configuration Manager has as well.
+fn own_class(class: &str, source: &ToolkitStep) -> Option<ConvertedStep> {
+    let kind = crate::catalog::find_by_class(class)?;
     let mut draft = Draft::new(kind.name)?;
     for key in kind.keys {
         if let Some(text) = source.variable(key.variable()).or_else(|| source.property(key.property)) {
@@ -249,5 +253,5 @@ fn own_class(class: &str, source: &Source) -> Option<Outcome> {
     if kind.keys.iter().any(|key| key.is_required && !draft.has(key.name)) {
         return None;
     }
-    Some(Outcome::converted([draft.step(&source.name, &source.description)]))
+    Some(ConvertedStep::converted([draft.step(&source.name, &source.description)]))
 }

@@ -1,19 +1,19 @@
-//! Counterparts of the toolkit's steps for disks and BitLocker.
+//! Conversion of the toolkit's steps for disks and BitLocker.
 
 use crate::{Step, Values};
 
-use super::context::Outcome;
-use super::draft::{Draft, keys_of_tables, table};
-use super::source::Source;
+use super::context::ConvertedStep;
+use super::draft::{Draft, table, table_keys};
+use super::toolkit_step::ToolkitStep;
 
-/// Partitions of a disk. GPT has 128.
+/// Maximum number of partitions of a GPT disk.
 const MAX_PARTITIONS: usize = 128;
 /// Types of partitions that are not formatted.
 const UNFORMATTED: [&str; 2] = ["msr", "extended"];
 
-/// Format and Partition Disk.
-pub fn partition(source: &Source) -> Option<Outcome> {
-    let keys = keys_of_tables("partition-disk", "partitions");
+/// Converts a step to Format and Partition Disk.
+pub fn partition(source: &ToolkitStep) -> Option<ConvertedStep> {
+    let keys = table_keys("partition-disk", "partitions");
     let partitions: Vec<Values> = (0..MAX_PARTITIONS).map_while(|number| read_partition(source, number)).collect();
     if partitions.is_empty() {
         return default_layout(source, keys);
@@ -23,18 +23,18 @@ pub fn partition(source: &Source) -> Option<Outcome> {
         .set("disk", source.variable("OSDDiskIndex").unwrap_or_default())
         .set("style", style.unwrap_or("MBR"))
         .tables("partitions", partitions);
-    let outcome = Outcome::converted([draft.step(&source.name, &source.description)]);
+    let outcome = ConvertedStep::converted([draft.step(&source.name, &source.description)]);
     Some(match style {
         Some(_) => outcome,
-        None => outcome.todo("the step names no partition style: check `style`"),
+        None => outcome.todo("check `style`: the step names no partition style"),
     })
 }
 
-fn read_partition(source: &Source, number: usize) -> Option<Values> {
+fn read_partition(source: &ToolkitStep, number: usize) -> Option<Values> {
     let said = |name: &str| source.variable(&format!("OSDPartitions{number}{name}"));
     let kind = said("Type")?.to_lowercase();
     let mut pairs = vec![("type", kind.as_str())];
-    // A partition of all that is left has 100 percent, or no size.
+    // A partition that takes the remaining space has 100 percent, or no size.
     pairs.extend(said("Size").map(|size| ("size", size)));
     pairs.extend(said("SizeUnits").filter(|_| said("Size").is_some()).map(|unit| ("size-unit", unit)));
     if !UNFORMATTED.contains(&kind.as_str()) {
@@ -49,11 +49,11 @@ fn read_partition(source: &Source, number: usize) -> Option<Values> {
     if is_boot && source.variable("OSDPartitionStyle").is_none_or(|style| style.eq_ignore_ascii_case("MBR")) {
         pairs.push(("boot", "true"));
     }
-    Some(table(keys_of_tables("partition-disk", "partitions"), &pairs))
+    Some(table(table_keys("partition-disk", "partitions"), &pairs))
 }
 
-/// The layout that the toolkit makes by default, by the firmware.
-fn default_layout(source: &Source, keys: &'static [crate::catalog::Key]) -> Option<Outcome> {
+/// Creates the default layouts of the toolkit for UEFI and BIOS.
+fn default_layout(source: &ToolkitStep, keys: &'static [crate::catalog::Key]) -> Option<ConvertedStep> {
     use crate::condition::{Condition, Operator, Test};
     let windows = [("type", "primary"), ("file-system", "ntfs"), ("name", "Windows"), ("variable", "OSDisk")];
     let one = |pairs: &[(&str, &str)]| table(keys, pairs);
@@ -68,13 +68,13 @@ fn default_layout(source: &Source, keys: &'static [crate::catalog::Key]) -> Opti
     };
     let uefi = layout("gpt", "UEFI", "true", vec![one(&efi), one(&[("type", "msr"), ("size", "128")]), one(&windows)])?;
     let bios = layout("mbr", "BIOS", "false", vec![one(&boot), one(&windows)])?;
-    Some(Outcome::converted([uefi, bios]).todo("the step lists no partitions: check the two layouts"))
+    Some(ConvertedStep::converted([uefi, bios]).todo("check the two layouts: the step lists no partitions"))
 }
 
-/// Enable BitLocker, or Pre-provision BitLocker in Windows PE.
-pub fn bitlocker(source: &Source, in_windows_pe: bool) -> Option<Outcome> {
+/// Converts a step to Enable BitLocker, or to Pre-provision BitLocker in Windows PE.
+pub fn bitlocker(source: &ToolkitStep, in_windows_pe: bool) -> Option<ConvertedStep> {
     if in_windows_pe {
-        return Some(Outcome::converted([
+        return Some(ConvertedStep::converted([
             Draft::new("pre-provision-bitlocker")?.step(&source.name, &source.description)
         ]));
     }
@@ -84,7 +84,7 @@ pub fn bitlocker(source: &Source, in_windows_pe: bool) -> Option<Outcome> {
         .set("drive", source.variable("OSDBitLockerTargetDrive").unwrap_or_default())
         .set("recovery-key", source.variable("OSDBitLockerCreateRecoveryPassword").unwrap_or_default())
         .set("wait", source.variable("OSDBitLockerWaitForEncryption").unwrap_or_default());
-    // The toolkit keeps the PIN in the sequence; it is not taken over.
+    // The toolkit stores the PIN in the sequence. It is replaced by a reference.
     let draft = if mode.eq_ignore_ascii_case("TPMPin") { draft.secret("pin", "BITLOCKER_PIN") } else { draft };
-    Some(Outcome::converted([draft.step(&source.name, &source.description)]))
+    Some(ConvertedStep::converted([draft.step(&source.name, &source.description)]))
 }

@@ -1,36 +1,36 @@
-//! Steps that are made of what a step of the toolkit says.
+//! Construction of steps from values of the toolkit.
 
-use crate::catalog::{self, Form, Key};
+use crate::catalog::{self, Key, ValueType};
 use crate::read::values::is_variable;
 use crate::xml::{MAX_DESCRIPTION, MAX_NAME, NAMELESS};
 use crate::{Action, Body, Step, Value, Values, is_package};
 use authoring::SecretRef;
 
-/// A step of the catalog that is being made. Keys that the catalog lacks and values that a key can't hold are left out.
+/// Step of the catalog under construction. Unknown keys and invalid values are ignored.
 pub struct Draft {
     action: Action,
 }
 
 impl Draft {
-    /// Begins a step of a type. `None` if the catalog lacks the type.
+    /// Starts a step of a type. Returns `None` if the catalog lacks the type.
     pub fn new(kind: &str) -> Option<Self> {
-        let kind = catalog::named(kind)?;
+        let kind = catalog::find(kind)?;
         let (values, variables, omitted) = (Values::new(), Vec::new(), Vec::new());
         let (timeout, success_codes, retries, command) = (None, None, None, None);
         Some(Self { action: Action { kind, values, timeout, success_codes, retries, command, variables, omitted } })
     }
 
-    /// Sets a key from the text of the toolkit.
+    /// Sets a key from a text of the toolkit.
     pub fn set(mut self, key: &str, text: &str) -> Self {
         if let Some(key) = self.action.kind.key(key)
-            && let Some(value) = value(key, text)
+            && let Some(value) = parse_value(key, text)
         {
             self.action.values.insert(key.name, value);
         }
         self
     }
 
-    /// Sets the script of a step, lines and all.
+    /// Sets the script of a step, with its line breaks.
     pub fn script(mut self, script: &str) -> Self {
         if let Some(key) = self.action.kind.key("script") {
             self.action.values.insert(key.name, Value::Text(script.to_owned()));
@@ -46,7 +46,7 @@ impl Draft {
         self
     }
 
-    /// Sets a key to a secret that an environment variable holds.
+    /// Sets a key to a secret in an environment variable.
     pub fn secret(mut self, key: &str, variable: &str) -> Self {
         if let Some(key) = self.action.kind.key(key) {
             let reference = SecretRef { env: Some(variable.to_owned()), file: None, command: None };
@@ -55,7 +55,7 @@ impl Draft {
         self
     }
 
-    /// Sets the exit codes that are a success, as the toolkit lists them.
+    /// Sets the exit codes that count as success, from a list of the toolkit.
     pub fn success_codes(mut self, list: &str) -> Self {
         let codes: Option<Vec<i64>> =
             list.split([' ', ',', ';']).filter(|code| !code.is_empty()).map(|code| code.parse().ok()).collect();
@@ -64,12 +64,12 @@ impl Draft {
         self
     }
 
-    /// Returns `true` if a key has a value.
+    /// Returns `true` if a key is set.
     pub fn has(&self, key: &str) -> bool {
         self.action.values.contains_key(key)
     }
 
-    /// Returns `true` if any key has a value.
+    /// Returns `true` if any key is set.
     pub fn has_any(&self) -> bool {
         !self.action.values.is_empty()
     }
@@ -80,7 +80,8 @@ impl Draft {
     }
 }
 
-/// A step without conditions. Names and descriptions are cut to what a site stores.
+/// Creates a step without conditions. Its name and description are truncated to the length that a
+/// site stores.
 pub fn step(name: &str, description: &str, body: Body) -> Step {
     let name = if name.trim().is_empty() { NAMELESS } else { name };
     Step {
@@ -91,56 +92,56 @@ pub fn step(name: &str, description: &str, body: Body) -> Step {
         condition: None,
         body,
         attributes: Default::default(),
-        written: Default::default(),
+        places: Default::default(),
     }
 }
 
-/// The values of a table, of pairs of key and text.
+/// Creates a table from pairs of keys and texts.
 pub fn table(keys: &'static [Key], pairs: &[(&str, &str)]) -> Values {
     let mut values = Values::new();
     for (name, text) in pairs {
         let key = keys.iter().find(|key| key.name == *name);
-        values.extend(key.and_then(|key| Some((key.name, value(key, text)?))));
+        values.extend(key.and_then(|key| Some((key.name, parse_value(key, text)?))));
     }
     values
 }
 
-/// The keys of the tables that a key of a type holds.
-pub fn keys_of_tables(kind: &str, key: &str) -> &'static [Key] {
-    match catalog::named(kind).and_then(|kind| kind.key(key)).map(|key| &key.form) {
-        Some(Form::Tables(keys)) => keys,
+/// Returns the keys of the tables in a list.
+pub fn table_keys(kind: &str, key: &str) -> &'static [Key] {
+    match catalog::find(kind).and_then(|kind| kind.key(key)).map(|key| &key.value_type) {
+        Some(ValueType::Tables(keys)) => keys,
         _ => &[],
     }
 }
 
-/// The value of a text. Words and booleans are taken in either case; empty texts say nothing.
-fn value(key: &Key, text: &str) -> Option<Value> {
+/// Parses the text of a value. Case is ignored; an empty text or the default is `None`.
+fn parse_value(key: &Key, text: &str) -> Option<Value> {
     let text = text.trim();
-    // What holds anyway need not be said.
+    // Defaults are not written.
     if text.is_empty() || !key.is_required && key.default.is_some_and(|default| default.eq_ignore_ascii_case(text)) {
         return None;
     }
-    Some(match &key.form {
-        Form::Text(at_most) => Value::Text((text.chars().count() <= *at_most).then(|| text.to_owned())?),
-        Form::Application => Value::Text(text.to_owned()),
-        Form::Integer(least, most) => {
+    Some(match &key.value_type {
+        ValueType::Text(at_most) => Value::Text((text.chars().count() <= *at_most).then(|| text.to_owned())?),
+        ValueType::Application => Value::Text(text.to_owned()),
+        ValueType::Integer(least, most) => {
             let number = text.parse().ok()?;
             Value::Integer((*least..=*most).contains(&number).then_some(number)?)
         }
-        Form::Boolean => match text.to_lowercase().as_str() {
+        ValueType::Boolean => match text.to_lowercase().as_str() {
             "true" | "yes" | "1" => Value::Boolean(true),
             "false" | "no" | "0" => Value::Boolean(false),
             _ => return None,
         },
-        Form::Choice(choices) => {
+        ValueType::Choice(choices) => {
             let is_it = |choice: &&catalog::Choice| {
                 choice.name.eq_ignore_ascii_case(text) || choice.xml.eq_ignore_ascii_case(text)
             };
             Value::Text(choices.iter().find(is_it)?.name.to_owned())
         }
-        Form::Package => Value::Text(is_package(text).then(|| text.to_owned())?),
-        Form::Variable => Value::Text(is_variable(text).then(|| text.to_owned())?),
-        Form::Texts => Value::Texts(text.split([',', ';']).map(|part| part.trim().to_owned()).collect()),
+        ValueType::Package => Value::Text(is_package(text).then(|| text.to_owned())?),
+        ValueType::Variable => Value::Text(is_variable(text).then(|| text.to_owned())?),
+        ValueType::Texts => Value::Texts(text.split([',', ';']).map(|part| part.trim().to_owned()).collect()),
         _ => return None,
     })
 }

@@ -1,69 +1,70 @@
-//! A deployment share: what its `Control` folder lists, and the package IDs that stand for it.
+//! Deployment share: the lists in its `Control` folder, and package IDs for its contents.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{Error, Result};
 use crate::xml::document::Element;
 
-/// The site code of the package IDs that stand for contents of a share.
+/// Site code of the package IDs for contents of a share.
 const SITE_CODE: &str = "MDT";
 
-/// A deployment share.
+/// Deployment share.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Share {
-    /// Contents, in the order in which they got their IDs.
-    contents: Vec<Content>,
-    /// Indices of contents by what they stand for.
+    /// Contents in the order of their IDs.
+    contents: Vec<ShareContent>,
+    /// Indexes of contents by GUID or another key.
     by_key: BTreeMap<String, usize>,
     applications: BTreeMap<String, Application>,
-    /// Paths of drivers' INF files, by GUID.
+    /// Paths of INF files of drivers, by GUID.
     drivers: BTreeMap<String, String>,
 }
 
-/// Content that a manifest names.
+/// Content of a share, to be listed in a manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Content {
-    /// Package ID, made up.
+pub struct ShareContent {
+    /// Generated package ID.
     pub id: String,
     /// Name on the share.
     pub name: String,
     /// Table of the manifest.
     pub kind: ContentKind,
-    /// Path of the file or folder from the root of the share, with `/`. `None` if the share does not name it.
+    /// Path of the file or folder from the root of the share, with `/`; `None` if the share does
+    /// not list one.
     pub path: Option<String>,
-    /// Number of the image in its WIM file.
+    /// Index of the image in its WIM file.
     pub index: Option<u16>,
     /// `false` if it is disabled on the share.
     pub is_enabled: bool,
-    /// Folders that have to be copied together, for drivers.
+    /// Folders to copy together, for drivers.
     pub parts: Vec<String>,
     /// `true` if the share lists it; `false` if only a step refers to it.
     pub is_listed: bool,
 }
 
-/// The table of a manifest that content belongs to.
+/// Table of a manifest that content belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContentKind {
-    /// An operating system image.
+    /// Operating system image.
     OperatingSystem,
-    /// A boot image.
+    /// Boot image.
     BootImage,
-    /// A package, such as the source of an application.
+    /// Package, such as the source of an application.
     Package,
-    /// A driver package.
+    /// Driver package.
     DriverPackage,
 }
 
-/// An application of the share.
+/// Application of the share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Application {
-    /// Its name.
+    /// Name of the application.
     pub name: String,
-    /// The command line that installs it; empty for a bundle of others.
+    /// Command line that installs it; empty for a bundle of others.
     pub command_line: String,
-    /// The folder that it runs in.
+    /// Folder that the command runs in.
     pub working_directory: String,
-    /// The folder of its files from the root of the share, with `/`.
+    /// Folder of its files from the root of the share, with `/`.
     pub source: Option<String>,
     /// `false` if it is disabled.
     pub is_enabled: bool,
@@ -74,12 +75,14 @@ pub struct Application {
 }
 
 impl Share {
-    /// Adds what one of the files of the `Control` folder lists: applications, operating systems, driver groups or
-    /// drivers, recognized by the root element. Drivers come before driver groups.
+    /// Adds the entries of a file of the `Control` folder: applications, operating systems, driver
+    /// groups or drivers, recognized by the root element.
+    ///
+    /// Drivers have to be added before driver groups.
     ///
     /// # Errors
     ///
-    /// The document is none of these.
+    /// Fails if the document is none of these.
     pub fn add(&mut self, root: &Element) -> Result<()> {
         match root.name.as_str() {
             "applications" => {
@@ -108,15 +111,15 @@ impl Share {
             dependencies: element
                 .children()
                 .filter(|child| child.name == "Dependency")
-                .map(|child| normal_guid(&child.own_text()))
+                .map(|child| normalize_guid(&child.own_text()))
                 .collect(),
         };
-        // Applications without files of their own run from elsewhere, or bundle others.
+        // Applications without files run from elsewhere, or bundle other applications.
         if let Some(path) = source {
-            let content = Content {
+            let content = ShareContent {
                 path: Some(path),
                 is_enabled: application.is_enabled,
-                ..Content::listed(&application.name, ContentKind::Package)
+                ..ShareContent::listed(&application.name, ContentKind::Package)
             };
             self.insert(&guid, content);
         }
@@ -124,11 +127,11 @@ impl Share {
     }
 
     fn add_operating_system(&mut self, guid: &str, element: &Element) {
-        let content = Content {
+        let content = ShareContent {
             path: share_path(&text(element, "ImageFile")),
             index: text(element, "ImageIndex").parse().ok().filter(|index| *index > 0),
             is_enabled: is_enabled(element),
-            ..Content::listed(&text(element, "Name"), ContentKind::OperatingSystem)
+            ..ShareContent::listed(&text(element, "Name"), ContentKind::OperatingSystem)
         };
         self.insert(guid, content);
     }
@@ -137,24 +140,24 @@ impl Share {
         let name = text(element, "Name");
         let members = element.children().filter(|child| child.name == "Member");
         let folder_of = |path: &String| path.rsplit_once('/').map(|(folder, _)| folder.to_owned());
-        let members: Vec<String> = members.map(|member| normal_guid(&member.own_text())).collect();
+        let members: Vec<String> = members.map(|member| normalize_guid(&member.own_text())).collect();
         let folders: BTreeSet<String> =
             members.iter().filter_map(|guid| self.drivers.get(guid)).filter_map(folder_of).collect();
-        // Groups without drivers are folders of others. The Workbench itself uses `hidden`.
+        // Groups without drivers only contain other groups. The Workbench itself uses `hidden`.
         if members.is_empty() || name.eq_ignore_ascii_case("hidden") {
             return;
         }
-        let content = Content {
+        let content = ShareContent {
             is_enabled: is_enabled(element),
             parts: folders.into_iter().collect(),
-            ..Content::listed(&name, ContentKind::DriverPackage)
+            ..ShareContent::listed(&name, ContentKind::DriverPackage)
         };
         self.insert(guid, content);
     }
 
-    /// The application of a GUID.
+    /// Returns the application with a GUID.
     pub fn application(&self, guid: &str) -> Option<&Application> {
-        self.applications.get(&normal_guid(guid))
+        self.applications.get(&normalize_guid(guid))
     }
 
     /// Returns `true` if the share lists any applications.
@@ -162,34 +165,35 @@ impl Share {
         !self.applications.is_empty()
     }
 
-    /// The content that a GUID or another key stands for.
-    pub fn content(&self, key: &str) -> Option<&Content> {
-        self.by_key.get(&normal_guid(key)).and_then(|index| self.contents.get(*index))
+    /// Returns the content for a GUID or another key.
+    pub fn content(&self, key: &str) -> Option<&ShareContent> {
+        self.by_key.get(&normalize_guid(key)).and_then(|index| self.contents.get(*index))
     }
 
-    /// All contents, in the order of their IDs.
-    pub fn contents(&self) -> &[Content] {
+    /// Returns all contents in the order of their IDs.
+    pub fn contents(&self) -> &[ShareContent] {
         &self.contents
     }
 
-    /// The driver group of a name, by its last component if need be.
-    pub fn driver_group(&self, name: &str) -> Option<&Content> {
+    /// Finds a driver group by its name, or else by the last component of its name.
+    pub fn driver_group(&self, name: &str) -> Option<&ShareContent> {
         let groups = || self.contents.iter().filter(|content| content.kind == ContentKind::DriverPackage);
-        let last = |content: &Content| content.name.rsplit('\\').next().unwrap_or_default().to_lowercase();
+        let last = |content: &ShareContent| content.name.rsplit('\\').next().unwrap_or_default().to_lowercase();
         let name = name.trim().to_lowercase();
-        let is_named = |content: &&Content| content.name.to_lowercase() == name;
+        let is_named = |content: &&ShareContent| content.name.to_lowercase() == name;
         groups().find(is_named).or_else(|| groups().find(|content| last(content) == name))
     }
 
-    /// The package ID of content that a step refers to. Content that the share does not list gets one, too.
+    /// Returns the package ID of content that a step refers to, and creates one if necessary.
     pub fn package_id(&mut self, key: &str, name: &str, kind: ContentKind) -> String {
         match self.content(key) {
             Some(content) => content.id.clone(),
-            None => self.insert(key, Content { is_listed: false, ..Content::listed(name, kind) }),
+            None => self.insert(key, ShareContent { is_listed: false, ..ShareContent::listed(name, kind) }),
         }
     }
 
-    /// The package ID of the installation files that an upgrade runs from: the folder around the image.
+    /// Returns the package ID of the installation files for an upgrade: the folder around the
+    /// image.
     pub fn upgrade_package(&mut self, guid: &str, name: &str) -> String {
         const IMAGE: &str = "/sources/install.wim";
         let system = self.content(guid);
@@ -199,38 +203,38 @@ impl Share {
         let folder = folder.map(|path| path.chars().take(path.chars().count() - IMAGE.len()).collect::<String>());
         let name = format!("{name}: all installation files");
         let is_listed = folder.is_some();
-        let content = Content { path: folder, is_listed, ..Content::listed(&name, ContentKind::Package) };
-        self.insert(&format!("upgrade {}", normal_guid(guid)), content)
+        let content = ShareContent { path: folder, is_listed, ..ShareContent::listed(&name, ContentKind::Package) };
+        self.insert(&format!("upgrade {}", normalize_guid(guid)), content)
     }
 
-    fn insert(&mut self, key: &str, content: Content) -> String {
-        let key = normal_guid(key);
+    fn insert(&mut self, key: &str, content: ShareContent) -> String {
+        let key = normalize_guid(key);
         if let Some(content) = self.content(&key) {
             return content.id.clone();
         }
         let id = format!("{SITE_CODE}{:05X}", self.contents.len() + 1);
         self.by_key.insert(key, self.contents.len());
-        self.contents.push(Content { id: id.clone(), ..content });
+        self.contents.push(ShareContent { id: id.clone(), ..content });
         id
     }
 }
 
-impl Content {
+impl ShareContent {
     fn listed(name: &str, kind: ContentKind) -> Self {
         let (id, name) = (String::new(), name.to_owned());
         Self { id, name, kind, path: None, index: None, is_enabled: true, parts: Vec::new(), is_listed: true }
     }
 }
 
-/// GUIDs are written in either case, with and without braces.
-fn normal_guid(guid: &str) -> String {
+/// Normalizes a GUID, which may be written in either case, with or without braces.
+fn normalize_guid(guid: &str) -> String {
     guid.trim().trim_start_matches('{').trim_end_matches('}').to_lowercase()
 }
 
-/// The entries of a list with their GUIDs.
+/// Iterates over the entries of a list with their GUIDs.
 fn listed<'a>(root: &'a Element, name: &'a str) -> impl Iterator<Item = (String, &'a Element)> {
     let entries = root.children().filter(move |child| child.name == name);
-    entries.filter_map(|child| Some((normal_guid(child.attribute("guid")?), child)))
+    entries.filter_map(|child| Some((normalize_guid(child.attribute("guid")?), child)))
 }
 
 fn text(element: &Element, name: &str) -> String {
@@ -241,8 +245,9 @@ fn is_enabled(element: &Element) -> bool {
     !element.attribute("enable").is_some_and(|value| value.eq_ignore_ascii_case("false"))
 }
 
-/// A path below the root of the share (`.\Applications\Editor`), with `/`. `None` for other paths, and for those that
-/// lead out of the share.
+/// Converts a path below the root of the share (`.\Applications\Editor`) to one with `/`.
+///
+/// Returns `None` for other paths, and for those that lead out of the share.
 pub fn share_path(path: &str) -> Option<String> {
     let path = path.trim().replace('\\', "/");
     let path = path.strip_prefix("./").unwrap_or(&path).trim_end_matches('/');
@@ -259,7 +264,7 @@ mod tests {
     fn lists_of_a_share_are_read() {
         let mut share = Share::default();
         for list in [
-            "<applications><application guid=\"{AA}\" enable=\"True\"><Name>Éditeur</Name><Source>.\\Applications\\Éditeur</Source>\
+            "<applications><application guid=\"{AA}\" enable=\"True\"><Name>Éditeur</Name><ToolkitStep>.\\Applications\\Éditeur</ToolkitStep>\
              <CommandLine>setup.exe /q</CommandLine><WorkingDirectory>.\\Applications\\Éditeur</WorkingDirectory><Reboot>True</Reboot>\
              <Dependency>{bb}</Dependency></application>\
              <application guid=\"{bb}\" enable=\"False\"><Name>Bundle</Name><Dependency>{AA}</Dependency></application>\

@@ -1,60 +1,60 @@
-//! Counterparts of the toolkit's steps for command lines, scripts, applications, roles and features.
+//! Conversion of the toolkit's steps for command lines, scripts, applications, roles and features.
 
 use crate::{Body, Step};
 
-use super::context::{Context, Outcome, kept};
+use super::context::{Context, ConvertedStep, keep_disabled};
 use super::draft::{Draft, step};
 use super::share::{ContentKind, share_path};
-use super::source::Source;
+use super::toolkit_step::ToolkitStep;
 
 /// Key of the package with the scripts of a share.
 const SCRIPTS: &str = "scripts";
-/// Applications that one step installs; bundles of a share have some tens.
+/// Maximum number of applications that one step installs. Bundles of a share have a few dozen.
 const MAX_BUNDLE: usize = 500;
 
-pub fn command_line(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
+pub fn command_line(context: &mut Context<'_>, source: &ToolkitStep) -> Option<ConvertedStep> {
     if source.command.is_empty() {
-        return Some(Outcome::dropped("it has no command line"));
+        return Some(ConvertedStep::dropped("the step has no command line"));
     }
     let lower = source.command.to_ascii_lowercase();
     let runs_script = ["%scriptroot%\\", "%scriptroot%/"].iter().any(|root| lower.contains(root));
     let draft = run(source, &without_script_root(&source.command), &source.folder)?;
     if !runs_script && !lower.contains("%deployroot%") && !source.folder.to_lowercase().contains("%deployroot%") {
-        return Some(Outcome::converted([draft.step(&source.name, &source.description)]));
+        return Some(ConvertedStep::converted([draft.step(&source.name, &source.description)]));
     }
     if !runs_script {
-        let todo = "put the files into a package and take %DEPLOYROOT% out of the command line";
-        return Some(Outcome::converted([draft.step(&source.name, &source.description)]).unfinished(todo));
+        let todo = "put the files into a package, and remove %DEPLOYROOT% from the command line";
+        return Some(ConvertedStep::converted([draft.step(&source.name, &source.description)]).unfinished(todo));
     }
     let id = context.share.package_id(SCRIPTS, "Scripts of the deployment share", ContentKind::Package);
     let step = draft.set("package", &id).step(&source.name, &source.description);
-    let outcome = Outcome::converted([step]).why("runs from a package of scripts");
-    // Such scripts use functions of the toolkit.
+    let outcome = ConvertedStep::converted([step]).why("runs from a package with scripts");
+    // These scripts use functions of the toolkit.
     if source.script.as_deref().is_some_and(|script| script.to_ascii_lowercase().ends_with(".wsf")) {
         return Some(
-            outcome.unfinished("a .wsf script usually includes ZTIUtility.vbs: rewrite it without the toolkit"),
+            outcome.unfinished("rewrite the script without the toolkit: .wsf scripts usually include ZTIUtility.vbs"),
         );
     }
-    Some(outcome.todo(format!("put the script into `{id}`")))
+    Some(outcome.todo(format!("add the script to `{id}`")))
 }
 
-pub fn application(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
+pub fn application(context: &mut Context<'_>, source: &ToolkitStep) -> Option<ConvertedStep> {
     let Some(guid) = source.variable("ApplicationGUID").map(str::to_owned) else {
         context.read.insert("Applications".to_owned());
         let draft = Draft::new("install-application")?.set("base-variable", "Applications");
-        let todo = "name applications, or set `Applications01` … to their names; not on stand-alone media";
+        let todo = "list applications, or set `Applications01` and so on to their names; not for stand-alone media";
         return Some(
-            Outcome::converted([draft.step(&source.name, &source.description)])
-                .why("installs what the wizard or CustomSettings.ini names")
+            ConvertedStep::converted([draft.step(&source.name, &source.description)])
+                .why("installs the applications of the wizard or CustomSettings.ini")
                 .unfinished(todo),
         );
     };
     let Some(application) = context.share.application(&guid).cloned() else {
         let todo = match context.share.lists_applications() {
-            true => "Applications.xml does not list it: find out what it was, or remove the step",
+            true => "identify the application, which Applications.xml does not list, or remove the step",
             false => "import the share's `Control` folder, which lists its applications",
         };
-        return Some(kept(source).why("the application is known by its GUID only").todo(todo));
+        return Some(keep_disabled(source).why("only the GUID of the application is known").todo(todo));
     };
     let mut steps = Vec::new();
     let mut seen = vec![];
@@ -63,7 +63,9 @@ pub fn application(context: &mut Context<'_>, source: &Source) -> Option<Outcome
     match &mut steps[..] {
         [] => {
             return Some(
-                kept(source).why(format!("`{}` installs nothing", application.name)).todo("see Applications.xml"),
+                keep_disabled(source)
+                    .why(format!("`{}` installs nothing", application.name))
+                    .todo("check Applications.xml"),
             );
         }
         [one] => {
@@ -72,17 +74,18 @@ pub fn application(context: &mut Context<'_>, source: &Source) -> Option<Outcome
         }
         _ => steps = vec![step(&source.name, &source.description, Body::Group(steps))],
     }
-    let mut outcome = Outcome::converted(steps).why(format!("installs `{}` from a package", application.name));
+    let mut outcome = ConvertedStep::converted(steps).why(format!("installs `{}` from a package", application.name));
     if seen.len() > MAX_BUNDLE {
-        let todo = format!("install the rest: it bundles more than {MAX_BUNDLE} applications");
+        let todo = format!("install the remaining applications: the bundle has more than {MAX_BUNDLE}");
         outcome = outcome.todo(todo);
     } else if !lacking.is_empty() {
-        outcome = outcome.todo(format!("find what it depends on: {}", lacking.join(", ")));
+        outcome = outcome.todo(format!("find the missing dependencies: {}", lacking.join(", ")));
     }
     Some(outcome)
 }
 
-/// Adds the steps that install an application, what it depends on first. Returns GUIDs that are not known.
+/// Adds the steps that install an application and, before it, its dependencies. Returns the GUIDs
+/// of unknown applications.
 fn install(
     context: &mut Context<'_>,
     guid: &str,
@@ -91,7 +94,7 @@ fn install(
     steps: &mut Vec<Step>,
 ) -> Vec<String> {
     let guid = guid.trim_matches(['{', '}']).to_lowercase();
-    // Bundles may name an application twice, or themselves.
+    // Bundles may list an application twice, or themselves.
     if seen.contains(&guid) || seen.len() > MAX_BUNDLE {
         return Vec::new();
     }
@@ -108,7 +111,7 @@ fn install(
     let mut package = String::new();
     if let Some(source) = &application.source {
         package = context.share.package_id(&guid, &application.name, ContentKind::Package);
-        // Packages run in their own folder.
+        // A package runs in its own folder, so the working directory is relative to it.
         if let Some(path) = share_path(&folder) {
             let below =
                 path.to_lowercase().strip_prefix(&source.to_lowercase()).map(|rest| rest.trim_start_matches('/').len());
@@ -130,7 +133,7 @@ fn install(
     lacking
 }
 
-pub fn power_shell(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
+pub fn power_shell(context: &mut Context<'_>, source: &ToolkitStep) -> Option<ConvertedStep> {
     let script = source.variable("ScriptName")?;
     let file = script.rsplit(['\\', '/']).next().unwrap_or(script);
     let id = context.share.package_id(SCRIPTS, "Scripts of the deployment share", ContentKind::Package);
@@ -139,12 +142,12 @@ pub fn power_shell(context: &mut Context<'_>, source: &Source) -> Option<Outcome
         .set("script-name", file)
         .set("parameters", source.variable("Parameters").unwrap_or_default())
         .set("execution-policy", "bypass");
-    let outcome = Outcome::converted([draft.step(&source.name, &source.description)]);
-    Some(outcome.todo(format!("put `{file}` into `{id}`; functions of the toolkit's module are not there")))
+    let outcome = ConvertedStep::converted([draft.step(&source.name, &source.description)]);
+    Some(outcome.todo(format!("add `{file}` to `{id}`; it can't use functions of the toolkit's module")))
 }
 
-/// A command line.
-fn run(source: &Source, command: &str, folder: &str) -> Option<Draft> {
+/// Starts a step that runs a command line.
+fn run(source: &ToolkitStep, command: &str, folder: &str) -> Option<Draft> {
     let draft = Draft::new("run-command-line")?
         .set("command-line", command)
         .set("working-directory", folder)
@@ -159,7 +162,7 @@ fn run(source: &Source, command: &str, folder: &str) -> Option<Draft> {
     draft.has("command-line").then_some(draft)
 }
 
-/// A command line that runs in the folder of the scripts.
+/// Makes the paths of scripts in a command line relative to their folder.
 fn without_script_root(command: &str) -> String {
     const ROOT: &str = "%scriptroot%";
     let lower = command.to_ascii_lowercase();
@@ -172,8 +175,8 @@ fn without_script_root(command: &str) -> String {
     text + &command[at..]
 }
 
-/// A PowerShell script that installs or removes roles and features.
-pub fn roles(source: &Source, installs: bool) -> Option<Outcome> {
+/// Converts a step to a PowerShell script that installs or removes roles and features.
+pub fn roles(source: &ToolkitStep, installs: bool) -> Option<ConvertedStep> {
     let lists = ["OSRoles", "OSRoleServices", "OSFeatures"].iter().filter_map(|name| source.variable(name));
     let mut names: Vec<&str> = lists.flat_map(|list| list.split([',', ';'])).map(str::trim).collect();
     names.retain(|name| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_. ".contains(c)));
@@ -199,7 +202,7 @@ pub fn roles(source: &Source, installs: bool) -> Option<Outcome> {
     );
     let draft = Draft::new("run-powershell-script")?.set("execution-policy", "bypass").script(&script);
     Some(
-        Outcome::converted([draft.step(&source.name, &source.description)])
+        ConvertedStep::converted([draft.step(&source.name, &source.description)])
             .why("PowerShell manages roles and features"),
     )
 }

@@ -1,50 +1,51 @@
-//! The toolkit's scripts and step classes, and what becomes of a step that uses one.
+//! Table of the toolkit's scripts and step classes, with the treatment of steps that use them.
 //!
-//! What a script does is known from Microsoft's "Toolkit reference" (the pages "Scripts" and "Task sequence steps") and,
-//! for the few that it leaves out (`ZTIWinRE.wsf`, `ZTIOptIn.wsf`), from the names of their steps in public `ts.xml` files.
-//! Which step of Configuration Manager has the same effect is this project's judgement.
+//! Effects of scripts are documented in Microsoft's "Toolkit reference" (the pages "Scripts" and
+//! "Task sequence steps"). The few missing ones (`ZTIWinRE.wsf`, `ZTIOptIn.wsf`) follow from the
+//! names of their steps in public `ts.xml` files. The equivalent steps of Configuration Manager are
+//! this project's judgement.
 
-/// What becomes of a step.
+/// Treatment of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Treatment {
-    /// A step of Configuration Manager takes its place.
+    /// Replace it with steps of Configuration Manager.
     Convert(Counterpart),
-    /// It is left out: the engine or another step does its work.
+    /// Remove it, since the engine or another step does its work.
     Drop,
-    /// It is kept as it is, disabled.
+    /// Keep it as it is, disabled.
     Keep,
 }
 
-/// The step that takes the place of the toolkit's.
+/// Equivalent of a step in Configuration Manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counterpart {
-    /// Facts of the computer as variables: Set Dynamic Variables.
+    /// Set Dynamic Variables, for facts about the computer.
     Gather,
     /// Check Readiness.
     Readiness,
     /// Format and Partition Disk.
     PartitionDisk,
-    /// Apply Operating System Image with the steps that configure it; arguments can ask for something else.
+    /// Apply Operating System Image with the steps that configure it, depending on the arguments.
     OperatingSystem,
     /// Apply Windows Settings and Apply Network Settings.
     Settings,
     /// Apply Driver Package or Auto Apply Drivers.
     Drivers,
-    /// Capture Network Settings, or the settings that Apply Network Settings gets.
+    /// Capture Network Settings, or the settings for Apply Network Settings.
     Network,
     /// Install Software Updates.
     SoftwareUpdates,
-    /// The command line of an application, from a package.
+    /// Run Command Line with the command of an application, from a package.
     Application,
-    /// Capture User State or Restore User State, by the arguments.
+    /// Capture User State or Restore User State, depending on the arguments.
     UserState,
     /// Enable BitLocker, or Pre-provision BitLocker in Windows PE.
     BitLocker,
     /// Disable BitLocker.
     DisableBitLocker,
-    /// Run PowerShell Script that installs roles and features.
+    /// Run PowerShell Script, which installs roles and features.
     InstallRoles,
-    /// Run PowerShell Script that removes roles and features.
+    /// Run PowerShell Script, which removes roles and features.
     UninstallRoles,
     /// Run PowerShell Script.
     PowerShell,
@@ -56,83 +57,93 @@ pub enum Counterpart {
     SetVariable,
 }
 
-/// A script or class.
+/// Script of the toolkit, with the classes that run it.
 #[derive(Debug)]
-pub struct Entry {
+pub struct ToolkitScript {
     /// Names of the script and of the classes that run it.
     pub names: &'static [&'static str],
-    /// What becomes of a step.
+    /// Treatment of a step.
     pub treatment: Treatment,
-    /// Why.
+    /// Reason.
     pub why: &'static str,
-    /// What the author has to do; empty if nothing.
+    /// Task for the author; empty if there is none.
     pub todo: &'static str,
 }
 
-const fn entry(names: &'static [&'static str], treatment: Treatment, why: &'static str, todo: &'static str) -> Entry {
-    Entry { names, treatment, why, todo }
+const fn entry(
+    names: &'static [&'static str],
+    treatment: Treatment,
+    why: &'static str,
+    todo: &'static str,
+) -> ToolkitScript {
+    ToolkitScript { names, treatment, why, todo }
 }
 
 use Counterpart as To;
 use Treatment::{Convert, Drop, Keep};
 
-/// The table.
-pub const ENTRIES: &[Entry] = &[
-    // The frame of a deployment.
+/// All known scripts and classes.
+pub const ENTRIES: &[ToolkitScript] = &[
+    // Deployment flow.
     entry(
         &["ZTIGather.wsf", "BDD_Gather"],
         Convert(To::Gather),
         "sets DeploymentType, make, model and serial number",
-        "put rules of CustomSettings.ini into `rules`, or values under `[variables]` of the manifest",
+        "move rules of CustomSettings.ini to `rules`, or values to `[variables]` of the manifest",
     ),
     entry(&["ZTIValidate.wsf", "BDD_Validate"], Convert(To::Readiness), "checks memory, processor and disk", ""),
-    entry(&["ZTINextPhase.wsf"], Drop, "conditions on PHASE became ones on Windows PE", ""),
+    entry(&["ZTINextPhase.wsf"], Drop, "conditions on PHASE were converted to conditions on Windows PE", ""),
     entry(&["ZTISetVariable.wsf"], Convert(To::SetVariable), "", ""),
-    entry(&["ZTIBIOSCheck.wsf"], Drop, "compares the BIOS with the toolkit's list of known problems", ""),
+    entry(&["ZTIBIOSCheck.wsf"], Drop, "the step compares the BIOS with the toolkit's list of known problems", ""),
     entry(&["LTICopyScripts.wsf"], Drop, "the engine keeps its own files", ""),
-    entry(&["LTICleanup.wsf"], Drop, "the engine cleans up by itself", ""),
+    entry(&["LTICleanup.wsf"], Drop, "the engine cleans up itself", ""),
     entry(
         &["LTISuspend.wsf"],
         Drop,
-        "only suspends deployments of the toolkit",
+        "the step only suspends deployments of the toolkit",
         "pause with Run Command Line if needed",
     ),
     entry(&["ZTICopyLogs.wsf"], Drop, "the client keeps the logs of the engine", ""),
     entry(
         &["ZTITatoo.wsf"],
         Drop,
-        "writes what the toolkit deployed to registry and WMI",
-        "write values with `reg add` if inventory reads them",
+        "the step writes facts about the toolkit's deployment to the registry and WMI",
+        "write the values with `reg add` if the inventory needs them",
     ),
-    entry(&["ZTIOptIn.wsf"], Keep, "opts in to error reporting", "use a policy instead"),
-    entry(&["ZTISCCM.wsf", "BDD_UsePackage"], Drop, "makes the toolkit's files available", ""),
+    entry(&["ZTIOptIn.wsf"], Keep, "the step opts in to error reporting", "use a policy instead"),
+    entry(&["ZTISCCM.wsf", "BDD_UsePackage"], Drop, "the step makes the toolkit's files available", ""),
     // Disks and images.
     entry(&["ZTIDiskpart.wsf"], Convert(To::PartitionDisk), "", ""),
     entry(&["LTIApply.wsf", "BDD_InstallOS"], Convert(To::OperatingSystem), "", ""),
-    entry(&["ZTIVHDCreate.wsf"], Keep, "native boot from a VHD has no step", "deploy to a disk, or run diskpart"),
+    entry(
+        &["ZTIVHDCreate.wsf"],
+        Keep,
+        "there is no step for native boot from a VHD",
+        "deploy to a disk, or run diskpart",
+    ),
     entry(
         &["ZTIConfigure.wsf"],
         Convert(To::Settings),
         "writes names, locale and domain to the answer file",
-        "give `user-name`, `organization` and the domain or workgroup",
+        "set `user-name`, `organization` and the domain or workgroup",
     ),
     entry(&["ZTIWinRE.wsf"], Drop, "Windows Setup places the recovery environment", ""),
     entry(
         &["ZTIPatches.wsf", "BDD_InstallUpdatesOffline"],
         Drop,
-        "adds updates and language packs to the image offline",
+        "the step adds updates and language packs to the image offline",
         "add them to the image with DISM, or deploy updates",
     ),
     entry(
         &["BDD_InstallLanguagePacksOffline"],
         Drop,
-        "adds language packs to the image offline",
+        "the step adds language packs to the image offline",
         "add them to the image with DISM",
     ),
     entry(
         &["ZTILangPacksOnline.wsf", "BDD_InstallLanguagePacksOnline"],
         Keep,
-        "has no step of its own",
+        "there is no equivalent step",
         "run `dism /online /add-package` from a package",
     ),
     entry(&["ZTIDrivers.wsf", "BDD_InjectDrivers"], Convert(To::Drivers), "", ""),
@@ -142,18 +153,18 @@ pub const ENTRIES: &[Entry] = &[
         &["ZTIDomainJoin.wsf", "BDD_RecoverDomainJoin"],
         Drop,
         "Apply Network Settings joins the domain",
-        "give `domain`, `user` and `password` there",
+        "set `domain`, `user` and `password` there",
     ),
     entry(
         &["ZTIGroups.wsf"],
         Keep,
-        "captures and restores members of local groups; has no step",
+        "there is no equivalent step for members of local groups",
         "use policies or a script",
     ),
     entry(
         &["ZTIApplyGPOPack.wsf"],
         Drop,
-        "applies security baselines of Windows 7",
+        "the step applies security baselines of Windows 7",
         "apply current baselines by policy or with LGPO.exe",
     ),
     // Software.
@@ -161,8 +172,8 @@ pub const ENTRIES: &[Entry] = &[
     entry(
         &["ZTIWindowsUpdate.wsf"],
         Convert(To::SoftwareUpdates),
-        "installs updates that are deployed, not all of Windows Update",
-        "leave it disabled on stand-alone media, which have no site",
+        "installs deployed updates, not all of Windows Update",
+        "disable it on stand-alone media, which have no site",
     ),
     entry(&["ZTIOSRole.wsf", "BDD_InstallRoles"], Convert(To::InstallRoles), "", ""),
     entry(&["BDD_UninstallRoles"], Convert(To::UninstallRoles), "", ""),
@@ -178,29 +189,39 @@ pub const ENTRIES: &[Entry] = &[
     entry(
         &["ZTIConfigureADDS.wsf", "BDD_ConfigureADDS"],
         Keep,
-        "has no step of its own",
+        "there is no equivalent step",
         "run Install-ADDSForest or Install-ADDSDomainController",
     ),
-    entry(&["ZTIConfigureDNS.wsf", "BDD_ConfigureDNS"], Keep, "has no step of its own", "use Add-DnsServerPrimaryZone"),
-    entry(&["ZTIConfigureDHCP.wsf", "BDD_ConfigureDHCP"], Keep, "has no step of its own", "run Add-DhcpServerv4Scope"),
+    entry(
+        &["ZTIConfigureDNS.wsf", "BDD_ConfigureDNS"],
+        Keep,
+        "there is no equivalent step",
+        "use Add-DnsServerPrimaryZone",
+    ),
+    entry(
+        &["ZTIConfigureDHCP.wsf", "BDD_ConfigureDHCP"],
+        Keep,
+        "there is no equivalent step",
+        "run Add-DhcpServerv4Scope",
+    ),
     entry(&["ZTIAuthorizeDHCP.wsf"], Keep, "has no step of its own", "run Add-DhcpServerInDC"),
     entry(
         &["ZTIExecuteRunbook.wsf", "BDD_ExecuteRunbook"],
         Keep,
-        "has no step of its own",
+        "there is no equivalent step",
         "call the runbook's web service",
     ),
     // In-place upgrades.
     entry(&["BDD_UpgradeOS"], Convert(To::OperatingSystem), "", ""),
 ];
 
-/// The entry of a script or class.
-pub fn find(name: &str) -> Option<&'static Entry> {
+/// Finds a script or class by name.
+pub fn find(name: &str) -> Option<&'static ToolkitScript> {
     ENTRIES.iter().find(|entry| entry.names.iter().any(|known| known.eq_ignore_ascii_case(name)))
 }
 
-/// The entry of a step, by its class or else its script.
-pub fn entry_of(class: &str, script: Option<&str>) -> Option<&'static Entry> {
+/// Finds the entry of a step by its class, or else by its script.
+pub fn find_for_step(class: &str, script: Option<&str>) -> Option<&'static ToolkitScript> {
     find(class).or_else(|| script.and_then(find))
 }
 

@@ -2,7 +2,7 @@ use super::*;
 use crate::xml::document::parse;
 use crate::{Action, Step, catalog};
 
-/// Types that conversions make, which are looked up by name.
+/// Types that conversions create, which are looked up by name.
 const KINDS: [&str; 20] = [
     "apply-driver-package",
     "apply-network-settings",
@@ -26,7 +26,7 @@ const KINDS: [&str; 20] = [
     "setup-windows",
 ];
 
-/// A sequence of these groups and steps.
+/// Builds a sequence from groups and steps.
 fn document(steps: &str) -> Element {
     parse(&format!(
         "<sequence version=\"3.00\" name=\"x\"><group expand=\"true\" name=\"g\">{steps}</group></sequence>"
@@ -67,7 +67,7 @@ const RESTART: &str =
 #[test]
 fn every_type_that_is_made_is_in_the_catalog() {
     for kind in KINDS {
-        assert!(catalog::named(kind).is_some(), "{kind}");
+        assert!(catalog::find(kind).is_some(), "{kind}");
     }
 }
 
@@ -128,7 +128,7 @@ fn drivers_move_behind_the_image_with_the_conditions_of_their_groups() {
     let group = format!("<group name=\"model\" disable=\"true\">{model}{drivers}</group>");
     let text = in_phase("PREINSTALL", &group) + &in_phase("INSTALL", &script("apply", "LTIApply.wsf\""));
     let (groups, conversion) = converted(&text, &mut Share::default());
-    assert_eq!((groups.len(), conversion.steps[0].fate), (1, Fate::Moved));
+    assert_eq!((groups.len(), conversion.steps[0].fate), (1, ConversionStatus::Moved));
     let moved = groups[0].children().last().unwrap();
     assert!(moved.is_disabled && action(moved).kind.name == "auto-apply-drivers");
     assert_eq!(moved.condition.as_ref().unwrap().to_string(), "_SMSTSModel = 14");
@@ -141,14 +141,14 @@ fn drivers_that_a_variable_selects_wait_for_their_author() {
                 \"%SCRIPTROOT%\\ZTIDrivers.wsf\"</action></step>";
     let (steps, conversion) = converted(step, &mut Share::default());
     assert!(steps[0].is_disabled && action(&steps[0]).kind.name == "apply-driver-package");
-    assert_eq!(conversion.steps[0].fate, Fate::Unfinished);
+    assert_eq!(conversion.steps[0].fate, ConversionStatus::Unfinished);
 }
 
 #[test]
 fn bundles_install_what_they_name_once_and_end() {
     let mut share = Share::default();
     let list = "<applications><application guid=\"{A}\"><Name>a</Name><Dependency>{b}</Dependency><Dependency>{a}</Dependency>\
-                <Dependency>{gone}</Dependency></application><application guid=\"{B}\"><Name>b</Name><Source>.\\Applications\\B</Source>\
+                <Dependency>{gone}</Dependency></application><application guid=\"{B}\"><Name>b</Name><ToolkitStep>.\\Applications\\B</ToolkitStep>\
                 <CommandLine>b.exe</CommandLine><WorkingDirectory>.\\Applications\\B\\x64\\bin</WorkingDirectory>\
                 <Dependency>{A}</Dependency></application></applications>";
     share.add(&parse(list).unwrap()).unwrap();
@@ -159,12 +159,12 @@ fn bundles_install_what_they_name_once_and_end() {
     assert_eq!((steps.len(), steps[0].name.as_str(), install.kind.name), (1, "s", "run-command-line"));
     assert_eq!(install.text("package"), Some("MDT00001"));
     assert_eq!(install.text("working-directory"), Some("x64\\bin"));
-    assert_eq!(conversion.steps[0].todo, "find what it depends on: {gone}");
+    assert_eq!(conversion.steps[0].todo, "find the missing dependencies: {gone}");
 }
 
 #[test]
 fn groups_that_nest_too_deep_are_refused() {
     let (before, after) = ("<group name=\"g\">".repeat(40), "</group>".repeat(40));
     let error = convert(&document(&format!("{before}{after}")), &mut Share::default()).unwrap_err();
-    assert!(error.to_string().contains("nest more than 32 deep"), "{error}");
+    assert!(error.to_string().contains("nested deeper than 32 levels"), "{error}");
 }

@@ -1,6 +1,6 @@
-//! The references of a task sequence that a policy carries.
+//! References of a task sequence in a policy.
 //!
-//! Its steps hold passwords, so that nothing but IDs and names of steps is copied out of it.
+//! The steps contain passwords, so only IDs and names of steps are copied out of the text.
 
 use std::collections::BTreeMap;
 
@@ -9,33 +9,33 @@ use crate::error::{Error, Result};
 use crate::limits::MAX_SEQUENCE_STEPS;
 use crate::xml::ANY_PROGRAM;
 
-/// Programs of one package, and IDs in one step, that are looked at.
+/// Maximum number of programs of one package, and of IDs in one step, that are compared.
 const MAX_PROGRAMS: usize = 50;
 
-/// A task sequence in a policy.
+/// Task sequence in a policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CarriedSequence {
-    /// Number of its steps, groups excluded.
+    /// Number of steps, excluding groups.
     pub n_steps: usize,
-    /// Its list of references, in order.
+    /// References in the order of their list.
     pub references: Vec<PolicyReference>,
 }
 
-/// A reference of a task sequence to content, a program or an application.
+/// Reference of a task sequence to content, a program or an application.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PolicyReference {
     /// ID of the package.
     pub package: Option<String>,
-    /// Program of the package. `*` for another task sequence.
+    /// Program of the package; `*` for another task sequence.
     pub program: Option<String>,
     /// Name of the application.
     pub application: Option<String>,
-    /// Name of the first step with that ID, and the program if there is one, among its variables.
+    /// Name of the first step whose variables contain the ID and, if there is one, the program.
     pub step: Option<String>,
 }
 
 impl PolicyReference {
-    /// Returns the ID by which steps know the target.
+    /// Returns the ID that steps use for the target.
     pub fn id(&self) -> &str {
         self.package.as_deref().or(self.application.as_deref()).unwrap_or_default()
     }
@@ -46,7 +46,8 @@ impl CarriedSequence {
     ///
     /// # Errors
     ///
-    /// The text is not the XML of a task sequence, as where a site compressed it.
+    /// Fails if the text is not the XML of a task sequence, for example because a site compressed
+    /// it.
     pub(super) fn read(text: &str) -> Result<Self> {
         let mut read = Self::default();
         let mut is_sequence = false;
@@ -70,27 +71,29 @@ impl CarriedSequence {
         })?;
         match is_sequence {
             true => read.name_steps(text)?,
-            false => return Err(Error::unsupported("it is not a task sequence")),
+            false => return Err(Error::unsupported("the text is not a task sequence")),
         }
         Ok(read)
     }
 
-    /// Finds the first step of each reference. The list of references may follow the steps.
+    /// Finds the first step of each reference.
+    ///
+    /// This takes a second pass, since the list of references may follow the steps.
     fn name_steps(&mut self, text: &str) -> Result<()> {
         let mut by_id: BTreeMap<String, Vec<&mut PolicyReference>> = BTreeMap::new();
         for reference in &mut self.references {
             let of_id = by_id.entry(reference.id().to_owned()).or_default();
-            // Each step with the ID is compared with all of them.
+            // Limited, since every step with the ID is compared with each of them.
             if of_id.len() < MAX_PROGRAMS {
                 of_id.push(reference);
             }
         }
-        let mut steps: Vec<(usize, Texts)> = Vec::new();
+        let mut steps: Vec<(usize, StepTexts)> = Vec::new();
         walk(text, |path, part, _| {
             match part {
                 Part::Start(element) if path.last().is_some_and(|name| name == "step") => {
                     let name = attribute(element, "name")?.unwrap_or_default();
-                    steps.push((path.len(), Texts { name, ..Texts::default() }));
+                    steps.push((path.len(), StepTexts { name, ..StepTexts::default() }));
                 }
                 Part::Text(value) => {
                     if let Some((_, step)) = steps.last_mut() {
@@ -101,7 +104,7 @@ impl CarriedSequence {
                     let Some((_, step)) = steps.pop() else { return Ok(()) };
                     for id in &step.ids {
                         let references = by_id.get_mut(id).into_iter().flatten();
-                        references.filter(|one| step.makes(one)).for_each(|one| one.step = Some(step.name.clone()));
+                        references.filter(|one| step.contains(one)).for_each(|one| one.step = Some(step.name.clone()));
                     }
                 }
                 _ => {}
@@ -111,20 +114,20 @@ impl CarriedSequence {
     }
 }
 
-/// Texts of a step that are IDs of references or programs of them.
+/// Texts of a step that are IDs or programs of references.
 #[derive(Default)]
-struct Texts {
+struct StepTexts {
     name: String,
     ids: Vec<String>,
     programs: Vec<String>,
 }
 
-impl Texts {
+impl StepTexts {
     fn add(&mut self, text: &str, by_id: &BTreeMap<String, Vec<&mut PolicyReference>>) {
         if self.ids.len() < MAX_PROGRAMS && by_id.contains_key(text) && !self.ids.iter().any(|id| id == text) {
             self.ids.push(text.to_owned());
         }
-        // The ID of a package comes before its program.
+        // Consoles write the ID of a package before its program, so the ID is already known here.
         let mut programs =
             self.ids.iter().filter_map(|id| by_id.get(id)).flatten().filter_map(|one| one.program.as_deref());
         if !self.programs.iter().any(|own| own == text) && programs.any(|program| program == text) {
@@ -132,8 +135,8 @@ impl Texts {
         }
     }
 
-    /// Returns `true` if the step makes a reference that has no step yet.
-    fn makes(&self, reference: &PolicyReference) -> bool {
+    /// Returns `true` if the step contains a reference that has no step yet.
+    fn contains(&self, reference: &PolicyReference) -> bool {
         let has_program = |program: &String| program == ANY_PROGRAM || self.programs.contains(program);
         reference.step.is_none() && reference.program.as_ref().is_none_or(has_program)
     }

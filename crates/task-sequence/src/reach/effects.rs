@@ -1,19 +1,19 @@
-//! What steps make of the world, as far as their text tells.
+//! Effects of steps on a world, as far as they follow from the sequence.
 //!
-//! A program may set any variable that is not the engine's own, so those are forgotten after one.
+//! A program may set any variable that is not read-only, so these are forgotten after one.
 
-use crate::{Action, Value, said_exit_code, text};
+use crate::{Action, Value, literal_exit_code, text};
 
 use super::world::{Disk, System, World};
 
-/// Whether a step fails whenever it runs, which people write to end a sequence.
+/// Returns `true` if a step fails whenever it runs, which authors write to end a sequence.
 pub fn always_fails(action: &Action) -> bool {
     let command = action.text("command-line").filter(|_| action.is("run-command-line"));
-    command.and_then(said_exit_code).is_some_and(|code| !action.success_codes().contains(&code))
+    command.and_then(literal_exit_code).is_some_and(|code| !action.success_codes().contains(&code))
 }
 
 impl World {
-    /// What may be so after a step of the catalog has done its work.
+    /// Returns the possible states after a step of the catalog.
     pub fn after(mut self, action: &Action, index: usize) -> Vec<Self> {
         if !matches!(action.kind.name, "set-variable" | "set-dynamic-variables" | "restart-computer") {
             self.forget_results();
@@ -60,23 +60,23 @@ impl World {
             "run-command-line" | "install-package" | "install-application" | "run-powershell-script" => {
                 return self.after_program(action, index);
             }
-            "run-task-sequence" => return self.after_anything(),
+            "run-task-sequence" => return self.after_unknown(),
             _ => {}
         }
         vec![self]
     }
 
-    /// What may be so after a step of which nothing is known.
-    pub fn after_anything(mut self) -> Vec<Self> {
+    /// Returns the possible states after a step with unknown effects.
+    pub fn after_unknown(mut self) -> Vec<Self> {
         self.forget();
-        // It may have done all of this.
+        // The step may have done all of this, so no later step is reported for lacking it.
         self.has_applied = true;
         self.disk = Disk::Formatted;
         [System::WindowsPe, System::FullOs].map(|system| self.clone().started(system)).into()
     }
 
     fn started(mut self, system: System) -> Self {
-        self.forget_found();
+        self.forget_detected();
         self.system = system;
         self
     }
@@ -102,7 +102,7 @@ impl World {
     fn after_program(mut self, action: &Action, index: usize) -> Vec<Self> {
         let own = ["command-line", "script", "parameters"].map(|key| action.text(key).unwrap_or_default());
         let own = own.join("\n").to_lowercase();
-        // A script that stands in the sequence shows whether it sets anything.
+        // The text of an inline script shows whether it sets variables.
         let is_harmless = action.values.contains_key("script") && !own.contains("tsenvironment");
         if !is_harmless {
             self.forget_settable();

@@ -1,13 +1,14 @@
-//! A sorted map whose copies share their entries.
+//! Sorted map whose copies share their entries.
 //!
-//! A search tree that is balanced by hashes of its names (a treap). Copying is free, a change copies the path to one entry,
-//! and comparing two maps skips the subtrees that they share: the cost depends on the differences, not on the sizes.
+//! It is a search tree that is balanced by hashes of its keys (a treap). Copying is free, a change
+//! copies the path to one entry, and a comparison skips shared subtrees: its cost depends on the
+//! differences, not on the sizes.
 
 use std::cmp::Ordering;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-/// A map from names to values.
+/// Sorted map from names to values, which is cheap to copy.
 #[derive(Clone, Debug)]
 pub struct SharedMap<V>(Tree<V>);
 
@@ -17,9 +18,9 @@ type Tree<V> = Option<Arc<Node<V>>>;
 struct Node<V> {
     name: Arc<str>,
     value: Arc<V>,
-    /// Greater than those of the nodes below.
+    /// Priority, greater than that of all nodes below.
     priority: u64,
-    /// Number of entries of the subtree.
+    /// Number of entries in the subtree.
     len: usize,
     left: Tree<V>,
     right: Tree<V>,
@@ -92,7 +93,7 @@ impl<V: Ord> PartialEq for SharedMap<V> {
 impl<V: Ord> Eq for SharedMap<V> {}
 
 impl<V> Node<V> {
-    /// Copies the node over other subtrees.
+    /// Copies the node with other subtrees.
     fn over(&self, left: Tree<V>, right: Tree<V>) -> Tree<V> {
         let len = 1 + len(&left) + len(&right);
         let (name, value) = (Arc::clone(&self.name), Arc::clone(&self.value));
@@ -120,7 +121,7 @@ fn split<V>(tree: &Tree<V>, name: &str) -> (Tree<V>, Tree<V>, Tree<V>) {
     }
 }
 
-/// Joins two trees, the names of the first all before those of the second.
+/// Joins two trees. All names of the first are before those of the second.
 fn merge<V>(left: &Tree<V>, right: &Tree<V>) -> Tree<V> {
     match (left, right) {
         (None, tree) | (tree, None) => tree.clone(),
@@ -145,13 +146,13 @@ fn collect<'a, V>(tree: &'a Tree<V>, prefix: &str, found: &mut Vec<(&'a str, &'a
     }
 }
 
-/// Part of a tree that is still to be compared.
+/// Part of a tree that remains to be compared.
 enum Rest<'a, V> {
     Tree(&'a Arc<Node<V>>),
     Entry(&'a Node<V>),
 }
 
-/// Compares trees as the sequences of their entries.
+/// Compares trees as sequences of their entries.
 fn compare<V: Ord>(one: &Tree<V>, other: &Tree<V>) -> Ordering {
     let (mut left, mut right) = (Vec::from_iter(one.as_ref().map(Rest::Tree)), Vec::new());
     right.extend(other.as_ref().map(Rest::Tree));
@@ -164,7 +165,7 @@ fn compare<V: Ord>(one: &Tree<V>, other: &Tree<V>) -> Ordering {
                 left.pop();
                 right.pop();
             }
-            // The larger tree may have the other one in it.
+            // The larger tree may contain the other one as a shared subtree, so open it first.
             (Some(Rest::Tree(one)), Some(Rest::Tree(other))) if one.len < other.len => open(&mut right),
             (Some(Rest::Tree(_)), _) => open(&mut left),
             (_, Some(Rest::Tree(_))) => open(&mut right),
@@ -184,7 +185,7 @@ fn compare<V: Ord>(one: &Tree<V>, other: &Tree<V>) -> Ordering {
     }
 }
 
-/// Replaces the tree on top by its parts, the first of them on top.
+/// Replaces the tree on top of the stack by its parts, first entry on top.
 fn open<'a, V>(rest: &mut Vec<Rest<'a, V>>) {
     if let Some(Rest::Tree(node)) = rest.pop() {
         rest.extend(node.right.as_ref().map(Rest::Tree));
@@ -206,7 +207,7 @@ mod tests {
         static COMPARED: Cell<usize> = const { Cell::new(0) };
     }
 
-    /// A value that counts how often it is compared.
+    /// Value that counts comparisons.
     #[derive(Clone, Debug, PartialEq, Eq)]
     struct Counted(usize);
 
@@ -223,7 +224,7 @@ mod tests {
         }
     }
 
-    /// Number of nodes of the first tree that the second does not share.
+    /// Returns the number of nodes of the first tree that the second does not share.
     fn own<V>(one: &Tree<V>, other: &Tree<V>) -> usize {
         fn nodes<V>(tree: &Tree<V>, all: &mut Vec<*const Node<V>>) {
             let Some(node) = tree else { return };

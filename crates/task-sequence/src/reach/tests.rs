@@ -5,7 +5,7 @@ use authoring::inputs::Inputs;
 use authoring::problem::Problems;
 use authoring::values::Context;
 
-/// What is found of the steps of a sequence, by their names.
+/// Returns the reachability of all steps, by name.
 fn found(steps: &str, kind: Option<MediaKind>) -> Vec<(String, Reached)> {
     let folder = tempfile::tempdir().unwrap();
     let path = Utf8PathBuf::from_path_buf(folder.path().join("sequence.toml")).unwrap();
@@ -17,7 +17,7 @@ fn found(steps: &str, kind: Option<MediaKind>) -> Vec<(String, Reached)> {
     names.into_iter().zip(reach(&sequence, kind)).collect()
 }
 
-/// Which steps may run.
+/// Returns the names of the steps that may run.
 fn running(steps: &str, kind: Option<MediaKind>) -> String {
     let found = found(steps, kind);
     found.iter().filter(|(_, reached)| reached.may_run()).map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(" ")
@@ -76,7 +76,7 @@ fn conditions_that_contradict_each_other_hold_never() {
     let never = group(&when("Role", "equals", "client"));
     assert_eq!(running(&never, None), "group");
     let found = found(&never, None);
-    assert_eq!(found[1].1.blame.as_ref().unwrap().origin, Some(Origin::Wanted(0)));
+    assert_eq!(found[1].1.contradiction.as_ref().unwrap().origin, Some(Origin::Required(0)));
     assert_eq!(running(&group(&when("Role", "not-equals", "client")), None), "group in");
     let both = "condition = { all = [{ variable = 'A', value = '1' }, { none = [{ variable = 'A' }] }] }";
     assert_eq!(running(&run("x", both), None), "");
@@ -118,7 +118,7 @@ fn the_system_follows_restarts_and_setup() {
     assert!(found[1].1.runs_only_in(System::WindowsPe), "restarted, or was there before");
     assert!(found[3].1.runs_only_in(System::FullOs));
     assert!(found[4].1.runs.is_empty());
-    assert_eq!(found[4].1.blame.as_ref().unwrap().origin, Some(Origin::System));
+    assert_eq!(found[4].1.contradiction.as_ref().unwrap().origin, Some(Origin::System));
 }
 
 #[test]

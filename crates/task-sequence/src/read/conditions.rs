@@ -1,65 +1,80 @@
-//! Conditions as sequence files have them: tables that are told apart by the key that names the test.
+//! Conditions in sequence files: tables that are distinguished by the key that names the test.
 
 use crate::condition::{Condition, Operator, Test};
 use authoring::problem::Problem;
 use authoring::spanned::{Node, Value as Raw};
 
-use super::is_hole;
-use super::table::Reading;
+use super::has_failed;
+use super::table::TableReader;
 use crate::limits::MAX_SEQUENCE_DEPTH;
 
-/// The tests: the key that tells each, what it asks, and the other keys that it takes.
+/// Tests: key, description, and further keys.
 pub const TESTS: [(&str, &str, &[&str]); 9] = [
-    ("variable", "Compares a variable of the task sequence.", &["operator", "value"]),
-    ("registry", "Compares a value of the registry.", &["value", "type", "operator", "data"]),
-    ("file", "Whether a file is there.", &["version", "version-operator", "modified", "modified-operator"]),
-    ("folder", "Whether a folder is there.", &["modified", "modified-operator"]),
-    ("wmi", "Whether a query of Windows Management Instrumentation has a result.", &["namespace"]),
+    (
+        "variable",
+        "Compares a variable of the task sequence.",
+        &["operator", "Compares a task sequence variable, given by its name."],
+    ),
+    (
+        "registry",
+        "Compares a value of the registry.",
+        &["value", "type", "operator", "Compares a registry value, given by its key."],
+    ),
+    (
+        "file",
+        "Tests that the file with this path exists.",
+        &["version", "version-operator", "modified", "modified-operator"],
+    ),
+    ("folder", "Tests that the folder with this path exists.", &["modified", "modified-operator"]),
+    ("wmi", "Tests that this WQL query has a result.", &["namespace"]),
     (
         "software",
-        "Whether a product is installed, by its product code.",
+        "Tests that a product is installed, given by its MSI product code.",
         &["upgrade-code", "name", "version", "any-version"],
     ),
-    ("os", "Whether the running system is one of these.", &[]),
-    ("os-language", "Whether the running system has this language.", &[]),
-    ("class", "A test that tsmedia does not know, as it was imported.", &["properties"]),
+    ("os", "Tests that the running operating system is one of these, such as `All Windows 11 (64-bit)`.", &[]),
+    ("os-language", "Tests the language of the running operating system, a decimal number such as 1033.", &[]),
+    ("class", "Keeps a test of an unknown class as it was imported.", &["properties"]),
 ];
 
-/// The combinations: their keys, and what they mean.
-pub const COMBINED: [(&str, &str); 3] =
-    [("all", "All of these hold."), ("any", "One of these holds, or more."), ("none", "None of these holds.")];
+/// Combinations of conditions: key and description.
+pub const COMBINED: [(&str, &str); 3] = [
+    ("all", "True if all of these conditions are true."),
+    ("any", "True if at least one of these conditions is true."),
+    ("none", "True if none of these conditions is true."),
+];
 
-impl Reading<'_> {
+impl TableReader<'_> {
     pub fn condition(&mut self, key: &str) -> Option<Condition> {
         let node = self.get(key)?;
         self.condition_at(node, key, 0)
     }
 
     fn condition_at(&mut self, node: &Node, place: &str, depth: usize) -> Option<Condition> {
-        if is_hole(node) {
+        if has_failed(node) {
             return None;
         }
-        self.written.parts.insert(place.to_owned(), node.place.clone());
-        let mut table = Reading::new(node, "a condition", self.written, self.problems)?;
+        self.places.parts.insert(place.to_owned(), node.place.clone());
+        let mut table = TableReader::new(node, "a condition", self.places, self.problems)?;
         table.prefix = format!("{place}/");
         let keys = || TESTS.iter().map(|test| test.0).chain(COMBINED.iter().map(|combined| combined.0));
-        let mut said: Vec<_> = keys().filter(|key| table.has(key)).collect();
+        let mut set: Vec<_> = keys().filter(|key| table.has(key)).collect();
         if depth > MAX_SEQUENCE_DEPTH {
-            let problem = Problem::error(format!("conditions nest more than {MAX_SEQUENCE_DEPTH} deep"));
-            table.complain(problem.at(node.place.clone(), ""));
+            let problem = Problem::error(format!("conditions are nested deeper than {MAX_SEQUENCE_DEPTH} levels"));
+            table.report(problem.at(node.place.clone(), ""));
             return None;
         }
-        let (Some(kind), true) = (said.pop(), said.is_empty()) else {
+        let (Some(kind), true) = (set.pop(), set.is_empty()) else {
             let list = authoring::suggestions::one_of(keys());
-            let message = match said.first() {
-                Some(first) => format!("a condition is one test, and this one is `{first}` and another"),
-                None => "a condition must say what it tests".into(),
+            let message = match set.first() {
+                Some(first) => format!("a condition has one test, but this one has `{first}` and another"),
+                None => "the condition has no test".into(),
             };
-            let help = match said.is_empty() {
+            let help = match set.is_empty() {
                 true => format!("write {list}"),
-                false => "write `all = [{ … }, { … }]` for several that hold together".to_owned(),
+                false => "combine them with `all = [{ … }, { … }]`".to_owned(),
             };
-            table.complain(Problem::error(message).at(node.place.clone(), "").help(help));
+            table.report(Problem::error(message).at(node.place.clone(), "").help(help));
             return None;
         };
         if COMBINED.iter().any(|combined| combined.0 == kind) {
@@ -126,7 +141,7 @@ impl Reading<'_> {
                 let nodes = self.list("os");
                 let names = nodes.iter().map(|node| match node.as_str() {
                     Some(name) => Some(name.to_owned()),
-                    None => self.wrong("os", node, "a list of texts", "[\"All Windows 11 (64-bit)\"]"),
+                    None => self.report_wrong_type("os", node, "a list of texts", "[\"All Windows 11 (64-bit)\"]"),
                 });
                 Test::OsVersion(names.collect::<Option<_>>()?)
             }
@@ -145,7 +160,7 @@ impl Reading<'_> {
         })
     }
 
-    /// An operator; `equals` if there is something to compare with, else `exists`.
+    /// Reads an operator. Default: `equals` with a value, `exists` without.
     fn operator(&mut self, key: &str, has_value: bool) -> Option<Operator> {
         if !self.has(key) {
             return Some(if has_value { Operator::Equals } else { Operator::Exists });
@@ -153,22 +168,21 @@ impl Reading<'_> {
         let names: Vec<_> = Operator::ALL.iter().map(|row| row.1).collect();
         let name = self.one_of(key, &names)?;
         let operator = Operator::ALL.iter().find(|row| row.1 == name).map(|row| row.0)?;
-        if operator.is_about_presence() == has_value {
+        if operator.tests_existence() == has_value {
             let place = self.table.get(key).map_or(self.header.clone(), |node| node.place.clone());
             let (message, help) = match has_value {
-                true => (format!("`{name}` compares with nothing"), "leave out the value"),
-                false => (
-                    format!("`{name}` has nothing to compare with"),
-                    "say it as `value`, or as `data` of a registry value",
-                ),
+                true => (format!("`{name}` takes no value"), "remove the value"),
+                false => {
+                    (format!("`{name}` needs a value to compare with"), "add `value`, or `data` for a registry value")
+                }
             };
-            self.complain(Problem::error(message).at(place, "").help(help));
+            self.report(Problem::error(message).at(place, "").help(help));
             return None;
         }
         Some(operator)
     }
 
-    /// A value and how it compares; the outer nothing if it is wrong.
+    /// Reads a value with its operator: `Some(None)` if it is not set, `None` if it is invalid.
     #[allow(clippy::option_option)]
     fn compared(&mut self, key: &str, operator_key: &str) -> Option<Option<(Operator, String)>> {
         if !self.has(key) {

@@ -1,38 +1,38 @@
-//! A table of a sequence file, read key by key; what is left over at the end is complained of.
+//! Reader for a table of a sequence file. Keys that were not read are reported at the end.
 
-use crate::Written;
+use crate::Places;
 use authoring::conversions::conversion_help;
 use authoring::problem::{Place, Problem, Problems};
 use authoring::rule::Rule;
 use authoring::spanned::{Node, Table, Value as Raw};
 use authoring::suggestions::{nearest, one_of, shorten};
 
-use super::is_hole;
+use super::has_failed;
 
-/// A table that is being read.
-pub struct Reading<'a> {
+/// Table that is being read.
+pub struct TableReader<'a> {
     pub table: &'a Table,
-    /// What the table is, in words.
+    /// Noun phrase for the table in messages, such as `a condition`.
     pub what: String,
     pub header: Place,
-    /// What keys are written with before their names in `written`: empty, or `partitions/0/`.
+    /// Prefix of keys in `places`: empty, or `partitions/0/`.
     pub prefix: String,
-    pub written: &'a mut Written,
+    pub places: &'a mut Places,
     pub problems: &'a mut Problems,
-    /// The rule on the limits of the key that is being read.
+    /// Rule for the limits of the key that is being read.
     pub rule: Option<Rule>,
-    /// Problems with keys that are not there, held until the misspelled ones are known.
+    /// Problems of missing keys, held back until misspelled keys are known.
     missing: Vec<(String, Problem)>,
 }
 
-impl<'a> Reading<'a> {
-    /// Begins to read a table; something else is complained of.
-    pub fn new(node: &'a Node, what: &str, written: &'a mut Written, problems: &'a mut Problems) -> Option<Self> {
-        written.whole.get_or_insert_with(|| node.place.clone());
+impl<'a> TableReader<'a> {
+    /// Starts to read a table. Any other value is reported.
+    pub fn new(node: &'a Node, what: &str, places: &'a mut Places, problems: &'a mut Problems) -> Option<Self> {
+        places.whole.get_or_insert_with(|| node.place.clone());
         let Some(table) = node.as_table() else {
-            if !is_hole(node) {
+            if !has_failed(node) {
                 let problem = Problem::error(format!("{what} must be a table")).at(node.place.clone(), "");
-                problems.add(problem.help("write it with its keys: `{ key = \"value\" }`"));
+                problems.add(problem.help("write a table: `{ key = \"value\" }`"));
             }
             return None;
         };
@@ -42,21 +42,21 @@ impl<'a> Reading<'a> {
             what: what.to_owned(),
             header,
             prefix: String::new(),
-            written,
+            places,
             problems,
             rule: None,
             missing: Vec::new(),
         })
     }
 
-    /// A value, whose place is noted.
+    /// Returns a value and records its place.
     pub fn get(&mut self, key: &str) -> Option<&'a Node> {
         let node = self.table.get(key)?;
-        self.written.parts.insert(format!("{}{key}", self.prefix), node.place.clone());
+        self.places.parts.insert(format!("{}{key}", self.prefix), node.place.clone());
         Some(node)
     }
 
-    /// Whether a key is there.
+    /// Returns `true` if the table has a key.
     pub fn has(&self, key: &str) -> bool {
         self.table.get(key).is_some()
     }
@@ -65,29 +65,29 @@ impl<'a> Reading<'a> {
         let node = self.get(key)?;
         let text = match &node.value {
             Raw::String(text) | Raw::Date(text) => text.clone(),
-            _ => return self.wrong(key, node, "text", "\"…\""),
+            _ => return self.report_wrong_type(key, node, "text", "\"…\""),
         };
         let n_chars = text.chars().count();
         if n_chars > at_most {
-            let message = format!("`{key}` has {n_chars} characters, and {at_most} is the most it can have");
+            let message = format!("`{key}` has {n_chars} characters; at most {at_most} are allowed");
             let problem = Problem::error(message).at(node.place.clone(), "");
-            self.complain(problem.help(shorten(n_chars - at_most)));
+            self.report(problem.help(shorten(n_chars - at_most)));
             return None;
         }
         Some(text)
     }
 
-    /// Text that must be there and say something.
+    /// Reads a text that must be set and not be empty.
     pub fn required_text(&mut self, key: &str, at_most: usize, example: &str) -> Option<String> {
         if !self.has(key) {
-            self.missing(key, example, "");
+            self.add_missing(key, example, "");
             return None;
         }
         let text = self.text(key, at_most)?;
         if text.is_empty() {
             let place = self.table.get(key).map_or(self.header.clone(), |node| node.place.clone());
             let help = format!("write it like `{key} = {example}`");
-            self.complain(Problem::error(format!("`{key}` is empty")).at(place, "").help(help));
+            self.report(Problem::error(format!("`{key}` is empty")).at(place, "").help(help));
             return None;
         }
         Some(text)
@@ -97,29 +97,31 @@ impl<'a> Reading<'a> {
         let node = self.get(key)?;
         match node.value {
             Raw::Boolean(truth) => Some(truth),
-            _ => self.wrong(key, node, "`true` or `false`", "true"),
+            _ => self.report_wrong_type(key, node, "`true` or `false`", "true"),
         }
     }
 
     pub fn integer(&mut self, key: &str, (least, most): (i64, i64)) -> Option<i64> {
         let node = self.get(key)?;
         if let Some(text) = node.as_str().filter(|text| text.contains('%')) {
-            let message = format!("`{key}` is a number, and `{text}` can't stand for one");
+            let message = format!("`{key}` must be a number; the variable in `{text}` is not expanded here");
             let problem = Problem::new(Rule::VariableForNumber, message).at(node.place.clone(), "");
-            self.complain(problem.help(format!("write a number; `{key} = {{{{ vars.NAME }}}}` in quotes gives one")));
+            self.report(
+                problem.help(format!("write a number, or a template in quotes: `{key} = \"{{{{ vars.NAME }}}}\"`")),
+            );
             return None;
         }
         let Raw::Integer(number) = node.value else {
-            return self.wrong(key, node, "a whole number", &least.max(1).to_string());
+            return self.report_wrong_type(key, node, "a whole number", &least.max(1).to_string());
         };
         let message = match number {
             number if least == most && number != least => format!("`{key}` must be {least}, not {number}"),
-            number if number < least => format!("`{key}` is {number}, and {least} is the least it can be"),
-            number if number > most => format!("`{key}` is {number}, and {most} is the most it can be"),
+            number if number < least => format!("`{key}` is {number}; the minimum is {least}"),
+            number if number > most => format!("`{key}` is {number}; the maximum is {most}"),
             number => return Some(number),
         };
         let problem = Problem::error(message).at(node.place.clone(), "");
-        self.complain(problem.help(format!("write a number from {least} to {most}")));
+        self.report(problem.help(format!("write a number from {least} to {most}")));
         None
     }
 
@@ -129,24 +131,25 @@ impl<'a> Reading<'a> {
         if is_package(&text) {
             return Some(text);
         }
-        self.no_package(key, &text, node, "\"BER00010\"")
+        self.report_invalid_package(key, &text, node, "\"BER00010\"")
     }
 
-    /// Complains of a text that is no package ID.
-    pub fn no_package<T>(&mut self, key: &str, text: &str, node: &Node, example: &str) -> Option<T> {
-        let message =
-            format!("`{text}` cannot be `{key}`: a package ID is a site code and five hexadecimal digits, in capitals");
+    /// Reports a text that is not a package ID.
+    pub fn report_invalid_package<T>(&mut self, key: &str, text: &str, node: &Node, example: &str) -> Option<T> {
+        let message = format!(
+            "`{text}` is not a package ID: expected a site code and five hexadecimal digits, in capital letters"
+        );
         let mut problem = Problem::error(message).at(node.place.clone(), "");
         let capitals = text.trim().to_uppercase();
         problem.help = Some(match is_package(&capitals) {
             true => format!("did you mean `{capitals}`?"),
             false => format!("write it like `{key} = {example}`"),
         });
-        self.complain(problem);
+        self.report(problem);
         None
     }
 
-    /// The values of a list; a list that is not there has none.
+    /// Returns the values of a list; empty if the key is not set.
     pub fn list(&mut self, key: &str) -> Vec<Node> {
         let Some(node) = self.get(key) else { return Vec::new() };
         match &node.value {
@@ -154,16 +157,16 @@ impl<'a> Reading<'a> {
             Raw::Table(_) => {
                 let message = format!("`{key}` must be a list of tables, not a table");
                 let header = if key == "steps" { "steps".into() } else { format!("steps.{key}") };
-                let help = format!("lists of tables are written with double brackets, once for each: `[[{header}]]`");
-                self.complain(Problem::error(message).at(node.place.clone(), "").help(help));
+                let help = format!("write double brackets for each table of the list: `[[{header}]]`");
+                self.report(Problem::error(message).at(node.place.clone(), "").help(help));
                 Vec::new()
             }
-            _ => self.wrong(key, node, "a list", "[ … ]").unwrap_or_default(),
+            _ => self.report_wrong_type(key, node, "a list", "[ … ]").unwrap_or_default(),
         }
     }
 
-    /// Complains of a key that must be there.
-    pub fn missing(&mut self, key: &str, example: &str, purpose: &str) {
+    /// Records that a required key is missing.
+    pub fn add_missing(&mut self, key: &str, example: &str, purpose: &str) {
         let purpose = if purpose.is_empty() { String::new() } else { format!(": {purpose}") };
         let problem = Problem::error(format!("{} needs `{key}`", self.what)).at(self.header.clone(), "");
         let mut problem = problem.help(format!("write `{key} = {example}`{purpose}"));
@@ -171,13 +174,14 @@ impl<'a> Reading<'a> {
         self.missing.push((key.to_owned(), problem));
     }
 
-    /// Takes back that keys are missing.
-    pub fn excuse(&mut self, keys: &[&str]) {
+    /// Withdraws the problems of missing keys.
+    pub fn allow_missing(&mut self, keys: &[&str]) {
         self.missing.retain(|(key, _)| !keys.contains(&key.as_str()));
     }
 
-    /// Reports every key that is not among those known, and every one that is missing. A key that is missing because it
-    /// is misspelled is one mistake, told at the misspelled key.
+    /// Reports unknown keys and missing keys.
+    ///
+    /// A key that is missing because it is misspelled is reported only once, at the misspelled key.
     pub fn finish(mut self, known: &[&str]) {
         for entry in &self.table.0 {
             if known.contains(&entry.name.as_str()) {
@@ -187,9 +191,9 @@ impl<'a> Reading<'a> {
             let help = match nearest(&entry.name, known.iter().copied()) {
                 Some(near) => {
                     self.missing.retain(|(key, _)| key != near);
-                    format!("did you mean `{near}`? {} takes {list}", self.what)
+                    format!("did you mean `{near}`? {} has the keys {list}", self.what)
                 }
-                None => format!("{} takes {list}", self.what),
+                None => format!("{} has the keys {list}", self.what),
             };
             let problem = Problem::error(format!("{} has no key `{}`", self.what, entry.name));
             self.problems.add(problem.at(entry.key.clone(), "").help(help));
@@ -197,13 +201,13 @@ impl<'a> Reading<'a> {
         self.report_missing();
     }
 
-    /// Reports the keys that are missing, whatever else the table holds.
+    /// Reports missing keys without checking for unknown ones.
     pub fn report_missing(self) {
         self.missing.into_iter().for_each(|(_, problem)| self.problems.add(problem));
     }
 
-    /// Complains of a value of the wrong type.
-    pub fn wrong<T>(&mut self, key: &str, node: &Node, expected: &str, example: &str) -> Option<T> {
+    /// Reports a value of the wrong type.
+    pub fn report_wrong_type<T>(&mut self, key: &str, node: &Node, expected: &str, example: &str) -> Option<T> {
         let found = match &node.value {
             Raw::Failed => return None,
             Raw::String(_) => "text",
@@ -225,18 +229,18 @@ impl<'a> Reading<'a> {
         let help = conversion_help(key, &[wanted], &node.to_json(), raw);
         let help = help.unwrap_or_else(|| format!("write it like `{key} = {example}`"));
         let problem = Problem::error(format!("`{key}` must be {expected}, not {found}")).at(node.place.clone(), "");
-        self.complain(problem.help(help));
+        self.report(problem.help(help));
         None
     }
 
-    /// Complains, by the rule on the key unless the problem has its own.
-    pub fn complain(&mut self, problem: Problem) {
+    /// Reports a problem under the rule of the current key, unless it has its own.
+    pub fn report(&mut self, problem: Problem) {
         let rule = problem.rule.or(self.rule);
         self.problems.add(problem.with_rule(rule));
     }
 }
 
-/// Whether a text is a package ID: a site code and five hexadecimal digits.
+/// Returns `true` for a package ID: a site code and five hexadecimal digits.
 pub fn is_package(text: &str) -> bool {
     let is_code = |c: u8| c.is_ascii_uppercase() || c.is_ascii_digit();
     let is_digit = |c: u8| c.is_ascii_digit() || (b'A'..=b'F').contains(&c);

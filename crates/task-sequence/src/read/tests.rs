@@ -7,7 +7,7 @@ use crate::condition::{Condition, Operator, Test};
 use crate::{Value, schema};
 use authoring::problem::Severity;
 
-/// Reads a text as a file, and what is wrong with it.
+/// Reads a text as a file, and formats its problems.
 fn read_text(text: &str) -> (Option<Sequence>, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     let path = Utf8PathBuf::from_path_buf(folder.path().join("sequence.toml")).unwrap();
@@ -91,7 +91,7 @@ fn a_sequence_is_read_with_its_templates_conditions_and_included_files() {
     let disk = group.children()[0].action().unwrap();
     assert_eq!(disk.tables("partitions").len(), 2);
     assert_eq!(disk.tables("partitions")[1].get("size"), Some(&Value::Integer(100)));
-    let place = group.children()[0].written.part("partitions/1/size-unit").unwrap();
+    let place = group.children()[0].places.part("partitions/1/size-unit").unwrap();
     assert_eq!(&WHOLE[place.span], "\"percent\"");
     assert!(disk.is_set("boot-disk"), "the default");
     assert!(matches!(group.children()[1].action().unwrap().values["password"], Value::Secret(_)));
@@ -105,44 +105,44 @@ fn what_is_wrong_in_form_is_told_at_its_line() {
     };
     said(
         "type = 'restart-computr'\nname = 'x'",
-        "'restart-computr': there is no step of type `restart-computr` (did you mean `restart-computer`?)",
+        "'restart-computr': unknown step type `restart-computr` (did you mean `restart-computer`?)",
     );
     said(
         "type = 'restart-computer'\nname = 'x'",
-        "[[steps]]: a step of type `restart-computer` needs `target` (write `target = \"windows-pe\"`: what is started)",
+        "[[steps]]: a step of type `restart-computer` needs `target` (write `target = \"windows-pe\"`: system to start)",
     );
     said(
         "type = 'restart-computer'\nname = 'x'\ntarget = 'windows-pe'\nmesage = 'y'",
         "mesage: a step of type `restart-computer` has no key `mesage` (did you mean `message`? a step of type \
-         `restart-computer` takes `type`, `name`, `description`, `disabled`, `continue-on-error`, `condition`, `when`, \
+         `restart-computer` has the keys `type`, `name`, `description`, `disabled`, `continue-on-error`, `condition`, `when`, \
          `attributes`, `target`, `message`, `message-timeout`, `timeout`, `success-codes`, `retries`, `command`, \
          `variables` and `omitted`)",
     );
     said(
         "type = 'run-command-line'\nname = 'x'\ncommand-line = 'x'\ntimeout = 1000",
-        "1000: `timeout` is 1000, and 999 is the most it can be (write a number from 1 to 999)",
+        "1000: `timeout` is 1000; the maximum is 999 (write a number from 1 to 999)",
     );
     said(
         "type = 'run-command-line'\nname = 'x'\ncommand-line = 'x'\nuser = 'x'\npassword = 'hunter2'",
-        "'hunter2': `password` is a secret, and secrets are never literal (write `password = { env = \"NAME\" }`, or \
-         `file` or `command` in place of `env`)",
+        "'hunter2': `password` is a secret in plain text (write `password = { env = \"NAME\" }`, or \
+         use `file` or `command`)",
     );
     said(
         "type = 'group'\nname = 'x'\ncondition = { variable = 'A', operator = 'exists', value = 'b' }",
-        "'exists': `exists` compares with nothing (leave out the value)",
+        "'exists': `exists` takes no value (remove the value)",
     );
     said(
         "type = 'group'\nname = 'x'\ncondition = { variable = 'A', file = 'b' }",
-        "{ variable = 'A', file = 'b' }: a condition is one test, and this one is `variable` and another (write \
-         `all = [{ … }, { … }]` for several that hold together)",
+        "{ variable = 'A', file = 'b' }: a condition has one test, but this one has `variable` and another (combine \
+         them with `all = [{ … }, { … }]`)",
     );
     said(
         "type = 'include'\nfile = 'circle.toml'",
-        "'circle.toml': `circle.toml` includes itself (leave it out: an included file stands in place of the step)",
+        "'circle.toml': `circle.toml` includes itself (remove it; the steps of an included file are inserted in place of the include)",
     );
     said(
         "type = 'install-package'\nname = 'x'\npackage = 'ber00010'",
-        "'ber00010': `ber00010` cannot be `package`: a package ID is a site code and five hexadecimal digits, in capitals (did you mean `BER00010`?)",
+        "'ber00010': `ber00010` is not a package ID: expected a site code and five hexadecimal digits, in capital letters (did you mean `BER00010`?)",
     );
 }
 
@@ -160,7 +160,7 @@ fn files_that_include_each_other_without_end_come_to_one() {
     let read = read(&path("a.toml"), &Context::new(), &mut problems, &mut Inputs::default()).unwrap();
     assert_eq!(read, None);
     let said: Vec<_> = problems.sorted().iter().map(|problem| problem.message.clone()).collect();
-    assert_eq!(said, ["the sequence has more than 10000 steps and groups, and no site stores it"]);
+    assert_eq!(said, ["the task sequence has more than 10000 steps and groups, too many for a site"]);
 }
 
 #[test]

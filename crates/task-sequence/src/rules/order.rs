@@ -1,29 +1,31 @@
-//! What is wrong with the order of steps: what deploys a system, partitions, restarts, and state stores.
+//! Checks of the order of steps: deployment, partitioning, restarts and state stores.
 
 use super::super::Step;
 use super::super::reach::{Disk, System, World};
-use super::{At, Rules, at_key, at_step};
+use super::{PlacedStep, Rules, at_key, at_step};
 use authoring::problem::Problem;
 use authoring::rule::Rule;
 
 pub fn check(rules: &mut Rules<'_>) {
-    setup(rules);
-    drivers(rules);
-    network_settings(rules);
-    disks(rules);
-    restarts(rules);
-    state_stores(rules);
+    check_setup(rules);
+    check_drivers(rules);
+    check_network_settings(rules);
+    check_disks(rules);
+    check_restarts(rules);
+    check_state_stores(rules);
 }
 
-/// What applies a system sets it up (R103), and does not count on going on when that fails (R104).
-fn setup(rules: &mut Rules<'_>) {
+/// Checks that an applied system is set up (R103), by a step that does not continue on error
+/// (R104).
+fn check_setup(rules: &mut Rules<'_>) {
     let steps = rules.enabled();
     let set_up: Vec<_> = steps.iter().filter(|at| at.is("setup-windows")).collect();
     for at in &set_up {
         if at.step.continues_on_error {
-            let message = format!("the sequence fails with the step `{}` whatever is said of errors", at.name());
+            let message =
+                format!("the step `{}` ignores `continue-on-error`: if it fails, the task sequence fails", at.name());
             let problem = at_key(Problem::new(Rule::IgnoredContinueOnError, message), at.step, "continue-on-error", "");
-            rules.add(problem.help("leave out `continue-on-error`"));
+            rules.add(problem.help("remove `continue-on-error`"));
         }
     }
     if rules.has_unknown_steps() {
@@ -31,135 +33,139 @@ fn setup(rules: &mut Rules<'_>) {
     }
     let applied = rules.running("apply-operating-system");
     let Some(first) = applied.first() else { return };
-    // A setup that comes too early is told with the steps behind it.
-    let is_early = |at: &&At<'_>| at.index < first.index && first.reached.runs_only_in(System::FullOs);
+    // A setup that comes too early is reported with the steps that then run in the wrong system.
+    let is_early = |at: &&PlacedStep<'_>| at.index < first.index && first.reached.runs_only_in(System::FullOs);
     if set_up.iter().any(is_early) {
         return;
     }
     if !set_up.iter().any(|at| at.index > first.index) {
-        let message = format!("the step `{}` applies a system, and nothing sets it up", first.name());
+        let message = format!("the step `{}` applies an operating system, but no step sets it up", first.name());
         let problem = at_step(Problem::new(Rule::MissingSetupStep, message), first.step, "");
-        rules.add(problem.help("put a step of type `setup-windows` behind it, with the package of the client"));
+        rules.add(problem.help("add a step of type `setup-windows` after it, with the package of the client"));
     }
 }
 
-/// A driver package lies between the system and its setup (R105).
-fn drivers(rules: &mut Rules<'_>) {
+/// Checks that driver packages are applied after the operating system (R105).
+fn check_drivers(rules: &mut Rules<'_>) {
     let applied: Vec<_> = rules.enabled().into_iter().filter(|at| at.is("apply-operating-system")).collect();
     for at in rules.running("apply-driver-package") {
-        let is_before = at.reached.surely().all(|world| !world.has_applied);
-        let behind = applied.iter().find(|other| other.index > at.index);
-        if let Some(behind) = behind.filter(|_| is_before) {
+        let is_before = at.reached.certain().all(|world| !world.has_applied);
+        let later = applied.iter().find(|other| other.index > at.index);
+        if let Some(later) = later.filter(|_| is_before) {
             let problem = Problem::new(
                 Rule::MisplacedDriverPackage,
-                format!("the drivers of the step `{}` go into no system", at.name()),
+                format!("the step `{}` applies drivers before there is an operating system", at.name()),
             );
-            let problem = at_step(problem, at.step, "nothing is applied yet");
-            let problem = at_step(problem, behind.step, "the system comes here");
-            rules.add(problem.help(format!("move it behind `{}`", behind.name())));
+            let problem = at_step(problem, at.step, "no operating system yet");
+            let problem = at_step(problem, later.step, "applied here");
+            rules.add(problem.help(format!("move it after `{}`", later.name())));
         }
     }
 }
 
-/// Of several Apply Network Settings the conditions on the steps themselves are not looked at (R106).
-fn network_settings(rules: &mut Rules<'_>) {
+/// Checks that each of several Apply Network Settings steps has a group with a condition of its own
+/// (R106).
+///
+/// The engine ignores conditions on the steps themselves.
+fn check_network_settings(rules: &mut Rules<'_>) {
     let all: Vec<_> = rules.enabled().into_iter().filter(|at| at.is("apply-network-settings")).collect();
     if all.len() < 2 {
         return;
     }
-    fn own_group<'a>(at: &At<'a>) -> Option<&'a Step> {
+    fn conditional_group<'a>(at: &PlacedStep<'a>) -> Option<&'a Step> {
         at.around.iter().rev().find(|group| group.condition.is_some()).copied()
     }
     for (index, at) in all.iter().enumerate() {
-        let shares = |other: &At<'_>| match (own_group(at), own_group(other)) {
+        let shares = |other: &PlacedStep<'_>| match (conditional_group(at), conditional_group(other)) {
             (Some(own), Some(of_other)) => std::ptr::eq(own, of_other),
             _ => false,
         };
         let other = all.iter().enumerate().find(|(at, other)| *at != index && shares(other)).map(|(_, other)| other);
-        if own_group(at).is_some() && other.is_none() {
+        if conditional_group(at).is_some() && other.is_none() {
             continue;
         }
         let other = other.unwrap_or(&all[usize::from(index == 0)]);
-        let message =
-            format!("of several Apply Network Settings the last one wins, and `{}` can't be told off", at.name());
+        let message = format!(
+            "the last of several Apply Network Settings steps takes effect, and `{}` has no group with its own condition",
+            at.name()
+        );
         let problem = at_step(
             Problem::new(Rule::AmbiguousNetworkSettings, message),
             at.step,
-            "has no group with a condition to itself",
+            "not in a conditional group of its own",
         );
-        let problem = at_step(problem, other.step, "and there is this one");
-        rules.add(problem.help("put each into a group of its own, and the condition on the group"));
+        let problem = at_step(problem, other.step, "another one");
+        rules.add(problem.help("put each step into a group of its own, with the condition on the group"));
     }
 }
 
-/// A restart finds a formatted partition (R119).
-fn disks(rules: &mut Rules<'_>) {
+/// Checks that a restart finds a formatted partition (R119).
+fn check_disks(rules: &mut Rules<'_>) {
     for at in rules.enabled() {
         let restarts = ["restart-computer", "setup-windows"].iter().any(|kind| at.is(kind));
-        if !restarts || !at.reached.surely().any(|world| world.disk == Disk::Bare) {
+        if !restarts || !at.reached.certain().any(|world| world.disk == Disk::Bare) {
             continue;
         }
         let partitioned = rules.steps[..at.index].iter().rev().find(|other| other.is("partition-disk"));
         let problem = Problem::new(
             Rule::RestartWithoutPartition,
-            format!("the step `{}` restarts, and no partition is formatted", at.name()),
+            format!("the step `{}` restarts the computer, but no partition is formatted", at.name()),
         );
-        let mut problem = at_step(problem, at.step, "where it goes on can't be written down");
+        let mut problem = at_step(problem, at.step, "the task sequence can't save its state");
         if let Some(partitioned) = partitioned {
-            problem = at_key(problem, partitioned.step, "partitions", "none is formatted here");
+            problem = at_key(problem, partitioned.step, "partitions", "formats no partition");
         }
-        rules.add(
-            problem.help("give a partition its `file-system`; the sequence fails here whatever is said of errors"),
-        );
+        rules.add(problem.help("add `file-system` to a partition; `continue-on-error` does not prevent this failure"));
     }
 }
 
-/// A restart into the installed system finds one that the sequence put there.
-fn restarts(rules: &mut Rules<'_>) {
+/// Checks that a restart into the installed system finds one that the sequence applied.
+fn check_restarts(rules: &mut Rules<'_>) {
     for at in rules.running("restart-computer") {
         let leads_back = at.action().is_some_and(|action| action.text("target") == Some("hard-disk"));
         let is_bare =
             |world: &World| world.system == System::WindowsPe && world.disk == Disk::Untouched && !world.has_applied;
-        if leads_back && at.reached.surely().all(is_bare) {
+        if leads_back && at.reached.certain().all(is_bare) {
             let message =
-                format!("the step `{}` restarts from Windows PE into whatever system was there before", at.name());
-            let problem =
-                at_key(Problem::warning(message), at.step, "target", "nothing was partitioned or applied yet");
-            rules.add(problem.help("write `target = \"windows-pe\"`, or move the step behind what applies the system"));
+                format!("the step `{}` restarts from Windows PE into the system that was installed before", at.name());
+            let problem = at_key(Problem::warning(message), at.step, "target", "nothing is partitioned or applied yet");
+            rules.add(
+                problem.help("write `target = \"windows-pe\"`, or move the step after the one that applies the system"),
+            );
         }
     }
 }
 
-/// A state store that is requested is released, and what lies between goes on when it fails (R122).
-fn state_stores(rules: &mut Rules<'_>) {
+/// Checks that a requested state store is released, even if a step in between fails (R122, R166).
+fn check_state_stores(rules: &mut Rules<'_>) {
     let steps = rules.enabled();
     for at in steps.iter().filter(|at| at.is("request-state-store")) {
-        let is_next = |other: &&At<'_>| other.is("release-state-store") || other.is("request-state-store");
+        let is_next = |other: &&PlacedStep<'_>| other.is("release-state-store") || other.is("request-state-store");
         let next = steps.iter().filter(|other| other.index > at.index).find(is_next);
         let Some(release) = next.filter(|next| next.is("release-state-store")) else {
             let problem = Problem::new(
                 Rule::UnreleasedStateStore,
-                format!("the state store of `{}` is never released", at.name()),
+                format!("the state store that the step `{}` requests is never released", at.name()),
             );
             let problem = at_step(problem, at.step, "requested here");
-            rules.add(problem.help("put a step of type `release-state-store` behind what uses it"));
+            rules.add(problem.help("add a step of type `release-state-store` after the steps that use it"));
             continue;
         };
         let between = steps.iter().filter(|other| (at.index + 1..release.index).contains(&other.index));
-        let moves = |other: &&At<'_>| other.is("capture-user-state") || other.is("restore-user-state");
-        // A group that goes on takes a failure up as well, if the release lies outside of it.
-        let is_caught = |other: &At<'_>| {
+        let moves = |other: &&PlacedStep<'_>| other.is("capture-user-state") || other.is("restore-user-state");
+        // A group that continues on error catches the failure too, if the release is outside of that group.
+        let is_caught = |other: &PlacedStep<'_>| {
             let lies_outside = |group: &&&Step| !release.around.iter().any(|of| std::ptr::eq(*of, **group));
-            other.survives() || other.around.iter().filter(lies_outside).any(|group| group.continues_on_error)
+            other.continues_on_error() || other.around.iter().filter(lies_outside).any(|group| group.continues_on_error)
         };
         for other in between.filter(moves).filter(|other| !is_caught(other)) {
             let problem = Problem::new(
                 Rule::StateStoreKeptOnFailure,
-                format!("when `{}` fails, the state store stays taken", other.name()),
+                format!("the state store stays reserved if the step `{}` fails", other.name()),
             );
-            let problem = at_step(problem, other.step, "ends the sequence when it fails");
-            let problem = at_step(problem, release.step, "and then this does not run");
-            rules.problems.push(problem.help("add `continue-on-error = true` to it"));
+            let problem = at_step(problem, other.step, "a failure ends the task sequence");
+            let problem = at_step(problem, release.step, "is then skipped");
+            rules.problems.push(problem.help("add `continue-on-error = true` to the step"));
         }
     }
 }

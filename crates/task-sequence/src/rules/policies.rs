@@ -1,4 +1,4 @@
-//! Programs and applications that the policies of a site have to describe.
+//! Checks that the policies of a site describe the programs and applications to install.
 
 use super::{Rules, at_key, has_variable};
 use crate::policy::{PROGRAM, Policy};
@@ -6,11 +6,11 @@ use crate::{Value, text};
 use authoring::problem::Problem;
 use authoring::rule::Rule;
 
-/// The policies of a medium.
+/// Policies of a site, for a medium.
 pub struct Policies<'a> {
-    /// The policies.
+    /// Parsed policies.
     pub all: &'a [Policy],
-    /// Returns whether their text holds the ID of an application.
+    /// Returns `true` if the text of a policy contains the ID of an application.
     pub mentions: &'a dyn Fn(&str) -> bool,
 }
 
@@ -28,15 +28,18 @@ pub fn check(rules: &mut Rules<'_>, policies: &Policies<'_>) {
         if is_described || has_variable(program) {
             continue;
         }
-        let message = format!("no policy describes the program `{program}` of the package `{package}`");
+        let message = format!("no policy describes the program `{program}` of package `{package}`");
         let problem = at_key(Problem::new(Rule::MissingPolicy, message), at.step, "program", "installed here");
         let known: Vec<_> = of_package().filter_map(|one| one.property("PRG_ProgramID")).collect();
-        rules.add(problem.help(match known[..] {
-            [] => {
-                "export the policies of the sequence again: `GetTsPoliciesSaMedia` returns one for each program".into()
-            }
-            _ => format!("the policies describe these programs of it: `{}`", known.join("`, `")),
-        }));
+        rules.add(
+            problem.help(match known[..] {
+                [] => {
+                    "re-export the policies of the task sequence: `GetTsPoliciesSaMedia` returns one for each program"
+                        .into()
+                }
+                _ => format!("use one of the programs that the policies describe: `{}`", known.join("`, `")),
+            }),
+        );
     }
     for at in rules.running("install-application") {
         let applications = at.action().and_then(|action| action.values.get("applications"));
@@ -47,7 +50,7 @@ pub fn check(rules: &mut Rules<'_>, policies: &Policies<'_>) {
             let message = format!("no policy describes the application `{name}`");
             let key = format!("applications/{index}/id");
             let problem = at_key(Problem::new(Rule::MissingPolicy, message), at.step, &key, "installed here");
-            rules.add(problem.help("export the policies of the sequence again, after the application was added to it"));
+            rules.add(problem.help("re-export the policies after adding the application to the task sequence"));
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What a sequence needs from the medium that carries it (R29), and what is known of that medium.
+//! Content that a sequence needs from its medium (R29), and the context that the medium provides
+//! for checks.
 
 use super::super::{Action, Value, is_package, text};
 use super::{Rules, at_key};
@@ -6,37 +7,38 @@ use crate::MediaKind;
 use authoring::problem::{Place, Problem};
 use authoring::rule::Rule;
 
-/// What is known of the medium that a sequence is for.
+/// Medium that a sequence is checked for.
 #[derive(Debug, Clone, Default)]
-pub struct Medium {
-    /// Its kind, if that is known.
+pub struct MediumContext {
+    /// Kind of medium; `None` if unknown.
     pub kind: Option<MediaKind>,
-    /// Where the manifest says the kind, if there is one.
+    /// Place in the manifest that sets the kind; `None` without a manifest.
     pub kind_place: Option<Place>,
-    /// What it carries, if that is known.
-    pub carried: Option<Vec<Carried>>,
-    /// Whether it has a boot image that is looked into later: [`super::check_boot_image`] is asked then.
+    /// Content of the medium; `None` if unknown.
+    pub carried: Option<Vec<CarriedContent>>,
+    /// Defers the check of the boot image to [`super::check_boot_image`].
     pub has_boot_image: bool,
-    /// IDs of content that is missing and was reported already.
+    /// IDs of missing content that was already reported.
     pub reported: Vec<String>,
 }
 
 /// Content that a medium carries.
 #[derive(Debug, Clone)]
-pub struct Carried {
-    /// The table of the manifest that it stands in; `None` for content of a base, which does not say what it is.
+pub struct CarriedContent {
+    /// Table of the manifest that lists the content; `None` for content of a base, whose type is
+    /// unknown.
     pub table: Option<&'static str>,
-    /// Its ID there.
+    /// ID in the manifest.
     pub id: String,
-    /// What else task sequences call it.
+    /// Name of the application at the site, which task sequences use.
     pub model_name: Option<String>,
-    /// Which image of it is meant, and where that is written.
+    /// Index of the image to use and the place that sets it.
     pub index: Option<(i64, Place)>,
-    /// Where the ID is written.
+    /// Place of the ID.
     pub place: Place,
 }
 
-/// What keys of steps refer to: type of step, key, table of the manifest, what it is called.
+/// References of steps: type of step, key, table of the manifest, noun.
 const REFERENCES: [(&str, &str, &str, &str); 16] = [
     ("apply-operating-system", "image", "operating-system", "operating system image"),
     ("apply-operating-system", "upgrade-package", "package", "package"),
@@ -56,117 +58,119 @@ const REFERENCES: [(&str, &str, &str, &str); 16] = [
     ("run-task-sequence", "task-sequence", "", "task sequence"),
 ];
 
-/// What a step refers to: by which key, what, the table of the manifest that has such things (empty for another task
-/// sequence), and what they are called.
-pub fn referred(action: &Action) -> Vec<(&'static str, &str, &'static str, &'static str)> {
+/// Returns the references of a step: key, ID, table of the manifest (empty for another task
+/// sequence), noun.
+pub fn step_references(action: &Action) -> Vec<(&'static str, &str, &'static str, &'static str)> {
     let of_kind = REFERENCES.iter().filter(|row| action.is(row.0));
     of_kind.filter_map(|(_, key, table, what)| Some((*key, action.text(key)?, *table, *what))).collect()
 }
 
-/// Something that a step needs beside it: content, or another task sequence.
+/// Requirement of a step: content, or another task sequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Need {
-    /// Key of the step that names it, such as `package` or `applications/0/id`.
+pub struct Requirement {
+    /// Key of the step with the reference, such as `package` or `applications/0/id`.
     pub key: String,
-    /// Its ID; of an application also its name at the site.
+    /// ID; for an application also its name at the site.
     pub id: String,
-    /// Table of a manifest or library that has such things; `None` if it may be in any.
+    /// Table of a manifest or library that may list it; `None` if any may.
     pub table: Option<&'static str>,
-    /// Noun for it, such as `driver package`.
+    /// Noun, such as `driver package`.
     pub what: &'static str,
 }
 
-/// Returns everything that a step needs, in the order of its keys.
-pub fn needs(action: &Action) -> Vec<Need> {
-    let mut needs = Vec::new();
-    for (key, id, table, what) in referred(action) {
+/// Returns all requirements of a step, in the order of its keys.
+pub fn requirements(action: &Action) -> Vec<Requirement> {
+    let mut found = Vec::new();
+    for (key, id, table, what) in step_references(action) {
         let table = if table.is_empty() { "task-sequence" } else { table };
-        needs.push(Need { key: key.to_owned(), id: id.to_owned(), table: Some(table), what });
+        found.push(Requirement { key: key.to_owned(), id: id.to_owned(), table: Some(table), what });
     }
     for (index, application) in action.tables("applications").iter().enumerate() {
         let Some(id) = text(application, "id") else { continue };
         let key = format!("applications/{index}/id");
-        needs.push(Need { key, id: id.to_owned(), table: Some("application"), what: "application" });
+        found.push(Requirement { key, id: id.to_owned(), table: Some("application"), what: "application" });
     }
     if let (true, Some(Value::Texts(packages))) = (action.is("download-package-content"), action.values.get("packages"))
     {
-        needs.extend(packages.iter().enumerate().map(|(index, id)| Need {
+        found.extend(packages.iter().enumerate().map(|(index, id)| Requirement {
             key: format!("packages/{index}"),
             id: id.clone(),
             table: None,
             what: "package",
         }));
     }
-    needs
+    found
 }
 
 pub fn check(rules: &mut Rules<'_>) {
-    indexes(rules);
+    check_indexes(rules);
     let Some(carried) = rules.medium.carried.as_ref().filter(|_| rules.without_site().is_some()) else { return };
     let is_capture = rules.medium.kind == Some(MediaKind::Capture);
-    let mut told = rules.medium.reported.clone();
-    // The folders of a base have IDs of content, and steps know applications by another one.
+    let mut reported = rules.medium.reported.clone();
+    // Content of a base is known by its content ID, but steps refer to applications by model name.
     let has_unknown_applications = carried.iter().any(|one| one.table.is_none() && !is_package(&one.id));
     for at in rules.steps.clone() {
         let (Some(action), true) = (at.action(), at.reached.may_run()) else { continue };
-        // What has a rule of its own is not told twice.
-        let is_told = |key: &str| key == "pre-production-package";
-        for (key, id, table, what) in referred(action).into_iter().filter(|row| !is_told(row.0)) {
-            if told.iter().any(|other| other == id) {
+        // The pre-production client has a rule of its own.
+        let has_own_rule = |key: &str| key == "pre-production-package";
+        for (key, id, table, what) in step_references(action).into_iter().filter(|row| !has_own_rule(row.0)) {
+            if reported.iter().any(|other| other == id) {
                 continue;
             }
             let here = carried.iter().find(|one| one.id == id);
             if here.is_some_and(|one| one.table.is_none_or(|own| own == table)) {
                 continue;
             }
-            told.push(id.to_owned());
+            reported.push(id.to_owned());
             let problem = match here {
                 _ if table.is_empty() => {
-                    let message = format!("the task sequence `{id}` is not on the medium, which carries one");
-                    let help = "put its steps into a file and include it: `type = \"include\"`, `file = \"…\"`";
+                    let message = format!(
+                        "the child task sequence `{id}` is not on the medium, which can carry only one task sequence"
+                    );
+                    let help = "write its steps to a file and include it: `type = \"include\"`, `file = \"…\"`";
                     at_key(Problem::new(Rule::MissingContent, message), at.step, key, "").help(help)
                 }
                 Some(one) => {
                     let own = one.table.unwrap_or_default();
-                    let message = format!("`{id}` is wanted as {} {what}, and is a `{own}`", article(what));
-                    let problem = at_key(Problem::new(Rule::MissingContent, message), at.step, key, "wanted here");
-                    let problem = problem.at(one.place.clone(), "carried here");
-                    problem.help(format!("write it as `[[{table}]]`, or name another one"))
+                    let message = format!("`{id}` has to be {} {what}, but is listed as `{own}`", article(what));
+                    let problem = at_key(Problem::new(Rule::MissingContent, message), at.step, key, "required here");
+                    let problem = problem.at(one.place.clone(), "listed here");
+                    problem.help(format!("move it to `[[{table}]]`, or change the ID"))
                 }
                 None if is_capture => {
-                    let message = format!("the {what} `{id}` is not on the medium: capture media carry no content");
-                    let help = "leave the step out, or put its files on the medium with `[[file]]`";
-                    at_key(Problem::new(Rule::MissingContent, message), at.step, key, "wanted here").help(help)
+                    let message = format!("the {what} `{id}` is missing: capture media carry no content");
+                    let help = "remove the step, or put its files on the medium with `[[file]]`";
+                    at_key(Problem::new(Rule::MissingContent, message), at.step, key, "required here").help(help)
                 }
                 None => {
                     let message = format!("the {what} `{id}` is not on the medium");
                     let source = if table == "operating-system" { "file = \"…\"" } else { "source = \"…\"" };
                     let help = format!("add `[[{table}]]` with `id = \"{id}\"` and `{source}` to the manifest");
-                    at_key(Problem::new(Rule::MissingContent, message), at.step, key, "wanted here").help(help)
+                    at_key(Problem::new(Rule::MissingContent, message), at.step, key, "required here").help(help)
                 }
             };
-            let problem = rules.on_medium(problem);
+            let problem = rules.at_media_kind(problem);
             rules.add(problem);
         }
         if let Some(Value::Tables(applications)) = action.values.get("applications") {
             for (index, application) in applications.iter().enumerate() {
-                let Some(id) = text(application, "id").filter(|id| !told.iter().any(|other| other == id)) else {
+                let Some(id) = text(application, "id").filter(|id| !reported.iter().any(|other| other == id)) else {
                     continue;
                 };
-                let is_other = |one: &Carried| {
-                    one.table != Some("application") || !is_content(&one.id, one.model_name.as_deref(), id)
+                let is_other = |one: &CarriedContent| {
+                    one.table != Some("application") || !matches_content(&one.id, one.model_name.as_deref(), id)
                 };
                 if has_unknown_applications || !carried.iter().all(is_other) {
                     continue;
                 }
-                told.push(id.to_owned());
+                reported.push(id.to_owned());
                 let name = text(application, "name").unwrap_or(id);
                 let problem =
                     Problem::new(Rule::MissingContent, format!("the application `{name}` is not on the medium"));
-                let problem = at_key(problem, at.step, &format!("applications/{index}/id"), "wanted here");
-                let problem = rules.on_medium(problem);
+                let problem = at_key(problem, at.step, &format!("applications/{index}/id"), "required here");
+                let problem = rules.at_media_kind(problem);
                 rules.add(problem.help(match is_capture {
-                    true => "leave the step out: capture media carry no content".to_owned(),
+                    true => "remove the step; capture media carry no content".to_owned(),
                     false => format!(
                         "add `[[application]]` with the `id` of its content, `model-name = \"{id}\"` and \
                          `source = \"…\"` to the manifest"
@@ -177,13 +181,13 @@ pub fn check(rules: &mut Rules<'_>) {
     }
 }
 
-/// The image that the manifest means is one that a step applies (R27).
-fn indexes(rules: &mut Rules<'_>) {
+/// Checks that a step applies the image that the manifest selects (R27, R152).
+fn check_indexes(rules: &mut Rules<'_>) {
     let mut problems = Vec::new();
     for one in rules.medium.carried.iter().flatten() {
         let Some((index, place)) = &one.index else { continue };
         let applies =
-            |at: &&super::At<'_>| at.action().and_then(|action| action.text("image")) == Some(one.id.as_str());
+            |at: &&super::PlacedStep<'_>| at.action().and_then(|action| action.text("image")) == Some(one.id.as_str());
         let applied = rules.running("apply-operating-system").into_iter().chain(rules.running("apply-data-image"));
         let applied: Vec<_> = applied.filter(|at| applies(&at)).collect();
         let said: Vec<_> = applied.iter().map(|at| at.action().and_then(|action| action.integer("index"))).collect();
@@ -191,10 +195,10 @@ fn indexes(rules: &mut Rules<'_>) {
             continue;
         };
         let message =
-            format!("the manifest means image {index} of `{}`, and the sequence applies image {other}", one.id);
+            format!("the manifest selects image {index} of `{}`, but the task sequence applies image {other}", one.id);
         let problem = Problem::new(Rule::UnappliedImage, message).at(place.clone(), "never applied");
         let problem = at_key(problem, applied[0].step, "index", "applied");
-        problems.push(problem.help("write the same `index` in both"));
+        problems.push(problem.help("use the same `index` in both"));
     }
     rules.problems.append(&mut problems);
 }
@@ -203,13 +207,14 @@ fn article(what: &str) -> &'static str {
     if what.starts_with(['a', 'i', 'o']) { "an" } else { "a" }
 }
 
-/// Returns `true` if a step means content of this ID, or of this name at the site, by `id`.
-pub fn is_content(own: &str, model_name: Option<&str>, id: &str) -> bool {
+/// Returns `true` if `id` refers to content with the ID `own` or the model name `model_name`.
+pub fn matches_content(own: &str, model_name: Option<&str>, id: &str) -> bool {
     let id = without_revision(id);
     own.eq_ignore_ascii_case(id) || model_name.is_some_and(|name| without_revision(name).eq_ignore_ascii_case(id))
 }
 
-/// Returns the name of an application at the site without its revision, a number after the last of several `/`.
+/// Returns the model name of an application without its revision, a number after the last of
+/// several `/`.
 pub fn without_revision(name: &str) -> &str {
     match name.rsplit_once('/') {
         Some((rest, last)) if rest.contains('/') && last.bytes().all(|c| c.is_ascii_digit()) => rest,

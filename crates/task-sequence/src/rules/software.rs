@@ -1,35 +1,35 @@
-//! What is wrong with programs, scripts, packages and variables of single steps.
+//! Checks of programs, scripts, packages and variables of single steps.
 
 use super::super::{Action, Value};
-use super::{At, Rules, at_key, at_step, has_variable};
+use super::{PlacedStep, Rules, at_key, at_step, has_variable};
 use crate::reach::System;
 use authoring::problem::Problem;
 use authoring::rule::Rule;
 
-/// What ends the switches of `powershell.exe`, which are no parameters of a script (R109).
+/// Switches of `powershell.exe`, which are not parameters of a script (R109).
 const SWITCHES: [&str; 7] =
     ["-executionpolicy", "-noprofile", "-noninteractive", "-file", "-command", "-encodedcommand", "-windowstyle"];
 
 pub fn check(rules: &mut Rules<'_>) {
     for at in rules.enabled() {
         let Some(action) = at.action() else { continue };
-        references(&at, action, rules);
-        restarts(&at, action, rules);
-        account(&at, action, rules);
+        check_sources(&at, action, rules);
+        check_restart_commands(&at, action, rules);
+        check_account(&at, action, rules);
         match action.kind.name {
-            "run-powershell-script" => powershell(&at, action, rules),
-            "setup-windows" => properties(&at, action, rules),
-            "set-variable" => variable(&at, action, rules),
-            "set-dynamic-variables" => dynamic_variables(&at, action, rules),
+            "run-powershell-script" => check_script(&at, action, rules),
+            "setup-windows" => check_client_properties(&at, action, rules),
+            "set-variable" => check_variable(&at, action, rules),
+            "set-dynamic-variables" => check_dynamic_variables(&at, action, rules),
             _ => {}
         }
     }
-    lists(rules);
-    restart_variables(rules);
+    check_dynamic_lists(rules);
+    check_restart_variables(rules);
 }
 
-/// What a step works with, of which it has one: the editor does not close over a step that lacks it (R77).
-fn references(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
+/// Checks that a step has exactly one source to work with, as the editor requires (R77).
+fn check_sources(at: &PlacedStep<'_>, action: &Action, rules: &mut Rules<'_>) {
     let (ways, help): (&[&str], _) = match action.kind.name {
         "apply-operating-system" => (&["image", "upgrade-package"], "add `image = \"BER00010\"`"),
         "upgrade-operating-system" => (&["package", "source", "feature-update"], "add `package = \"BER00011\"`"),
@@ -47,22 +47,20 @@ fn references(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
     let both = match said[..] {
         [] => {
             let list = authoring::suggestions::one_of(ways.iter().copied());
-            let problem = Problem::new(
-                Rule::IncompleteStep,
-                format!("the step `{}` has nothing to work with: no {list}", at.name()),
-            );
+            let problem =
+                Problem::new(Rule::IncompleteStep, format!("the step `{}` has none of the keys {list}", at.name()));
             let problem = at_step(problem, at.step, "");
-            return rules.add(problem.help(format!("{help}, or `disabled = true` until it is known")));
+            return rules.add(problem.help(format!("{help}, or disable the step with `disabled = true`")));
         }
-        // A package with a script in it may stand beside other scripts, but not be run with them.
+        // `script-name` may remain beside `script`; only the two sources exclude each other.
         [first, second, ..] => Some((first, second)),
         [_] => None,
     };
     if let Some((first, second)) = both {
         let problem =
-            Problem::new(Rule::IncompleteStep, format!("the step `{}` has `{first}` and `{second}`", at.name()));
-        let problem = at_key(problem, at.step, second, "one thing to work with");
-        return rules.add(at_key(problem, at.step, first, "another").help("leave one of them out"));
+            Problem::new(Rule::IncompleteStep, format!("the step `{}` has both `{first}` and `{second}`", at.name()));
+        let problem = at_key(problem, at.step, second, "one source");
+        return rules.add(at_key(problem, at.step, first, "another source").help("remove one of them"));
     }
     let lacking = match action.kind.name {
         "install-package" => ("package", "program"),
@@ -70,14 +68,14 @@ fn references(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
         _ => return,
     };
     if said.contains(&lacking.0) && !action.values.contains_key(lacking.1) {
-        let problem = Problem::new(Rule::IncompleteStep, format!("there is a package, and no `{}` of it", lacking.1));
-        let help = format!("add `{} = \"…\"`, as the package has it", lacking.1);
+        let problem = Problem::new(Rule::IncompleteStep, format!("the step names a package, but no `{}`", lacking.1));
+        let help = format!("add `{} = \"…\"`, as named in the package", lacking.1);
         rules.add(at_key(problem, at.step, lacking.0, "").help(help));
     }
 }
 
-/// Commands that restart the computer by themselves (R113).
-fn restarts(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
+/// Checks for commands that restart the computer without the engine (R113).
+fn check_restart_commands(at: &PlacedStep<'_>, action: &Action, rules: &mut Rules<'_>) {
     for key in ["command-line", "script"] {
         let Some(text) = action.text(key) else { continue };
         let text = text.to_lowercase();
@@ -100,62 +98,66 @@ fn restarts(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
         });
         if let Some(program) = restart {
             let program = if program == "the script" { program.to_owned() } else { format!("`{program}`") };
-            let message = format!("{program} restarts the computer, and the sequence loses its place");
-            let help = "end with exit code 3010, or let a step of type `restart-computer` do it";
+            let message = format!("{program} restarts the computer, and the task sequence loses its state");
+            let help = "exit with code 3010, or use a step of type `restart-computer`";
             rules.add(at_key(Problem::new(Rule::UncoordinatedRestart, message), at.step, key, "").help(help));
         }
     }
 }
 
-/// Windows PE has no accounts (R107).
-fn account(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
+/// Checks that no command runs under an account in Windows PE, which has none (R107).
+fn check_account(at: &PlacedStep<'_>, action: &Action, rules: &mut Rules<'_>) {
     let is_program = action.is("run-command-line") || action.is("run-powershell-script");
     if is_program && action.values.contains_key("user") && at.reached.runs_only_in(System::WindowsPe) {
-        let message = format!("the step `{}` runs as another account, and Windows PE has none", at.name());
-        let help = "leave `user` out, or move the step behind `setup-windows`";
+        let message = format!("the step `{}` runs as another account, but Windows PE has no user accounts", at.name());
+        let help = "remove `user`, or move the step after `setup-windows`";
         rules.add(at_key(Problem::new(Rule::AccountInWindowsPe, message), at.step, "user", "").help(help));
     }
 }
 
-fn powershell(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
+fn check_script(at: &PlacedStep<'_>, action: &Action, rules: &mut Rules<'_>) {
     let parameters = action.text("parameters").unwrap_or_default().to_lowercase();
     if let Some(switch) = parameters.split_whitespace().find(|word| SWITCHES.contains(word)) {
-        let message = format!("`{switch}` is a switch of `powershell.exe`, and no parameter of the script");
-        let help = "leave it out; the policy is `execution-policy`";
+        let message = format!("`{switch}` is a switch of `powershell.exe`, not a parameter of the script");
+        let help = "remove it; set the execution policy with `execution-policy`";
         rules.add(at_key(Problem::new(Rule::InvalidScriptSettings, message), at.step, "parameters", "").help(help));
     }
     let is_signed = action.text("script").is_none_or(|script| script.contains("# SIG # Begin signature block"));
     let policy = action.text("execution-policy").unwrap_or("all-signed");
     if policy == "all-signed" && !is_signed {
-        let problem =
-            Problem::new(Rule::InvalidScriptSettings, "the script is not signed, and its policy is `all-signed`");
+        let problem = Problem::new(
+            Rule::InvalidScriptSettings,
+            "the script is not signed, but its execution policy is `all-signed`",
+        );
         let key = if action.values.contains_key("execution-policy") { "execution-policy" } else { "script" };
-        let help = "write `execution-policy = \"bypass\"`, or sign it";
+        let help = "write `execution-policy = \"bypass\"`, or sign the script";
         rules.add(at_key(problem, at.step, key, "").help(help));
     }
 }
 
-fn properties(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
+fn check_client_properties(at: &PlacedStep<'_>, action: &Action, rules: &mut Rules<'_>) {
     let Some(text) = action.text("installation-properties") else { return };
     let key = "installation-properties";
     if text.to_uppercase().split_whitespace().any(|word| word.starts_with("SMSSITECODE=")) {
         let problem = Problem::new(
             Rule::InvalidClientProperties,
-            "the client's properties have `SMSSITECODE`, which the medium assigns",
+            "the client installation properties contain `SMSSITECODE`, which the medium assigns",
         );
-        rules.add(at_key(problem, at.step, key, "").help("leave it out"));
+        rules.add(at_key(problem, at.step, key, "").help("remove it"));
     }
     if text.matches('"').count() % 2 == 1 {
-        let problem = Problem::new(Rule::InvalidClientProperties, "a quote in the client's properties is not closed");
-        rules.add(at_key(problem, at.step, key, "").help("write it like `FSP=\"one two\"`"));
+        let problem =
+            Problem::new(Rule::InvalidClientProperties, "unclosed quote in the client installation properties");
+        rules.add(at_key(problem, at.step, key, "").help("quote values like `FSP=\"one two\"`"));
     }
 }
 
-fn variable(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
+fn check_variable(at: &PlacedStep<'_>, action: &Action, rules: &mut Rules<'_>) {
     let Some(name) = action.text("variable") else { return };
     if name.starts_with('_') {
-        let message = format!("`{name}` can't be set: variables that begin with `_` are the engine's own");
-        let help = "choose another name; conditions may ask for the engine's";
+        let message =
+            format!("`{name}` is read-only: variables that begin with `_` belong to the task sequence engine");
+        let help = "choose another name; read-only variables can only be tested in conditions";
         rules.add(at_key(Problem::new(Rule::ReadOnlyVariable, message), at.step, "variable", "").help(help));
     }
     let value = action.text("value").unwrap_or_default();
@@ -163,26 +165,30 @@ fn variable(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
     if name.eq_ignore_ascii_case("SMSTSRebootRequested") && !is_right {
         let problem = Problem::new(
             Rule::InvalidRestartRequest,
-            format!("`SMSTSRebootRequested` is `HD` or `WinPE`, not `{value}`"),
+            format!("invalid value `{value}` of `SMSTSRebootRequested`: expected `HD` or `WinPE`"),
         );
-        rules.add(at_key(problem, at.step, "value", "").help("write `value = \"HD\"`: the installed system"));
+        rules.add(
+            at_key(problem, at.step, "value", "")
+                .help("write `value = \"HD\"` for the installed system, or `value = \"WinPE\"`"),
+        );
     }
 }
 
-fn dynamic_variables(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
+fn check_dynamic_variables(at: &PlacedStep<'_>, action: &Action, rules: &mut Rules<'_>) {
     for (index, rule) in action.tables("rules").iter().enumerate() {
         let Some(Value::Map(variables)) = rule.get("set") else { continue };
         for (name, _) in variables.iter().filter(|(name, _)| name.starts_with('_')) {
-            let message = format!("`{name}` can't be set: variables that begin with `_` are the engine's own");
+            let message =
+                format!("`{name}` is read-only: variables that begin with `_` belong to the task sequence engine");
             let problem =
                 at_key(Problem::new(Rule::ReadOnlyVariable, message), at.step, &format!("rules/{index}/set"), "");
-            rules.add(problem.help("choose another name; conditions may ask for the engine's"));
+            rules.add(problem.help("choose another name; read-only variables can only be tested in conditions"));
         }
     }
 }
 
-/// Steps that set a variable of a list by its number, such as `Packages001` (R115).
-fn lists(rules: &mut Rules<'_>) {
+/// Checks the numbers and values of variables in a dynamic list, such as `Packages001` (R115).
+fn check_dynamic_lists(rules: &mut Rules<'_>) {
     let steps = rules.enabled();
     for list in &steps {
         let Some(action) = list.action() else { continue };
@@ -202,10 +208,11 @@ fn lists(rules: &mut Rules<'_>) {
                 continue;
             }
             if number.len() != n_digits {
-                let message = format!("`{name}` is not in the list `{base}`, whose numbers have {n_digits} digits");
+                let message =
+                    format!("`{name}` is not part of the list `{base}`, whose numbers have {n_digits} digits");
                 let problem = at_key(Problem::new(Rule::InvalidDynamicList, message), at.step, "variable", "set here");
-                let problem = at_key(problem, list.step, "base-variable", "the list");
-                rules.problems.push(problem.help(format!("begin with `{base}{example}`")));
+                let problem = at_key(problem, list.step, "base-variable", "list");
+                rules.problems.push(problem.help(format!("start with `{base}{example}`")));
             }
             let value = set.text("value").unwrap_or_default();
             let is_package = value.split_once(':').is_some_and(|(id, program)| {
@@ -213,39 +220,41 @@ fn lists(rules: &mut Rules<'_>) {
                 is_id && !program.is_empty()
             });
             if n_digits == 3 && !value.is_empty() && !has_variable(value) && !is_package {
-                let message = format!("`{value}` names no program of a package");
+                let message = format!("`{value}` is not a package ID and a program");
                 let problem = at_key(Problem::new(Rule::InvalidDynamicList, message), at.step, "value", "");
-                let problem = at_key(problem, list.step, "base-variable", "the list");
-                rules.problems.push(problem.help("write it like `BER00021:Install`, the package ID in capitals"));
+                let problem = at_key(problem, list.step, "base-variable", "list");
+                rules
+                    .problems
+                    .push(problem.help("write it like `BER00021:Install`, with the package ID in capital letters"));
             }
         }
     }
 }
 
-/// Variables that ask for a restart, and those that have to be taken back.
-fn restart_variables(rules: &mut Rules<'_>) {
+/// Checks variables that request a restart, and those that have to be reset.
+fn check_restart_variables(rules: &mut Rules<'_>) {
     let steps = rules.enabled();
     let sets = |wanted: &str| {
-        let is = |at: &&At<'_>| {
+        let is = |at: &&PlacedStep<'_>| {
             let action = at.action().filter(|action| action.is("set-variable"));
             action.and_then(|action| action.text("variable")).is_some_and(|name| name.eq_ignore_ascii_case(wanted))
         };
         steps.iter().filter(is).cloned().collect::<Vec<_>>()
     };
-    let value = |at: &At<'_>| at.action().and_then(|action| action.text("value")).unwrap_or_default().to_owned();
-    // A program may ask for the restart, too.
+    let value =
+        |at: &PlacedStep<'_>| at.action().and_then(|action| action.text("value")).unwrap_or_default().to_owned();
+    // Programs can set `SMSTSRebootRequested` as well.
     let has_programs =
         steps.iter().any(|at| at.is("run-command-line") || at.is("run-powershell-script") || at.is("install-package"));
     if sets("SMSTSRebootRequested").is_empty() && !has_programs {
         for at in sets("SMSTSRetryRequested").iter().filter(|at| !value(at).is_empty()) {
-            let problem =
-                Problem::new(Rule::InvalidRestartRequest, "a step is run again after a restart, and none is asked for");
-            let help = "set `SMSTSRebootRequested` to `HD` or `WinPE` as well";
+            let problem = Problem::new(Rule::InvalidRestartRequest, "the retry has no effect: no restart is requested");
+            let help = "also set `SMSTSRebootRequested` to `HD` or `WinPE`";
             rules.add(at_key(problem, at.step, "variable", "").help(help));
         }
     }
     let waits = sets("SMSTSWaitForSecondReboot");
-    let is_zero = |at: &&At<'_>| ["", "0"].contains(&value(at).as_str());
+    let is_zero = |at: &&PlacedStep<'_>| ["", "0"].contains(&value(at).as_str());
     for at in waits.iter().filter(|at| !is_zero(at)) {
         let Some(updates) = steps.iter().find(|other| other.index > at.index && other.is("install-software-updates"))
         else {
@@ -255,8 +264,8 @@ fn restart_variables(rules: &mut Rules<'_>) {
             continue;
         }
         let problem =
-            Problem::new(Rule::LingeringRebootWait, "`SMSTSWaitForSecondReboot` is not taken back after the updates");
-        let problem = at_step(at_key(problem, at.step, "value", "set here"), updates.step, "meant for this");
-        rules.add(problem.help("set it to `0` in a step behind the updates"));
+            Problem::new(Rule::LingeringRebootWait, "`SMSTSWaitForSecondReboot` is not reset after the updates");
+        let problem = at_step(at_key(problem, at.step, "value", "set here"), updates.step, "installs the updates");
+        rules.add(problem.help("set it to `0` in a step after the updates"));
     }
 }

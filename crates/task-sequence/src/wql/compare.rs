@@ -6,7 +6,7 @@ use super::{Comparison, Constant, Property};
 use crate::pattern::{Piece, lower, matches};
 use crate::truth::Truth;
 
-/// Returns true if a property compares so with a constant.
+/// Compares a property with a constant.
 pub fn compare(name: &str, property: &Property, comparison: Comparison, constant: &Constant) -> Truth {
     let unknown = |why: &str| Truth::Unknown(format!("{why} (`{name}`)"));
     match (property, constant) {
@@ -20,14 +20,14 @@ pub fn compare(name: &str, property: &Property, comparison: Comparison, constant
         (Property::Null, Constant::Null) => against_null(true, comparison).unwrap_or_else(|| unknown(ORDER)),
         (_, Constant::Null) => against_null(false, comparison).unwrap_or_else(|| unknown(ORDER)),
         (Property::Null, _) if comparison == Comparison::NotEqual => {
-            unknown("WQL does not say how it compares no value")
+            unknown("WQL does not document comparisons with a missing value")
         }
         (Property::Null, _) => Truth::False,
-        (Property::Text(text), Constant::Text(other)) if comparison == Comparison::Like => match pattern(other) {
+        (Property::Text(text), Constant::Text(other)) if comparison == Comparison::Like => match parse_pattern(other) {
             Ok(pattern) => matches(text, &pattern).into(),
             Err(why) => unknown(&why),
         },
-        (_, _) if comparison == Comparison::Like => unknown("`LIKE` is for texts"),
+        (_, _) if comparison == Comparison::Like => unknown("`LIKE` only compares texts"),
         (Property::Text(text), constant) => match text_order(text, &constant.to_text(), comparison) {
             Some(order) => comparison.fits(order).into(),
             None => unknown(ORDER),
@@ -35,18 +35,18 @@ pub fn compare(name: &str, property: &Property, comparison: Comparison, constant
         (Property::Number(number), constant) => match constant.to_number() {
             #[expect(clippy::cast_precision_loss, reason = "no property counts to 2⁵³")]
             Some(other) => comparison.fits((*number as f64).partial_cmp(&other).unwrap_or(Ordering::Equal)).into(),
-            None => unknown("a number is compared with a text"),
+            None => unknown("a number can't be compared with a text"),
         },
         (Property::Boolean(is_true), constant) => match constant.to_boolean() {
             Some(other) => comparison.fits(is_true.cmp(&other)).into(),
-            None => unknown("a truth value is compared with something else"),
+            None => unknown("a boolean can't be compared with another type"),
         },
     }
 }
 
-const ORDER: &str = "WQL does not say how it orders these";
+const ORDER: &str = "WQL does not document the order of these values";
 
-/// Comparison with `NULL`; `None` if it has no meaning.
+/// Compares a value with `NULL`; `None` if the operator has no meaning for it.
 fn against_null(is_null: bool, comparison: Comparison) -> Option<Truth> {
     match comparison {
         Comparison::Equal => Some(is_null.into()),
@@ -55,7 +55,8 @@ fn against_null(is_null: bool, comparison: Comparison) -> Option<Truth> {
     }
 }
 
-/// Order of two texts; `None` if they are numbers or versions whose order by letters is another one.
+/// Returns the order of two texts; `None` if they are numbers or versions whose numerical order
+/// differs from the alphabetical one.
 fn text_order(left: &str, right: &str, comparison: Comparison) -> Option<Ordering> {
     let by_letters = left.chars().map(lower).cmp(right.chars().map(lower));
     let is_about_order = !matches!(comparison, Comparison::Equal | Comparison::NotEqual);
@@ -109,12 +110,12 @@ impl Constant {
     }
 }
 
-/// Pattern of `LIKE`.
+/// Parses a pattern of `LIKE`.
 ///
 /// # Errors
 ///
-/// A set has no closing bracket.
-pub fn pattern(text: &str) -> Result<Vec<Piece>, String> {
+/// Fails if a set has no closing bracket.
+pub fn parse_pattern(text: &str) -> Result<Vec<Piece>, String> {
     let mut pieces = Vec::new();
     let mut rest = text.chars();
     while let Some(c) = rest.next() {
@@ -123,12 +124,12 @@ pub fn pattern(text: &str) -> Result<Vec<Piece>, String> {
             '_' => Piece::One,
             '[' => {
                 let set = rest.as_str();
-                // A bracket directly after the opening one is a member of the set.
+                // A closing bracket directly after the opening one, or after `^`, is a member of the set.
                 let from = usize::from(set.starts_with('^'));
                 let from = from + usize::from(set[from..].starts_with(']'));
                 let end = set[from..].find(']').ok_or("a set of `LIKE` has no closing `]`")? + from;
                 rest = set[end + 1..].chars();
-                set_of(&set[..end])
+                parse_set(&set[..end])
             }
             c => Piece::literal(c),
         });
@@ -136,7 +137,7 @@ pub fn pattern(text: &str) -> Result<Vec<Piece>, String> {
     Ok(pieces)
 }
 
-fn set_of(text: &str) -> Piece {
+fn parse_set(text: &str) -> Piece {
     let members = text.strip_prefix('^');
     let (is_negated, members) = (members.is_some(), members.unwrap_or(text));
     let members: Vec<char> = members.chars().map(lower).collect();

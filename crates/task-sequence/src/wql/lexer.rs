@@ -1,11 +1,11 @@
-//! Tokens of a query.
+//! Lexer for WQL queries.
 
 /// Token of a query.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Token {
     /// Keyword or name.
     Word(String),
-    /// Text in single or double quotes, without escapes.
+    /// Text in single or double quotes, unescaped.
     Text(String),
     /// Number.
     Number(f64),
@@ -19,7 +19,7 @@ const SIGNS: [&str; 11] = ["<=", ">=", "<>", "!=", "=", "<", ">", "(", ")", ",",
 ///
 /// # Errors
 ///
-/// Reason why it is not a query.
+/// Returns the reason why the text is not a query.
 pub fn tokens(text: &str) -> Result<Vec<Token>, String> {
     let mut tokens = Vec::new();
     let mut rest = text.trim_start();
@@ -30,7 +30,7 @@ pub fn tokens(text: &str) -> Result<Vec<Token>, String> {
             c if c.is_ascii_alphabetic() || c == '_' => word(rest),
             _ => match SIGNS.iter().find(|sign| rest.starts_with(**sign)) {
                 Some(sign) => (Token::Sign(sign), &rest[sign.len()..]),
-                None => return Err(format!("`{first}` has no meaning in a query")),
+                None => return Err(format!("unexpected character `{first}`")),
             },
         };
         tokens.push(token);
@@ -71,5 +71,5 @@ fn quoted(text: &str, quote: char) -> Result<(Token, &str), String> {
             c => found.push(c),
         }
     }
-    Err(format!("a text has no closing {quote}"))
+    Err(format!("unclosed text: {quote} is missing"))
 }

@@ -1,4 +1,4 @@
-//! Parser of queries: recursive descent with a limit on depth.
+//! Recursive descent parser for WQL queries, with a depth limit.
 
 use super::lexer::{Token, tokens};
 use super::{Comparison, Constant, Filter, MAX_DEPTH, MAX_LEN, Query, compare};
@@ -7,15 +7,15 @@ use super::{Comparison, Constant, Filter, MAX_DEPTH, MAX_LEN, Query, compare};
 ///
 /// # Errors
 ///
-/// Reason why it is not one, as a clause without a full stop.
+/// Returns the reason why the text is not a query.
 pub fn parse(text: &str) -> Result<Query, String> {
     if text.len() > MAX_LEN {
-        return Err(format!("it has {} bytes, and {MAX_LEN} is the most", text.len()));
+        return Err(format!("the query has {} bytes; at most {MAX_LEN} are allowed", text.len()));
     }
     let mut parser = Parser { tokens: tokens(text)?, at: 0 };
     let query = parser.query()?;
     match parser.tokens.get(parser.at) {
-        Some(token) => Err(format!("{} comes after its end", words(token))),
+        Some(token) => Err(format!("unexpected {} after the end of the query", describe(token))),
         None => Ok(query),
     }
 }
@@ -28,7 +28,7 @@ struct Parser {
 impl Parser {
     fn query(&mut self) -> Result<Query, String> {
         if !self.takes_word("select") {
-            return Err("it does not begin with `SELECT`".into());
+            return Err("the query does not start with `SELECT`".into());
         }
         if !self.takes_sign("*") {
             self.name("a property")?;
@@ -63,7 +63,7 @@ impl Parser {
 
     fn one(&mut self, depth: usize) -> Result<Filter, String> {
         if depth > MAX_DEPTH {
-            return Err(format!("it is nested more than {MAX_DEPTH} deep"));
+            return Err(format!("the query is nested deeper than {MAX_DEPTH} levels"));
         }
         if self.takes_word("not") {
             return Ok(Filter::Not(Box::new(self.one(depth + 1)?)));
@@ -78,7 +78,7 @@ impl Parser {
         self.test()
     }
 
-    /// A comparison of a property with a constant, on either side.
+    /// Parses a comparison of a property with a constant, on either side.
     fn test(&mut self) -> Result<Filter, String> {
         if let Some(constant) = self.constant() {
             let swapped = match self.comparison()? {
@@ -86,7 +86,7 @@ impl Parser {
                 Comparison::LessEqual => Comparison::GreaterEqual,
                 Comparison::Greater => Comparison::Less,
                 Comparison::GreaterEqual => Comparison::LessEqual,
-                Comparison::Like => return Err("`LIKE` has no property on its left side".into()),
+                Comparison::Like => return Err("`LIKE` needs a property on its left side".into()),
                 same @ (Comparison::Equal | Comparison::NotEqual) => same,
             };
             return Ok(Filter::Test { property: self.name("a property")?, comparison: swapped, constant });
@@ -103,8 +103,8 @@ impl Parser {
         let constant = self.constant().ok_or_else(|| format!("a value is missing before {}", self.here()))?;
         if comparison == Comparison::Like {
             match &constant {
-                Constant::Text(pattern) => compare::pattern(pattern).map(drop)?,
-                _ => return Err("`LIKE` has no text on its right side".into()),
+                Constant::Text(pattern) => compare::parse_pattern(pattern).map(drop)?,
+                _ => return Err("`LIKE` needs a text on its right side".into()),
             }
         }
         Ok(Filter::Test { property, comparison, constant })
@@ -165,13 +165,13 @@ impl Parser {
         is_it
     }
 
-    /// The next token, in words.
+    /// Describes the next token for messages.
     fn here(&self) -> String {
-        self.tokens.get(self.at).map_or_else(|| "its end".into(), words)
+        self.tokens.get(self.at).map_or_else(|| "the end".into(), describe)
     }
 }
 
-fn words(token: &Token) -> String {
+fn describe(token: &Token) -> String {
     match token {
         Token::Word(word) => format!("`{word}`"),
         Token::Text(text) => format!("the text `{text}`"),

@@ -2,10 +2,10 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A computer system and what is known of it.
-struct System;
+/// Computer system with known and unknown properties.
+struct ComputerSystem;
 
-impl Instance for System {
+impl WmiInstance for ComputerSystem {
     fn get(&self, property: &str) -> Property {
         let text = |text: &str| Property::Text(text.into());
         match property.to_lowercase().as_str() {
@@ -25,7 +25,7 @@ impl Instance for System {
 
 fn answer(filter: &str) -> String {
     match parse(&format!("SELECT * FROM Win32_ComputerSystem WHERE {filter}")) {
-        Ok(query) => match query.has_result(&[System]) {
+        Ok(query) => match query.has_result(&[ComputerSystem]) {
             Truth::True => "yes".into(),
             Truth::False => "no".into(),
             Truth::Unknown(why) => format!("unknown: {why}"),
@@ -46,9 +46,9 @@ fn comparisons_follow_the_types_of_properties() {
         ("Memory > '17179869184'", "no"),
         ("17179869184 <= Memory", "yes"),
         ("Memory = 1.7179869184e10", "yes"),
-        ("Memory = 'much'", "unknown: a number is compared with a text (`Memory`)"),
+        ("Memory = 'much'", "unknown: a number can't be compared with a text (`Memory`)"),
         ("BuildNumber >= 19041", "yes"),
-        ("BuildNumber >= '9600'", "unknown: WQL does not say how it orders these (`BuildNumber`)"),
+        ("BuildNumber >= '9600'", "unknown: WQL does not document the order of these values (`BuildNumber`)"),
         ("DHCPEnabled = TRUE", "yes"),
         ("DHCPEnabled = 0", "no"),
         ("DHCPEnabled <> 'true'", "no"),
@@ -59,7 +59,7 @@ fn comparisons_follow_the_types_of_properties() {
         ("Domain IS NULL", "yes"),
         ("Domain = NULL", "yes"),
         ("Domain = 'x'", "no"),
-        ("Domain <> 'x'", "unknown: WQL does not say how it compares no value (`Domain`)"),
+        ("Domain <> 'x'", "unknown: WQL does not document comparisons with a missing value (`Domain`)"),
         ("Model is not null", "yes"),
         ("Serial IS NULL", "unknown: `serial` is not known"),
         (r#"Path = "C:\\a \"b\" \'c\'""#, "yes"),
@@ -85,7 +85,7 @@ fn like_knows_all_wildcards() {
         ("Model LIKE '%[%]%'", "no"),
         ("Model LIKE ''", "no"),
         ("Model LIKE '[a-'", "can't be parsed: a set of `LIKE` has no closing `]`"),
-        ("Memory LIKE '1%'", "unknown: `LIKE` is for texts (`Memory`)"),
+        ("Memory LIKE '1%'", "unknown: `LIKE` only compares texts (`Memory`)"),
         ("Domain LIKE '%'", "no"),
     ];
     cases.iter().for_each(|(filter, expected)| assert_eq!(answer(filter), *expected, "{filter}"));
@@ -103,42 +103,42 @@ fn unknown_properties_matter_only_if_they_decide() {
     ];
     cases.iter().for_each(|(filter, expected)| assert_eq!(answer(filter), *expected, "{filter}"));
     let all = parse("select Name, Model from Win32_ComputerSystem").unwrap();
-    assert_eq!(all.has_result(&[System]), Truth::True);
-    assert_eq!(all.has_result::<System>(&[]), Truth::False);
+    assert_eq!(all.has_result(&[ComputerSystem]), Truth::True);
+    assert_eq!(all.has_result::<ComputerSystem>(&[]), Truth::False);
 }
 
 #[test]
 fn what_is_not_a_query_is_refused_with_the_reason() {
     let reason = |text: &str| parse(text).unwrap_err();
     let cases = [
-        ("", "it does not begin with `SELECT`"),
-        ("ASSOCIATORS OF {Win32_Disk='a'}", "`{` has no meaning in a query"),
+        ("", "the query does not start with `SELECT`"),
+        ("ASSOCIATORS OF {Win32_Disk='a'}", "unexpected character `{`"),
         ("SELECT FROM Win32_BIOS", "a property is missing before `FROM`"),
         ("SELECT * Win32_BIOS", "`FROM` is missing before `Win32_BIOS`"),
-        ("SELECT * FROM", "a class is missing before its end"),
-        ("SELECT * FROM Win32_BIOS WHERE", "a property is missing before its end"),
-        ("SELECT * FROM Win32_BIOS Version = 1", "`Version` comes after its end"),
-        ("SELECT * FROM Win32_BIOS WHERE Version", "an operator is missing before its end"),
-        ("SELECT * FROM Win32_BIOS WHERE Version =", "a value is missing before its end"),
-        ("SELECT * FROM Win32_BIOS WHERE Version LIKE 5", "`LIKE` has no text on its right side"),
-        ("SELECT * FROM Win32_BIOS WHERE 'a' LIKE Version", "`LIKE` has no property on its left side"),
+        ("SELECT * FROM", "a class is missing before the end"),
+        ("SELECT * FROM Win32_BIOS WHERE", "a property is missing before the end"),
+        ("SELECT * FROM Win32_BIOS Version = 1", "unexpected `Version` after the end of the query"),
+        ("SELECT * FROM Win32_BIOS WHERE Version", "an operator is missing before the end"),
+        ("SELECT * FROM Win32_BIOS WHERE Version =", "a value is missing before the end"),
+        ("SELECT * FROM Win32_BIOS WHERE Version LIKE 5", "`LIKE` needs a text on its right side"),
+        ("SELECT * FROM Win32_BIOS WHERE 'a' LIKE Version", "`LIKE` needs a property on its left side"),
         ("SELECT * FROM Win32_BIOS WHERE Version NOT LIKE 'a'", "an operator is missing before `NOT`"),
         ("SELECT * FROM Win32_BIOS WHERE Version IS 'a'", "`NULL` is missing before the text `a`"),
-        ("SELECT * FROM Win32_BIOS WHERE (Version = 1", "`)` is missing before its end"),
-        ("SELECT * FROM Win32_BIOS WHERE Version = 'a", "a text has no closing '"),
+        ("SELECT * FROM Win32_BIOS WHERE (Version = 1", "`)` is missing before the end"),
+        ("SELECT * FROM Win32_BIOS WHERE Version = 'a", "unclosed text: ' is missing"),
         ("SELECT * FROM Win32_BIOS WHERE Version = 1x", "`1x` is not a number"),
-        ("SELECT * FROM Win32_BIOS WHERE Version = “1”", "`“` has no meaning in a query"),
+        ("SELECT * FROM Win32_BIOS WHERE Version = “1”", "unexpected character `“`"),
     ];
     cases.iter().for_each(|(text, expected)| assert_eq!(reason(text), *expected, "{text}"));
     let nested = |n: usize| format!("SELECT * FROM A WHERE {}a = 1{}", "(".repeat(n), ")".repeat(n));
     assert!(parse(&nested(MAX_DEPTH)).is_ok());
-    assert_eq!(reason(&nested(MAX_DEPTH + 1)), "it is nested more than 64 deep");
-    assert_eq!(reason(&nested(8_000)), "it is nested more than 64 deep");
+    assert_eq!(reason(&nested(MAX_DEPTH + 1)), "the query is nested deeper than 64 levels");
+    assert_eq!(reason(&nested(8_000)), "the query is nested deeper than 64 levels");
     assert_eq!(
         reason(&format!("SELECT * FROM A WHERE {}a = 1", "NOT ".repeat(4_000))),
-        "it is nested more than 64 deep"
+        "the query is nested deeper than 64 levels"
     );
-    assert_eq!(reason(&"x".repeat(MAX_LEN + 1)), "it has 16385 bytes, and 16384 is the most");
+    assert_eq!(reason(&"x".repeat(MAX_LEN + 1)), "the query has 16385 bytes; at most 16384 are allowed");
 }
 
 fn filters() -> impl Strategy<Value = String> {
@@ -160,7 +160,7 @@ proptest! {
     fn any_text_is_a_query_or_not_and_takes_no_long_time(text in "\\PC{0,200}", tail in ".{0,80}") {
         let _ = parse(&text);
         let _ = parse(&format!("SELECT * FROM A WHERE {tail}"));
-        let _ = parse(&format!("SELECT * FROM A WHERE Model LIKE '{tail}'")).map(|query| query.has_result(&[System]));
+        let _ = parse(&format!("SELECT * FROM A WHERE Model LIKE '{tail}'")).map(|query| query.has_result(&[ComputerSystem]));
     }
 
     #[test]
@@ -179,7 +179,7 @@ proptest! {
     #[test]
     fn like_with_the_text_itself_holds(text in "[a-zA-Z0-9 .()-]{1,20}", at in 0usize..20) {
         struct One(String);
-        impl Instance for One {
+        impl WmiInstance for One {
             fn get(&self, _: &str) -> Property {
                 Property::Text(self.0.clone())
             }

@@ -1,28 +1,29 @@
-//! Arrays in XML: a count, and the properties of each element with its number in their names; and the rules of Set
-//! Dynamic Variables, which are a document within the document.
+//! Arrays in XML: a count, and numbered variables for the properties of each element. The rules of
+//! Set Dynamic Variables are a document within the document instead.
 
-use crate::catalog::{Form, Key};
+use crate::catalog::{Key, ValueType};
 use crate::condition::Operator;
 use crate::{Action, Value, Values, Variable};
 
 use super::PREFIX;
 use super::document::{self, Element};
-use super::values::{Own, holds_anyway, text_or_default, value};
+use super::values::{StepVariable, is_default, parse_value, text_or_default};
 
-/// How an array is written.
+/// XML form of an array.
 pub enum Array {
-    /// Names and properties of elements begin with those of the key, and their number follows.
+    /// Numbered variables: the names and properties of the key, followed by the index of the
+    /// element.
     Numbered { key: &'static Key, keys: &'static [Key] },
-    /// Rules in XML.
+    /// Rules in an XML document of their own.
     Rules { key: &'static Key, keys: &'static [Key] },
 }
 
-/// The most elements of an array. A disk of GPT has 128 partitions.
+/// Maximum number of elements of an array. A GPT disk has up to 128 partitions.
 const MAX_LEN: usize = 1000;
 
-/// The array of a key, if it has one.
-pub fn of(key: &'static Key) -> Option<Array> {
-    let Form::Tables(keys) = key.form else { return None };
+/// Returns the array form of a key with a list of tables.
+pub fn array_form(key: &'static Key) -> Option<Array> {
+    let ValueType::Tables(keys) = key.value_type else { return None };
     Some(if key.name == "rules" { Array::Rules { key, keys } } else { Array::Numbered { key, keys } })
 }
 
@@ -30,13 +31,13 @@ fn variable(name: &str, property: &str, is_hidden: bool, value: impl Into<String
     Variable { name: name.to_owned(), property: property.to_owned(), is_hidden, value: value.into() }
 }
 
-/// The variables of an array, as one group.
-pub fn write(array: &Array, action: &Action) -> Option<Vec<Own>> {
+/// Returns the variables of an array as one group.
+pub fn write(array: &Array, action: &Action) -> Option<Vec<StepVariable>> {
     match array {
         Array::Rules { key, keys } => {
             let is_set = action.values.contains_key(key.name);
-            let rules = rules(keys, action.tables(key.name));
-            Some(vec![Own { variable: variable(key.variable(), key.property, key.is_hidden, rules), is_set }])
+            let rules = write_rules(keys, action.tables(key.name));
+            Some(vec![StepVariable { variable: variable(key.variable(), key.property, key.is_hidden, rules), is_set }])
         }
         Array::Numbered { key, keys } => {
             let is_set = action.values.contains_key(key.name);
@@ -46,12 +47,12 @@ pub fn write(array: &Array, action: &Action) -> Option<Vec<Own>> {
             let (name, property) = (key.variable(), key.property);
             let tables = action.tables(key.name);
             let count = variable(name, property, true, tables.len().to_string());
-            let mut all = vec![Own { variable: count, is_set }];
+            let mut all = vec![StepVariable { variable: count, is_set }];
             for (number, values) in tables.iter().enumerate() {
                 let (name, property) = (format!("{name}{number}"), format!("{property}{number}"));
                 let mut own = element(key, keys, values);
                 own.sort_by(|one, other| one.variable.property.cmp(&other.variable.property));
-                all.extend(own.into_iter().map(|own| Own {
+                all.extend(own.into_iter().map(|own| StepVariable {
                     variable: variable(
                         &(name.clone() + &own.variable.name),
                         &(property.clone() + &own.variable.property),
@@ -66,24 +67,24 @@ pub fn write(array: &Array, action: &Action) -> Option<Vec<Own>> {
     }
 }
 
-/// The variables of an element, less what their names begin with.
-fn element(list: &Key, keys: &'static [Key], values: &Values) -> Vec<Own> {
-    // What holds for the whole sequence is hidden in the step.
+/// Returns the variables of an element, without the common prefix of their names.
+fn element(list: &Key, keys: &'static [Key], values: &Values) -> Vec<StepVariable> {
+    // Variables of adapters apply to the whole sequence, and are hidden in the step.
     let is_hidden = list.name == "adapters";
     let own = |key: &Key| {
         let variable = variable(key.variable(), key.property, is_hidden, text_or_default(key, values)?);
-        Some(Own { variable, is_set: values.contains_key(key.name) })
+        Some(StepVariable { variable, is_set: values.contains_key(key.name) })
     };
     let mut all: Vec<_> = keys.iter().filter_map(own).collect();
     match list.name {
         "applications" => {
-            all.push(Own { variable: variable("Description", "Description", false, "Valid"), is_set: false })
+            all.push(StepVariable { variable: variable("Description", "Description", false, "Valid"), is_set: false })
         }
         "partitions" if !values.contains_key("size") => {
-            // A partition takes what is left of the disk: consoles have no other word for it.
+            // Consoles write 100 percent for a partition that takes the remaining space.
             all.retain(|own| own.variable.name != "SizeUnits");
             for (name, value) in [("Size", "100"), ("SizeUnits", "PERCENT")] {
-                all.push(Own { variable: variable(name, name, false, value), is_set: false });
+                all.push(StepVariable { variable: variable(name, name, false, value), is_set: false });
             }
         }
         _ => {}
@@ -91,7 +92,8 @@ fn element(list: &Key, keys: &'static [Key], values: &Values) -> Vec<Own> {
     all
 }
 
-/// The elements of an array, as far as variables say them. What they say besides is for the caller to keep.
+/// Reads the elements of an array from variables. The caller keeps all variables that do not result
+/// from these elements.
 pub fn read(array: &Array, found: &[Variable]) -> Option<Vec<Values>> {
     let said = |name: &str, property: &str| {
         found.iter().find(|one| one.name == name && one.property == property).map(|one| one.value.as_str())
@@ -99,7 +101,7 @@ pub fn read(array: &Array, found: &[Variable]) -> Option<Vec<Values>> {
     match array {
         Array::Rules { key, keys } => {
             let text = said(key.variable(), key.property)?;
-            read_rules(keys, text).filter(|tables| rules(keys, tables) == text)
+            read_rules(keys, text).filter(|tables| write_rules(keys, tables) == text)
         }
         Array::Numbered { key, keys } => {
             let (name, property) = (key.variable(), key.property);
@@ -110,8 +112,8 @@ pub fn read(array: &Array, found: &[Variable]) -> Option<Vec<Values>> {
                     let name = format!("{name}{number}{}", key.variable());
                     let property = format!("{property}{number}{}", key.property);
                     let text = said(&name, &property).filter(|text| !text.is_empty());
-                    let text = text.filter(|text| !holds_anyway(key, &values, text));
-                    values.extend(text.and_then(|text| value(key, text)).map(|value| (key.name, value)));
+                    let text = text.filter(|text| !is_default(key, &values, text));
+                    values.extend(text.and_then(|text| parse_value(key, text)).map(|value| (key.name, value)));
                     if key.is_required && !values.contains_key(key.name) {
                         return None;
                     }
@@ -123,7 +125,8 @@ pub fn read(array: &Array, found: &[Variable]) -> Option<Vec<Values>> {
     }
 }
 
-/// What rules may ask: the class, and its properties by key, in the order in which the console writes them.
+/// Tests of rules: class, and properties with their keys, in the order in which the console writes
+/// them.
 const TESTS: [(&str, &[(&str, &str)]); 4] = [
     (
         "Computer",
@@ -139,8 +142,8 @@ const TESTS: [(&str, &[(&str, &str)]); 4] = [
     ("Variable", &[("operator", "Operator"), ("value", "Value"), ("variable", "Variable")]),
 ];
 
-/// Rules as a document.
-fn rules(keys: &'static [Key], tables: &[Values]) -> String {
+/// Writes rules as a document.
+fn write_rules(keys: &'static [Key], tables: &[Values]) -> String {
     let mut rules = Element::new("Rules");
     for table in tables {
         let text = |key: &str| crate::text(table, key).unwrap_or_default();
@@ -174,11 +177,11 @@ fn rules(keys: &'static [Key], tables: &[Values]) -> String {
         rule.push(variables);
         rules.push(rule);
     }
-    // Consoles put a line break at the end. What can't be in XML makes the whole be refused, as this can't either.
+    // Consoles end the document with a line break. On an error, return a character that is not allowed in XML either, so that writing the outer document fails.
     document::write(&rules).map_or_else(|_| "\u{1}".into(), |text| text + "\n")
 }
 
-/// The operator of a rule in XML; `equals` unless said.
+/// Returns the operator of a rule in XML. Default: `equals`.
 fn operator(name: &str) -> &str {
     match Operator::ALL.iter().find(|row| row.1 == name) {
         Some(row) => row.2,
@@ -200,10 +203,10 @@ fn read_rules(keys: &'static [Key], text: &str) -> Option<Vec<Values>> {
                 let key = key(properties.iter().find(|property| property.1 == name)?.0)?;
                 let mut text = variable.own_text();
                 if key.name == "operator" {
-                    text = Operator::of_xml(&text).map_or(text, |operator| operator.name().to_owned());
+                    text = Operator::from_xml(&text).map_or(text, |operator| operator.name().to_owned());
                 }
                 if !text.is_empty() && key.default != Some(text.as_str()) {
-                    values.insert(key.name, value(key, &text)?);
+                    values.insert(key.name, parse_value(key, &text)?);
                 }
             }
         }

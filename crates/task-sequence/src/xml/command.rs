@@ -1,18 +1,19 @@
-//! Command lines that the engine runs, made from what a step says by the template of its type.
+//! Command lines that the engine runs, generated from the template of a type and the values of a
+//! step.
 //!
-//! `{key}` is what the key says, or what holds where it says nothing. `[…]` is there only if every key in it says
-//! something; `[?key:…]` only if that key does; `[~ /switch…]` unless the switch is left out. Booleans are `True` and `False`, as Configuration Manager writes them
-//! here. At last `%%` becomes `%`, in values as well: that is how its own templates work.
+//! The template is described at [`StepKind::command`](crate::catalog::StepKind::command). Booleans
+//! are written `True` and `False` here, as Configuration Manager does. Finally, `%%` becomes `%`,
+//! in values as well, as in Microsoft's own templates.
 
 use std::collections::BTreeMap;
 
-/// The command line. `omitted` are switches that it does not have, among other names.
-pub fn command(template: &str, values: &BTreeMap<String, String>, omitted: &[String]) -> String {
+/// Generates a command line. `omitted` contains the switches to leave out, among other names.
+pub fn build(template: &str, values: &BTreeMap<String, String>, omitted: &[String]) -> String {
     let mut line = String::new();
     let mut rest = template;
     while let Some(at) = rest.find('[') {
-        line += &filled(&rest[..at], values).unwrap_or_default();
-        // A test of the catalog holds that brackets are closed.
+        line += &fill(&rest[..at], values).unwrap_or_default();
+        // A test checks that brackets in the catalog are closed.
         let (part, after) = rest[at + 1..].split_once(']').unwrap_or((&rest[at + 1..], ""));
         let (is_new, part) = part.strip_prefix('~').map_or((false, part), |part| (true, part));
         let is_omitted = is_new && omitted.iter().any(|name| name == switch(part));
@@ -21,30 +22,30 @@ pub fn command(template: &str, values: &BTreeMap<String, String>, omitted: &[Str
             None => (keys(part).all(|key| values.contains_key(key)), part),
         };
         if is_there && !is_omitted {
-            line += &filled(part, values).unwrap_or_default();
+            line += &fill(part, values).unwrap_or_default();
         }
         rest = after;
     }
-    line += &filled(rest, values).unwrap_or_default();
+    line += &fill(rest, values).unwrap_or_default();
     line.replace("%%", "%")
 }
 
-/// The name of the switch that a part of a template begins with, such as `/recurse`.
+/// Returns the name of the switch at the start of a part of a template, such as `/recurse`.
 fn switch(part: &str) -> &str {
     part.trim_start().split(':').next().unwrap_or_default()
 }
 
-/// The switches of a template that older consoles do not write.
+/// Returns the switches of a template that older consoles do not write.
 pub fn switches(template: &str) -> Vec<String> {
     template.split("[~").skip(1).map(|part| switch(part).to_owned()).collect()
 }
 
-/// The keys that a part of a template names.
+/// Returns the keys in a part of a template.
 pub fn keys(part: &str) -> impl Iterator<Item = &str> {
     part.split('{').skip(1).filter_map(|part| part.split_once('}')).map(|part| part.0)
 }
 
-fn filled(part: &str, values: &BTreeMap<String, String>) -> Option<String> {
+fn fill(part: &str, values: &BTreeMap<String, String>) -> Option<String> {
     let mut pieces = part.split('{');
     let mut filled = pieces.next()?.to_owned();
     for piece in pieces {
@@ -66,10 +67,10 @@ mod tests {
         let template = "a {x}[ /y:{y},{z}][?x:!][~ /w:{x}]";
         let old = ["/w".to_owned()];
         assert_eq!(switches(template), old);
-        assert_eq!(command(template, &values(&[]), &[]), "a ");
-        assert_eq!(command(template, &values(&[("x", "1"), ("y", "2")]), &[]), "a 1! /w:1");
-        assert_eq!(command(template, &values(&[("x", "1"), ("y", "2")]), &old), "a 1!");
-        assert_eq!(command(template, &values(&[("y", "2"), ("z", "%%3%")]), &[]), "a  /y:2,%3%");
+        assert_eq!(build(template, &values(&[]), &[]), "a ");
+        assert_eq!(build(template, &values(&[("x", "1"), ("y", "2")]), &[]), "a 1! /w:1");
+        assert_eq!(build(template, &values(&[("x", "1"), ("y", "2")]), &old), "a 1!");
+        assert_eq!(build(template, &values(&[("y", "2"), ("z", "%%3%")]), &[]), "a  /y:2,%3%");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Conditions in XML: `condition`, `operator` and `expression`.
 //!
-//! A test that would not come out again as it is kept with its properties ([`Test::Foreign`]); so are groups of
-//! operating systems (`osConditionGroup`), as the whole element: their queries are the site's.
+//! A test that would not be written exactly as it was read is kept with its properties as
+//! [`Test::Foreign`]. Groups of operating systems (`osConditionGroup`) are kept as whole elements,
+//! since only the site knows their queries.
 
 use crate::condition::{Condition, Operator, Test};
 use crate::error::{Error, Result};
@@ -10,25 +11,27 @@ use crate::limits::MAX_SEQUENCE_DEPTH;
 use super::PREFIX;
 use super::document::{self, Element};
 
-/// The property that holds a whole element which is no expression.
+/// Name of the pseudo-property with an element that is kept whole.
 const WHOLE: &str = "xml";
-/// So the editor asks for the language of the running system.
+/// Query that the editor writes for a language test.
 const LANGUAGE: &str = "SELECT OsLanguage FROM Win32_OperatingSystem WHERE OsLanguage=";
 const CIM: &str = "root\\cimv2";
 
-/// The element of a condition.
+/// Writes a condition as an element.
+// Several operands beside each other mean `and`. They are read as `all` within `all`, which means
+// the same as a single `all` but can be told apart from one.
 pub fn write(condition: &Condition) -> Result<Element> {
     let mut element = Element::new("condition");
-    let operands = beside(condition).unwrap_or(std::slice::from_ref(condition));
+    let operands = operands_without_operator(condition).unwrap_or(std::slice::from_ref(condition));
     for one in operands {
-        element.push(operand(one)?);
+        element.push(write_operand(one)?);
     }
     Ok(element)
 }
 
-/// The operands of a condition that has several without an operator: `all` in a lone `all`, which means the same as
-/// one, and tells them apart.
-fn beside(condition: &Condition) -> Option<&[Condition]> {
+/// Returns the operands of a condition with several operands and no operator, which [`read`]
+/// represents as `all` within `all`.
+fn operands_without_operator(condition: &Condition) -> Option<&[Condition]> {
     let Condition::All(outer) = condition else { return None };
     match &outer[..] {
         [Condition::All(parts)] if parts.len() > 1 => Some(parts),
@@ -36,30 +39,30 @@ fn beside(condition: &Condition) -> Option<&[Condition]> {
     }
 }
 
-fn operand(condition: &Condition) -> Result<Element> {
+fn write_operand(condition: &Condition) -> Result<Element> {
     let (kind, parts) = match condition {
         Condition::All(parts) => ("and", parts),
         Condition::Any(parts) => ("or", parts),
         Condition::None(parts) => ("not", parts),
-        Condition::Test(test) => return expression(test),
+        Condition::Test(test) => return write_expression(test),
     };
     let mut element = Element::new("operator").with("type", kind);
     for part in parts {
-        element.push(operand(part)?);
+        element.push(write_operand(part)?);
     }
     Ok(element)
 }
 
-/// The element of a test. Its properties are in alphabetical order, as the console writes them.
-fn expression(test: &Test) -> Result<Element> {
+/// Writes a test as an element, with its properties in alphabetical order like the console.
+fn write_expression(test: &Test) -> Result<Element> {
     if let Test::Foreign { properties, .. } = test
         && let [(name, xml)] = &properties[..]
         && name == WHOLE
     {
-        return document::parse(xml).map_err(|error: Error| error.within("a condition holds XML that can't be read"));
+        return document::parse(xml).map_err(|error: Error| error.within("can't read the XML of a condition"));
     }
     if let Test::OsVersion(names) = test {
-        return systems(names);
+        return write_os_versions(names);
     }
     let (class, mut properties) = properties(test);
     properties.sort();
@@ -122,13 +125,13 @@ fn properties(test: &Test) -> (String, Vec<(String, String)>) {
         }
         Test::OsLanguage(language) => own("WMI", &[("Namespace", CIM), ("Query", &format!("{LANGUAGE}'{language}'"))]),
         Test::Foreign { class, properties } => (class.clone(), properties.clone()),
-        // They are written by `systems`.
+        // Written by `write_os_versions`.
         Test::OsVersion(_) => own("", &[]),
     }
 }
 
-/// The versions of Windows whose queries are known: name, first and last build, whether it is a server.
-const SYSTEMS: [(&str, u32, u32, bool); 6] = [
+/// Versions of Windows with known queries: name, first and last build, `true` for a server.
+const OS_VERSIONS: [(&str, u32, u32, bool); 6] = [
     ("All Windows 10", 10_240, 19_999, false),
     ("All Windows 11", 22_000, 99_999, false),
     ("All Windows Server 2016", 14_393, 14_393, true),
@@ -137,8 +140,10 @@ const SYSTEMS: [(&str, u32, u32, bool); 6] = [
     ("All Windows Server 2025", 26_100, 26_100, true),
 ];
 
-/// A test for one of several systems. A site has a query for each of its platforms, which no sequence file knows.
-fn systems(names: &[String]) -> Result<Element> {
+/// Writes a test for several versions as an `or` of queries.
+///
+/// A site has a query for each of its platforms; sequence files only know the names.
+fn write_os_versions(names: &[String]) -> Result<Element> {
     let mut any = Element::new("operator").with("type", "or");
     for name in names {
         let (plain, bits) = match name.strip_suffix(" (64-bit)") {
@@ -146,22 +151,20 @@ fn systems(names: &[String]) -> Result<Element> {
             None => (name.strip_suffix(" (32-bit)").unwrap_or(name), " AND OSArchitecture = '32-bit'"),
         };
         let bits = if plain == name { "" } else { bits };
-        let Some((_, first, last, is_server)) = SYSTEMS.iter().find(|system| system.0 == plain) else {
-            return Err(Error::unsupported(format!(
-                "the query for the operating system `{name}` is the site's, and not known here"
-            ))
-            .help("write it as a test of `wmi` in place of `os`"));
+        let Some((_, first, last, is_server)) = OS_VERSIONS.iter().find(|system| system.0 == plain) else {
+            return Err(Error::unsupported(format!("only the site knows the query for the operating system `{name}`"))
+                .help("use a `wmi` test instead of `os`"));
         };
         let product = if *is_server { "ProductType <> 1" } else { "ProductType = 1" };
         let query = format!(
             "SELECT * FROM Win32_OperatingSystem WHERE BuildNumber >= {first} AND BuildNumber <= {last} AND {product}{bits}"
         );
-        any.push(expression(&Test::Wmi { namespace: CIM.into(), query })?);
+        any.push(write_expression(&Test::Wmi { namespace: CIM.into(), query })?);
     }
     Ok(any)
 }
 
-/// Reads a condition. Operands beside each other all have to hold.
+/// Reads a condition. Operands without an operator must all be true.
 pub fn read(element: &Element) -> Result<Option<Condition>> {
     let depth = if element.children().count() > 1 { 1 } else { 0 };
     let mut parts = element.children().map(|part| read_operand(part, depth)).collect::<Result<Vec<_>>>()?;
@@ -173,9 +176,9 @@ pub fn read(element: &Element) -> Result<Option<Condition>> {
 }
 
 fn read_operand(element: &Element, depth: usize) -> Result<Condition> {
-    // The operands of a condition get an operator around them, if there are several.
+    // Several operands without an operator get one, which adds a level.
     if depth + 1 > MAX_SEQUENCE_DEPTH {
-        return Err(Error::TooLarge(format!("conditions nest more than {MAX_SEQUENCE_DEPTH} deep")));
+        return Err(Error::TooLarge(format!("conditions are nested deeper than {MAX_SEQUENCE_DEPTH} levels")));
     }
     match element.name.as_str() {
         "operator" => {
@@ -184,8 +187,10 @@ fn read_operand(element: &Element, depth: usize) -> Result<Condition> {
                 Some("and") => Ok(Condition::All(parts)),
                 Some("or") => Ok(Condition::Any(parts)),
                 Some("not") => Ok(Condition::None(parts)),
-                kind => Err(Error::unsupported(format!("a condition has an operator `{}`", kind.unwrap_or_default()))
-                    .help("there is `and`, `or` and `not`")),
+                kind => {
+                    Err(Error::unsupported(format!("unknown operator `{}` in a condition", kind.unwrap_or_default()))
+                        .help("use `and`, `or` or `not`"))
+                }
             }
         }
         "expression" => Ok(Condition::Test(read_expression(element)?)),
@@ -203,13 +208,15 @@ fn read_expression(element: &Element) -> Result<Test> {
         .map(|variable| (variable.attribute("name").unwrap_or_default().to_owned(), variable.own_text()))
         .collect();
     let said = |name: &str| properties.iter().find(|property| property.0 == name).map(|property| property.1.clone());
-    if let Some(test) = known(class, &said)
-        && written(&test) == present(&properties)
+    // Only a test that is written exactly like this element is read as such, since nothing may get
+    // lost.
+    if let Some(test) = parse_test(class, &said)
+        && non_empty(&self::properties(&test).1) == non_empty(&properties)
     {
         return Ok(test);
     }
     if class.is_empty() {
-        return Err(Error::unsupported("a condition has an expression without a type"));
+        return Err(Error::unsupported("a condition contains an expression without a type"));
     }
     let mut names = std::collections::BTreeSet::new();
     if !properties.iter().all(|property| !property.0.is_empty() && names.insert(&property.0)) {
@@ -219,22 +226,18 @@ fn read_expression(element: &Element) -> Result<Test> {
     Ok(Test::Foreign { class: class.to_owned(), properties })
 }
 
-/// The properties that say something, in their order.
-fn present(properties: &[(String, String)]) -> Vec<(String, String)> {
+/// Returns the properties with a value, sorted by name.
+fn non_empty(properties: &[(String, String)]) -> Vec<(String, String)> {
     let mut present: Vec<_> = properties.iter().filter(|property| !property.1.is_empty()).cloned().collect();
     present.sort();
     present
 }
 
-fn written(test: &Test) -> Vec<(String, String)> {
-    present(&properties(test).1)
-}
-
-fn known(class: &str, said: &impl Fn(&str) -> Option<String>) -> Option<Test> {
+fn parse_test(class: &str, said: &impl Fn(&str) -> Option<String>) -> Option<Test> {
     let class = class.strip_prefix(PREFIX)?.strip_suffix("ConditionExpression")?;
     let text = |name: &str| said(name).unwrap_or_default();
     let some = |name: &str| said(name).filter(|text| !text.is_empty());
-    let operator = |name: &str| Operator::of_xml(&text(name));
+    let operator = |name: &str| Operator::from_xml(&text(name));
     let compared = |name: &str| match some(name) {
         Some(value) => operator(&format!("{name}Operator")).map(|operator| Some((operator, value))),
         None => Some(None),
@@ -242,7 +245,7 @@ fn known(class: &str, said: &impl Fn(&str) -> Option<String>) -> Option<Test> {
     Some(match class {
         "Variable" => {
             let (operator, value) = (operator("Operator")?, text("Value"));
-            if operator.is_about_presence() && !value.is_empty() {
+            if operator.tests_existence() && !value.is_empty() {
                 return None;
             }
             Test::Variable { name: some("Variable")?, operator, value }
@@ -250,7 +253,7 @@ fn known(class: &str, said: &impl Fn(&str) -> Option<String>) -> Option<Test> {
         "Registry" => {
             let (operator, data, kind) = (operator("Operator")?, text("Data"), text("Type"));
             let is_known = ["REG_SZ", "REG_EXPAND_SZ", "REG_DWORD"].contains(&kind.as_str());
-            if !is_known || operator.is_about_presence() && !data.is_empty() {
+            if !is_known || operator.tests_existence() && !data.is_empty() {
                 return None;
             }
             Test::Registry { key: some("KeyPath")?, value: text("Value"), kind, operator, data }

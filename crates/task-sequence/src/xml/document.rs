@@ -1,8 +1,8 @@
-//! XML as far as task sequences need it: elements, attributes and text (XML 1.0, fifth edition).
+//! Minimal XML for task sequences: elements, attributes and text (XML 1.0, fifth edition).
 //!
-//! Not supported, and refused: document types with all that they declare (entities, external ones first of all), and
-//! elements that nest more than [`MAX_XML_DEPTH`] deep. Comments and processing instructions are passed over. The writer
-//! puts no whitespace between elements, as Configuration Manager does not.
+//! Document types and everything that they declare, such as external entities, are rejected, and so
+//! are elements nested deeper than [`MAX_XML_DEPTH`]. Comments and processing instructions are
+//! ignored. The writer puts no whitespace between elements, like Configuration Manager.
 
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
@@ -10,88 +10,88 @@ use quick_xml::reader::Reader;
 use crate::error::{Error, Result};
 use crate::limits::{MAX_XML_ATTRIBUTES, MAX_XML_CHILDREN, MAX_XML_DEPTH, MAX_XML_PARTS};
 
-/// An element.
+/// XML element.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Element {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// In their order; no name twice.
+    /// Attributes in order, with unique names.
     pub attributes: Vec<(String, String)>,
-    /// Elements and texts in it, in their order.
-    pub content: Vec<Content>,
+    /// Child elements and texts, in order.
+    pub content: Vec<XmlNode>,
 }
 
-/// Part of an element's content.
+/// Child of an element.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Content {
-    /// An element.
+pub enum XmlNode {
+    /// Child element.
     Element(Element),
     /// Text.
     Text(String),
 }
 
 impl Element {
-    /// An element with nothing in it.
+    /// Creates an empty element.
     pub fn new(name: &str) -> Self {
         Self { name: name.to_owned(), ..Self::default() }
     }
 
-    /// With an attribute more, behind the others.
+    /// Appends an attribute.
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.attributes.push((name.to_owned(), value.into()));
         self
     }
 
-    /// With text in it.
+    /// Appends text, unless it is empty.
     pub fn text(mut self, text: impl Into<String>) -> Self {
         let text = text.into();
         if !text.is_empty() {
-            self.content.push(Content::Text(text));
+            self.content.push(XmlNode::Text(text));
         }
         self
     }
 
-    /// Adds an element at the end.
+    /// Appends a child element.
     pub fn push(&mut self, child: Self) {
-        self.content.push(Content::Element(child));
+        self.content.push(XmlNode::Element(child));
     }
 
-    /// Value of an attribute.
+    /// Returns the value of an attribute.
     pub fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes.iter().find(|attribute| attribute.0 == name).map(|attribute| attribute.1.as_str())
     }
 
-    /// The elements directly in it.
+    /// Iterates over the child elements.
     pub fn children(&self) -> impl Iterator<Item = &Self> {
-        self.content.iter().filter_map(|content| match content {
-            Content::Element(element) => Some(element),
-            Content::Text(_) => None,
+        self.content.iter().filter_map(|node| match node {
+            XmlNode::Element(element) => Some(element),
+            XmlNode::Text(_) => None,
         })
     }
 
-    /// The first element of a name directly in it.
+    /// Returns the first child element with a name.
     pub fn child(&self, name: &str) -> Option<&Self> {
         self.children().find(|child| child.name == name)
     }
 
-    /// The text directly in it.
+    /// Returns the text directly in the element.
     pub fn own_text(&self) -> String {
-        let text = self.content.iter().map(|content| match content {
-            Content::Element(_) => "",
-            Content::Text(text) => text,
+        let text = self.content.iter().map(|node| match node {
+            XmlNode::Element(_) => "",
+            XmlNode::Text(text) => text,
         });
         text.collect()
     }
 }
 
-/// Reads a document.
+/// Parses a document.
 ///
 /// # Errors
 ///
-/// It is not well-formed, it has a document type, or it is deeper or larger than any task sequence.
+/// Fails if the text is not well-formed, has a document type, or exceeds a limit.
 pub fn parse(text: &str) -> Result<Element> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    // The library lets them through, and nothing could be written with them.
+    // The library accepts these characters, but they could not be written again.
     if let Some(c) = text.chars().find(|c| !is_allowed(*c)) {
         return Err(not_allowed(c));
     }
@@ -112,28 +112,26 @@ pub fn parse(text: &str) -> Result<Element> {
             Event::Start(start) => element(&start, &mut n_parts).and_then(|element| {
                 open.push(element);
                 if open.len() > MAX_XML_DEPTH {
-                    return Err(Error::TooLarge(format!("its elements nest more than {MAX_XML_DEPTH} deep")));
+                    return Err(Error::TooLarge(format!("the XML is nested deeper than {MAX_XML_DEPTH} elements")));
                 }
                 Ok(())
             }),
             Event::Empty(start) => {
                 element(&start, &mut n_parts).and_then(|element| close(element, &mut open, &mut root))
             }
-            // The reader holds names of start and end together.
+            // The reader checks that the names of start and end tags match.
             Event::End(_) => match open.pop() {
                 Some(element) => close(element, &mut open, &mut root),
-                None => Err(Error::unsupported("the XML ends an element that it does not begin")),
+                None => Err(Error::unsupported("the XML has an end tag without a start tag")),
             },
             Event::Text(text) => add_text(&text.xml10_content(), &mut open),
             Event::CData(text) => add_text(&text.xml10_content(), &mut open),
-            Event::GeneralRef(name) => match resolved(&name.xml10_content()) {
+            Event::GeneralRef(name) => match resolve_entity(&name.xml10_content()) {
                 Some(text) => add_text(&text, &mut open),
-                None => {
-                    Err(Error::unsupported(format!("the XML uses the entity `{}`, which it can't declare", &*name)))
-                }
+                None => Err(Error::unsupported(format!("the XML uses the undeclared entity `{}`", &*name))),
             },
-            Event::DocType(_) => Err(Error::unsupported("the XML has a document type, and none is read")
-                .help("task sequences have none; take `<!DOCTYPE …>` out if you trust the file")),
+            Event::DocType(_) => Err(Error::unsupported("the XML has a document type, which is not supported")
+                .help("task sequences have none; remove `<!DOCTYPE …>` if you trust the file")),
             Event::Comment(_) | Event::Decl(_) | Event::PI(_) => Ok(()),
             Event::Eof => break,
         };
@@ -144,8 +142,8 @@ pub fn parse(text: &str) -> Result<Element> {
     }
     match (root, open.pop()) {
         (Some(root), None) => Ok(root),
-        (_, Some(element)) => Err(Error::unsupported(format!("the XML ends before `{}` does", element.name))),
-        (None, None) => Err(Error::unsupported("there is no element in it")),
+        (_, Some(element)) => Err(Error::unsupported(format!("the XML ends inside of `{}`", element.name))),
+        (None, None) => Err(Error::unsupported("the XML has no root element")),
     }
 }
 
@@ -164,7 +162,7 @@ fn element(start: &BytesStart<'_>, n_parts: &mut usize) -> Result<Element> {
     }
     *n_parts += 1 + element.attributes.len();
     if *n_parts > MAX_XML_PARTS {
-        return Err(Error::TooLarge(format!("it has more than {MAX_XML_PARTS} elements and attributes")));
+        return Err(Error::TooLarge(format!("the XML has more than {MAX_XML_PARTS} elements and attributes")));
     }
     Ok(element)
 }
@@ -172,11 +170,11 @@ fn element(start: &BytesStart<'_>, n_parts: &mut usize) -> Result<Element> {
 fn close(element: Element, open: &mut [Element], root: &mut Option<Element>) -> Result<()> {
     match (open.last_mut(), &root) {
         (Some(parent), _) if parent.content.len() >= MAX_XML_CHILDREN => {
-            return Err(Error::TooLarge(format!("`{}` has more than {MAX_XML_CHILDREN} elements in it", parent.name)));
+            return Err(Error::TooLarge(format!("`{}` has more than {MAX_XML_CHILDREN} child elements", parent.name)));
         }
         (Some(parent), _) => parent.push(element),
         (None, None) => *root = Some(element),
-        (None, Some(_)) => return Err(Error::unsupported("the XML has more than one element at its top")),
+        (None, Some(_)) => return Err(Error::unsupported("the XML has more than one root element")),
     }
     Ok(())
 }
@@ -185,19 +183,19 @@ fn add_text(text: &str, open: &mut [Element]) -> Result<()> {
     let Some(element) = open.last_mut() else {
         return match text.trim().is_empty() {
             true => Ok(()),
-            false => Err(Error::unsupported("the XML has text outside of its element")),
+            false => Err(Error::unsupported("the XML has text outside of its root element")),
         };
     };
     match element.content.last_mut() {
-        Some(Content::Text(before)) => before.push_str(text),
+        Some(XmlNode::Text(before)) => before.push_str(text),
         _ if text.is_empty() => {}
-        _ => element.content.push(Content::Text(text.to_owned())),
+        _ => element.content.push(XmlNode::Text(text.to_owned())),
     }
     Ok(())
 }
 
-/// Returns the text of a reference: one of the five entities of XML itself, or a character.
-pub(crate) fn resolved(name: &str) -> Option<String> {
+/// Resolves a reference to one of the five predefined entities or to a character.
+pub(crate) fn resolve_entity(name: &str) -> Option<String> {
     let text = match name {
         "lt" => "<",
         "gt" => ">",
@@ -216,20 +214,20 @@ pub(crate) fn resolved(name: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// Whether a character may be in XML at all (clause 2.2).
+/// Returns `true` if a character is allowed in XML (clause 2.2).
 fn is_allowed(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
 }
 
 fn not_allowed(c: char) -> Error {
-    Error::unsupported(format!("the character U+{:04X} can't be in XML", u32::from(c)))
+    Error::unsupported(format!("the character U+{:04X} is not allowed in XML", u32::from(c)))
 }
 
-/// Writes an element, without a declaration.
+/// Writes an element, without an XML declaration.
 ///
 /// # Errors
 ///
-/// A character in it can't be in XML.
+/// Fails if a text contains a character that is not allowed in XML.
 pub fn write(element: &Element) -> Result<String> {
     let mut text = String::new();
     write_to(&mut text, element)?;
@@ -247,7 +245,7 @@ fn write_to(text: &mut String, element: &Element) -> Result<()> {
         text.push('"');
     }
     if element.content.is_empty() {
-        // Configuration Manager writes references in short and empty values at length.
+        // Configuration Manager writes empty elements with two tags, except for references.
         match element.name.as_str() {
             "reference" => text.push_str("/>"),
             name => *text += &format!("></{name}>"),
@@ -255,28 +253,28 @@ fn write_to(text: &mut String, element: &Element) -> Result<()> {
         return Ok(());
     }
     text.push('>');
-    for content in &element.content {
-        match content {
-            Content::Element(element) => write_to(text, element)?,
-            Content::Text(own) => push_escaped(text, own, false)?,
+    for node in &element.content {
+        match node {
+            XmlNode::Element(element) => write_to(text, element)?,
+            XmlNode::Text(own) => push_escaped(text, own, false)?,
         }
     }
     *text += &format!("</{}>", element.name);
     Ok(())
 }
 
-/// Writes text, or the value of an attribute.
+/// Appends escaped text, or an escaped value of an attribute.
 ///
 /// # Errors
 ///
-/// A character in it can't be in XML.
+/// Fails if the text contains a character that is not allowed in XML.
 pub fn push_escaped(xml: &mut String, text: &str, is_attribute: bool) -> Result<()> {
     for c in text.chars() {
         match c {
             '<' => xml.push_str("&lt;"),
             '>' => xml.push_str("&gt;"),
             '&' => xml.push_str("&amp;"),
-            // Readers make a line feed of it.
+            // Parsers would normalize it to a line feed.
             '\r' => xml.push_str("&#xD;"),
             '"' if is_attribute => xml.push_str("&quot;"),
             '\t' if is_attribute => xml.push_str("&#x9;"),
@@ -325,13 +323,13 @@ mod tests {
             ("<a>&#0;</a>", "entity `#0`"),
             ("<a>\0</a>", "U+0000"),
             ("<a><b></a>", "not well-formed"),
-            ("<a>", "before `a`"),
+            ("<a>", "inside of `a`"),
             ("<a/><b/>", "more than one"),
             ("<a/>text", "outside"),
             ("<a x='1' x='2'/>", "not well-formed"),
-            ("", "no element"),
-            (&deep, "80 deep"),
-            (&wide, "`a` has more than 20000 elements in it"),
+            ("", "no root element"),
+            (&deep, "deeper than 80"),
+            (&wide, "`a` has more than 20000 child elements"),
             (&many, "`a` has more than 100 attributes"),
             (&parts, "more than 262144 elements and attributes"),
         ] {

@@ -1,28 +1,28 @@
-//! What two documents have to have in common to be the same task sequence.
+//! Normal form of a document, which is equal for documents with the same task sequence.
 //!
-//! Consoles differ in what they write of what nobody has said: variables without a value are there or not, and
-//! variables of an older or newer console are missing or have the value that holds anyway. So these are left out, and
-//! variables and references are compared in one order. Everything else has to be equal, to the letter.
+//! Consoles differ in the defaults that they write: variables without a value may be present or
+//! not, and variables of an older or newer console are missing or have their default. These are
+//! left out, and variables and references are sorted. Everything else is compared exactly.
 
-use crate::catalog::{self, Kind};
+use crate::catalog::{self, StepKind};
 use crate::error::Result;
 
 use super::document::{self, Element};
 use super::{PREFIX, values};
 
-/// The document without what consoles differ in, an element a line.
+/// Returns the normal form of a document, one element per line.
 ///
 /// # Errors
 ///
-/// It is no well-formed XML.
+/// Fails if the text is not well-formed XML.
 pub fn normal_form(text: &str) -> Result<String> {
     let root = document::parse(text)?;
     let mut lines = String::new();
-    show(&root, None, 0, &mut lines);
+    append(&root, None, 0, &mut lines);
     Ok(lines)
 }
 
-fn show(element: &Element, kind: Option<&Kind>, depth: usize, lines: &mut String) {
+fn append(element: &Element, kind: Option<&StepKind>, depth: usize, lines: &mut String) {
     let indent = "  ".repeat(depth);
     let mut attributes = element.attributes.clone();
     let defaults: &[(&str, &str)] = match element.name.as_str() {
@@ -39,22 +39,22 @@ fn show(element: &Element, kind: Option<&Kind>, depth: usize, lines: &mut String
     let text = if text.is_empty() { String::new() } else { format!(" {text:?}") };
     *lines += &format!("{indent}{}{shown}{text}\n", element.name);
     let class = element.attribute("type").and_then(|class| class.strip_prefix(PREFIX));
-    let kind = if element.name == "step" { class.and_then(catalog::of_class) } else { kind };
+    let kind = if element.name == "step" { class.and_then(catalog::find_by_class) } else { kind };
     let mut parts = Vec::new();
     let operands: Vec<&Element> = element.children().collect();
     if element.name == "condition" && operands.len() > 1 {
-        // Operands beside each other all have to hold.
+        // Operands without an operator mean `and`.
         let mut all = Element::new("operator").with("type", "and");
         operands.into_iter().for_each(|operand| all.push(operand.clone()));
-        show(&all, kind, depth + 1, lines);
+        append(&all, kind, depth + 1, lines);
         return;
     }
     for child in operands {
-        if child.name == "variable" && (child.content.is_empty() || holds_anyway(child, kind)) {
+        if child.name == "variable" && (child.content.is_empty() || is_default(child, kind)) {
             continue;
         }
         let mut part = String::new();
-        show(child, kind, depth + 1, &mut part);
+        append(child, kind, depth + 1, &mut part);
         parts.push(part);
     }
     if ["referenceList", "globalVarList", "defaultVarList", "expression"].contains(&element.name.as_str()) {
@@ -63,8 +63,8 @@ fn show(element: &Element, kind: Option<&Kind>, depth: usize, lines: &mut String
     lines.extend(parts);
 }
 
-/// Whether a variable of a step says what holds for its type anyway.
-fn holds_anyway(variable: &Element, kind: Option<&Kind>) -> bool {
+/// Returns `true` if a variable of a step has the default of its type.
+fn is_default(variable: &Element, kind: Option<&StepKind>) -> bool {
     let Some(kind) = kind else { return false };
     let (name, value) = (variable.attribute("name"), variable.own_text());
     let by_key =

@@ -1,21 +1,23 @@
-//! What a sequence refers to: packages, with a program where a step runs one, and applications.
+//! References of a sequence: packages, with a program if a step runs one, and applications.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::catalog::{Form, Key};
+use crate::catalog::{Key, ValueType};
 use crate::error::{Error, Result};
 use crate::{Action, Sequence, Step, Value, is_package, text};
 
 use super::document::{self, Element};
 
-/// The program of a reference to a task sequence.
+/// Program in a reference to a task sequence.
 pub const ANY_PROGRAM: &str = "*";
 
-/// Something that a sequence refers to. As text: `ABC00001`, `ABC00001:Program`, the name of an application, or the
-/// XML of anything else.
+/// Reference of a sequence.
+///
+/// As text: `ABC00001`, `ABC00001:Program`, the name of an application, or the XML of any other
+/// element.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Reference {
     /// ID of the package.
@@ -24,7 +26,7 @@ pub struct Reference {
     pub program: Option<String>,
     /// Name of the application.
     pub application: Option<String>,
-    /// The element, if it has other attributes.
+    /// XML of the element, if it has other attributes.
     pub xml: Option<String>,
 }
 
@@ -41,12 +43,12 @@ impl Reference {
     ///
     /// # Errors
     ///
-    /// The element can't be written again.
-    pub fn of_element(element: &Element) -> Result<Self> {
+    /// Fails if the element can't be written again.
+    pub fn from_element(element: &Element) -> Result<Self> {
         let attribute = |name| element.attribute(name).map(str::to_owned);
         let (package, program, application) = (attribute("package"), attribute("program"), attribute("application"));
         let plain = Self { package, program, application, xml: None };
-        // The text of a reference has to lead back to it.
+        // Only references whose text parses to the same reference can be kept as text.
         let Ok(again) = plain.to_string().parse::<Self>();
         let n_attributes = [&plain.package, &plain.program, &plain.application].into_iter().flatten().count();
         let is_plain = element.name == "reference" && n_attributes == element.attributes.len();
@@ -56,15 +58,14 @@ impl Reference {
         Ok(Self { xml: Some(document::write(element)?), ..Self::default() })
     }
 
-    /// The element of the reference.
+    /// Returns the reference as an element.
     ///
     /// # Errors
     ///
-    /// Its XML is not well-formed.
-    pub fn element(&self) -> Result<Element> {
+    /// Fails if its XML is not well-formed.
+    pub fn to_element(&self) -> Result<Element> {
         if let Some(xml) = &self.xml {
-            return document::parse(xml)
-                .map_err(|error: Error| error.within("a reference holds XML that can't be read"));
+            return document::parse(xml).map_err(|error: Error| error.within("can't read the XML of a reference"));
         }
         let mut element = Element::new("reference");
         let attributes = [("package", &self.package), ("program", &self.program), ("application", &self.application)];
@@ -76,13 +77,14 @@ impl Reference {
 }
 
 impl Reference {
-    /// Returns its XML.
+    /// Returns the reference as XML.
     ///
     /// # Errors
     ///
-    /// As of [`element`](Self::element), and for a character that XML can't hold.
+    /// Fails like [`to_element`](Self::to_element), or if a text contains a character that is not
+    /// allowed in XML.
     pub fn to_xml(&self) -> Result<String> {
-        document::write(&self.element()?)
+        document::write(&self.to_element()?)
     }
 }
 
@@ -113,10 +115,10 @@ impl FromStr for Reference {
     }
 }
 
-/// What a sequence refers to, in the order of its steps. Disabled steps refer to nothing.
+/// Returns the references of a sequence in the order of its steps. Disabled steps have none.
 pub fn references(sequence: &Sequence) -> Vec<Reference> {
     let actions = sequence.enabled().into_iter().filter_map(Step::action);
-    let mut found: Vec<Reference> = actions.flat_map(of_action).collect();
+    let mut found: Vec<Reference> = actions.flat_map(action_references).collect();
     found.retain(|reference| !sequence.omitted.contains(&reference.to_string()));
     found.extend(sequence.references.iter().cloned());
     let mut seen = BTreeSet::new();
@@ -124,18 +126,18 @@ pub fn references(sequence: &Sequence) -> Vec<Reference> {
     found
 }
 
-fn of_action(action: &Action) -> Vec<Reference> {
+fn action_references(action: &Action) -> Vec<Reference> {
     let program = match action.kind.name {
         "run-task-sequence" => Some(ANY_PROGRAM),
         "install-package" => action.text("program").filter(|program| !program.is_empty()),
         _ => None,
     };
-    let of_key = |key: &Key| match (&key.form, action.values.get(key.name)) {
-        (Form::Package, Some(Value::Text(package))) => vec![Reference::package(package, program)],
-        (Form::Packages, Some(Value::Texts(packages))) => {
+    let of_key = |key: &Key| match (&key.value_type, action.values.get(key.name)) {
+        (ValueType::Package, Some(Value::Text(package))) => vec![Reference::package(package, program)],
+        (ValueType::Packages, Some(Value::Texts(packages))) => {
             packages.iter().map(|package| Reference::package(package, None)).collect()
         }
-        (Form::Tables(_), Some(Value::Tables(tables))) if action.is("install-application") => {
+        (ValueType::Tables(_), Some(Value::Tables(tables))) if action.is("install-application") => {
             tables.iter().filter_map(|table| text(table, "id")).map(Reference::application).collect()
         }
         _ => Vec::new(),

@@ -1,14 +1,14 @@
-//! Scripts that stand in a sequence: UTF-16LE with a byte order mark, in base64 (RFC 4648, clause 4).
+//! Scripts in a sequence: UTF-16LE with a byte order mark, in Base64 (RFC 4648, clause 4).
 //!
-//! The console ends their lines as Windows does; in a file they end as those of the file do.
+//! In XML their lines end with CRLF, like those of the console; in a sequence file with LF.
 
-/// The property that holds one.
+/// Property with a script.
 pub const PROPERTY: &str = "SourceScript";
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// A script as the XML has it.
-pub fn encoded(script: &str) -> String {
+/// Encodes a script for the XML.
+pub fn encode(script: &str) -> String {
     let script = if script.contains('\r') { script.to_owned() } else { script.replace('\n', "\r\n") };
     let units = std::iter::once(0xfeff).chain(script.encode_utf16());
     let bytes: Vec<u8> = units.flat_map(u16::to_le_bytes).collect();
@@ -25,8 +25,8 @@ pub fn encoded(script: &str) -> String {
     text
 }
 
-/// A script of the XML; nothing if it is not written like that.
-pub fn decoded(text: &str) -> Option<String> {
+/// Decodes a script of the XML; `None` if it would be encoded differently.
+pub fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
     if !text.len().is_multiple_of(4) {
         return None;
@@ -46,10 +46,10 @@ pub fn decoded(text: &str) -> Option<String> {
     }
     let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
     let script = String::from_utf16(units.strip_prefix(&[0xfeff])?).ok()?;
-    // With line ends of another kind, or of several, it stays as it is.
-    let is_of_windows = script.matches(['\r', '\n']).count() == 2 * script.matches("\r\n").count();
-    let script = if is_of_windows { script.replace("\r\n", "\n") } else { script };
-    (encoded(&script) == text).then_some(script)
+    // Scripts with other or mixed line ends keep them.
+    let has_only_crlf = script.matches(['\r', '\n']).count() == 2 * script.matches("\r\n").count();
+    let script = if has_only_crlf { script.replace("\r\n", "\n") } else { script };
+    (encode(&script) == text).then_some(script)
 }
 
 #[cfg(test)]
@@ -59,22 +59,22 @@ mod tests {
     #[test]
     fn scripts_come_out_as_they_went_in() {
         for script in ["", "a", "ab", "Write-Host 'Grüße 😀'\nexit 0\n", "mixed\r\nlines\n", "\r"] {
-            let text = encoded(script);
+            let text = encode(script);
             assert!(text.starts_with("//"), "the byte order mark: {text}");
-            assert_eq!(decoded(&text).as_deref(), Some(script));
+            assert_eq!(decode(&text).as_deref(), Some(script));
         }
-        // What Python's base64 makes of it.
-        assert_eq!(encoded("ab"), "//5hAGIA");
-        assert_eq!(encoded("a"), "//5hAA==");
-        assert_eq!(encoded("a\n"), encoded("a\r\n"));
-        // A script whose lines end with a line feed alone would not come out as it went in.
-        assert_eq!(decoded("//5hAAoA"), None);
+        // Expected values are from Python's base64 module.
+        assert_eq!(encode("ab"), "//5hAGIA");
+        assert_eq!(encode("a"), "//5hAA==");
+        assert_eq!(encode("a\n"), encode("a\r\n"));
+        // A script with LF line ends would be encoded with CRLF.
+        assert_eq!(decode("//5hAAoA"), None);
     }
 
     #[test]
     fn what_is_no_script_is_told_apart() {
         for text in ["", "//5", "//5hAA=", "abcd", "//5h====", "//5hAB==", "%Script%", "//5h AA="] {
-            assert_eq!(decoded(text), None, "{text}");
+            assert_eq!(decode(text), None, "{text}");
         }
     }
 }

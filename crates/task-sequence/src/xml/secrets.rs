@@ -1,4 +1,4 @@
-//! The XML of a sequence with the values of its secrets in it, as media carry it.
+//! XML of a sequence with the values of its secrets, as media carry it.
 
 use zeroize::Zeroizing;
 
@@ -6,22 +6,24 @@ use super::{document, write};
 use crate::error::{Error, Result};
 use crate::{Body, Sequence, Step, Value, Variable};
 
-/// Writes a sequence with these values for its secrets, in the order of [`Sequence::secrets`]. No copy of them is left
-/// behind.
+/// Writes a sequence with values for its secrets, in the order of [`Sequence::secrets`].
+///
+/// Leaves no copies of the values in memory.
 ///
 /// # Errors
 ///
-/// Those of [`write`], and for a secret that XML can't hold.
+/// Fails like [`write`], or if a secret contains a character that is not allowed in XML.
 pub fn write_with_secrets<'a>(sequence: &Sequence, values: impl Iterator<Item = &'a str>) -> Result<Zeroizing<String>> {
     let plain = write(sequence)?;
-    // Each stands in for the number of a secret between two of them.
+    // Write the sequence with a placeholder for each secret first: its number between two marks, which must not occur anywhere else. Only the final buffer then contains secrets, and it is erased.
     let mark = ('\u{E000}'..='\u{F8FF}').find(|mark| !plain.contains(*mark));
-    let mark = mark.ok_or_else(|| Error::unsupported("the sequence holds every character for private use"))?;
+    let mark =
+        mark.ok_or_else(|| Error::unsupported("the task sequence contains all private-use characters of Unicode"))?;
     let mut marked = sequence.clone();
-    stand_in(&mut marked.steps, mark, &mut 0);
+    insert_placeholders(&mut marked.steps, mark, &mut 0);
     let marked = write(&marked)?;
     let values: Vec<_> = values.collect();
-    // As much room as any of it takes: a string that grows leaves copies behind.
+    // Reserve enough for any escaping, since a growing string leaves copies behind.
     let room = marked.len() + 6 * values.iter().map(|value| value.len()).sum::<usize>();
     let mut xml = Zeroizing::new(String::with_capacity(room));
     for (at, part) in marked.split(mark).enumerate() {
@@ -36,12 +38,12 @@ pub fn write_with_secrets<'a>(sequence: &Sequence, values: impl Iterator<Item = 
     Ok(xml)
 }
 
-/// Gives every step variables of its own for its secrets, which hold what stands in for them.
-fn stand_in(steps: &mut [Step], mark: char, n_secrets: &mut usize) {
+/// Gives every step variables for its secrets, with placeholders as values.
+fn insert_placeholders(steps: &mut [Step], mark: char, n_secrets: &mut usize) {
     for step in steps {
         let action = match &mut step.body {
             Body::Group(steps) => {
-                stand_in(steps, mark, n_secrets);
+                insert_placeholders(steps, mark, n_secrets);
                 continue;
             }
             Body::Action(action) => action,

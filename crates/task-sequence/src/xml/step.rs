@@ -1,35 +1,36 @@
-//! What a step says, as variables of the XML and its command line, and back.
+//! Conversion between the values of a step and its variables and command line in XML.
 //!
-//! Each property of a class is a variable: its name, its property, and whether it is hidden. Arrays are a count and
-//! the properties of each element with its number ([`arrays`](super::arrays)). Some variables follow from others.
-//! What does not come out as it went in is kept beside the values ([`Action::variables`], [`Action::omitted`]).
+//! Each property of a class is a variable with a name, a property and a hidden flag. Arrays are a
+//! count and the numbered properties of each element ([`arrays`](super::arrays)). Some variables
+//! are derived from several values. Parts that would not be written as they were read are kept in
+//! [`Action::variables`] and [`Action::omitted`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::catalog::{Form, Key, Kind};
+use crate::catalog::{Key, StepKind, ValueType};
 use crate::{Action, Value, Values, Variable};
 use authoring::SecretRef;
 
 use super::document::Element;
-use super::values::{Own, holds_anyway, text_or_default, value};
+use super::values::{StepVariable, is_default, parse_value, text_or_default};
 use super::{arrays, command};
 
-/// What command lines hold besides what keys say.
+/// Names in command templates that are not keys.
 #[cfg(test)]
 pub const DERIVED: [&str; 2] = ["is-hidden", "application-ids"];
 
-/// The variables of a step, in the order of their properties.
+/// Returns the variables of a step, sorted by property.
 pub fn variables(action: &Action) -> Vec<Variable> {
     let mut groups: Vec<Vec<Variable>> = Vec::new();
     let mut used = BTreeSet::new();
-    for group in own(action) {
+    for group in implied_variables(action) {
         let mut all = Vec::new();
-        for Own { variable, is_set } in group {
+        for StepVariable { variable, is_set } in group {
             let id = (variable.name.clone(), variable.property.clone());
             let kept: Vec<_> = action.variables.iter().filter(|kept| is_same(kept, &variable)).cloned().collect();
             used.insert(id);
             match kept.first() {
-                // The value was edited since it was imported.
+                // The value was edited after the import, so the imported spelling is obsolete.
                 Some(kept) if is_set && !is_spelling(&kept.value, &variable.value) => all.push(variable),
                 Some(_) => all.extend(kept),
                 None if !is_set && action.omitted.contains(&variable.name) => {}
@@ -47,24 +48,25 @@ pub fn variables(action: &Action) -> Vec<Variable> {
     groups.concat()
 }
 
-/// Whether two variables are the same one.
+/// Returns `true` if two variables have the same name and property.
 fn is_same(one: &Variable, other: &Variable) -> bool {
     one.property == other.property && one.name == other.name
 }
 
-/// Whether `kept` is another spelling of a value, or stands in for a value that is not written.
+/// Returns `true` if `kept` is another spelling of a value, or stands for a value that is not
+/// written.
 fn is_spelling(kept: &str, value: &str) -> bool {
     value.is_empty() || kept.eq_ignore_ascii_case(value)
 }
 
-/// The variables that follow from the values of a step; those of an array in one group.
-fn own(action: &Action) -> Vec<Vec<Own>> {
-    let mut groups: Vec<Vec<Own>> = Vec::new();
+/// Returns the variables that follow from the values of a step; those of an array in one group.
+fn implied_variables(action: &Action) -> Vec<Vec<StepVariable>> {
+    let mut groups: Vec<Vec<StepVariable>> = Vec::new();
     for key in action.kind.keys {
-        match arrays::of(key) {
+        match arrays::array_form(key) {
             Some(array) => groups.extend(arrays::write(&array, action)),
             None => groups.extend(text_or_default(key, &action.values).map(|value| {
-                vec![Own { variable: variable(key, value), is_set: action.values.contains_key(key.name) }]
+                vec![StepVariable { variable: variable(key, value), is_set: action.values.contains_key(key.name) }]
             })),
         }
     }
@@ -77,13 +79,13 @@ fn variable(key: &Key, value: String) -> Variable {
     Variable { name, property, is_hidden: key.is_hidden, value }
 }
 
-/// Exit codes as the XML has them.
-pub fn codes(codes: &[i64]) -> String {
+/// Formats exit codes for the XML.
+pub fn format_codes(codes: &[i64]) -> String {
     codes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
-/// Checks of Check Readiness: the key of the value, property and variable of the check, and whether every console
-/// writes it.
+/// Checks of Check Readiness: key of the value, property and variable of the check, and `true` if
+/// every console writes it.
 const CHECKS: [(&str, &str, &str, bool); 9] = [
     ("memory", "CheckMemory", "OSDCheckMemory", true),
     ("processor-speed", "CheckProcessorSpeed", "OSDCheckProcessorSpeed", true),
@@ -96,17 +98,17 @@ const CHECKS: [(&str, &str, &str, bool); 9] = [
     ("os-language", "CheckOSLanguageID", "OSDCheckOSLanguageID", false),
 ];
 
-/// Variables that follow from several values of a step.
-fn derived(action: &Action) -> Vec<Own> {
-    let make = |property: &str, name: &str, is_hidden, value: &str| Own {
+/// Returns the variables that are derived from several values of a step.
+fn derived(action: &Action) -> Vec<StepVariable> {
+    let make = |property: &str, name: &str, is_hidden, value: &str| StepVariable {
         variable: Variable { name: name.to_owned(), property: property.to_owned(), is_hidden, value: value.to_owned() },
         is_set: false,
     };
     let is_set = |key: &str| action.values.contains_key(key);
     let has_user = action.text("user").is_some_and(|user| !user.is_empty());
     let as_user = |name: &str| make("RunAsUser", name, false, &has_user.to_string());
-    let codes = |name: &str| make("SuccessCodes", name, true, &codes(action.success_codes()));
-    // A workgroup is joined unless there is a domain to join.
+    let codes = |name: &str| make("SuccessCodes", name, true, &format_codes(action.success_codes()));
+    // 0 joins a domain, 1 a workgroup.
     let join = |property: &str, name: &str| make(property, name, false, if is_set("domain") { "0" } else { "1" });
     let retries = || {
         let retries = action.retries.unwrap_or(action.kind.retries()).to_string();
@@ -127,7 +129,7 @@ fn derived(action: &Action) -> Vec<Own> {
             .filter(|(key, _, _, is_always)| *is_always || is_set(key))
             .map(|(key, property, name, _)| {
                 let is_set = is_set(key);
-                Own { is_set, ..make(property, name, false, &is_set.to_string()) }
+                StepVariable { is_set, ..make(property, name, false, &is_set.to_string()) }
             })
             .collect(),
         "apply-network-settings" => vec![
@@ -135,7 +137,7 @@ fn derived(action: &Action) -> Vec<Own> {
             make("NumAdapters", "OSDAdapterCount", true, &action.tables("adapters").len().to_string()),
         ],
         "join-domain-workgroup" => vec![join("Type", "OSDJoinType")],
-        "download-package-content" => downloads(action, &make),
+        "download-package-content" => download_variables(action, &make),
         "install-application" => {
             let applications = action.tables("applications");
             let ids: Vec<_> = applications.iter().filter_map(|one| crate::text(one, "id")).collect();
@@ -150,8 +152,9 @@ fn derived(action: &Action) -> Vec<Own> {
     }
 }
 
-/// Number of packages of Download Package Content and, unless `contents` has them, their IDs one by one.
-fn downloads(action: &Action, make: &impl Fn(&str, &str, bool, &str) -> Own) -> Vec<Own> {
+/// Returns the variables for the number of packages of Download Package Content and, unless
+/// `contents` is set, for each ID.
+fn download_variables(action: &Action, make: &impl Fn(&str, &str, bool, &str) -> StepVariable) -> Vec<StepVariable> {
     let packages = match action.values.get("packages") {
         Some(Value::Texts(packages)) => packages.as_slice(),
         _ => &[],
@@ -168,8 +171,9 @@ fn downloads(action: &Action, make: &impl Fn(&str, &str, bool, &str) -> Own) -> 
     all
 }
 
-/// The variables of a step that hold for the whole sequence, too (the qualifier `Global` of their properties).
-pub fn is_global(kind: &Kind, variable: &Variable) -> bool {
+/// Returns `true` if a variable of a step also applies to the whole sequence (qualifier `Global` of
+/// its property).
+pub fn is_global(kind: &StepKind, variable: &Variable) -> bool {
     let name = variable.property.as_str();
     match kind.name {
         "apply-network-settings" => {
@@ -181,7 +185,7 @@ pub fn is_global(kind: &Kind, variable: &Variable) -> bool {
     }
 }
 
-/// The command line of a step.
+/// Returns the command line of a step.
 pub fn command_line(action: &Action) -> String {
     if let Some(command) = &action.command {
         return command.clone();
@@ -196,9 +200,9 @@ fn template_line(action: &Action) -> String {
             !action.values.contains_key(key.name) && action.omitted.iter().any(|name| name == key.variable());
         let text = text_or_default(key, &action.values).filter(|text| !text.is_empty() && !is_omitted);
         let Some(text) = text else { continue };
-        let text = match (&key.form, text.as_str()) {
-            (Form::Boolean, "true") => "True".to_owned(),
-            (Form::Boolean, _) => "False".to_owned(),
+        let text = match (&key.value_type, text.as_str()) {
+            (ValueType::Boolean, "true") => "True".to_owned(),
+            (ValueType::Boolean, _) => "False".to_owned(),
             _ => text,
         };
         said.insert(key.name.to_owned(), text);
@@ -207,14 +211,14 @@ fn template_line(action: &Action) -> String {
     said.insert("is-hidden".into(), is_hidden.into());
     let ids: Vec<_> = action.tables("applications").iter().filter_map(|one| crate::text(one, "id")).collect();
     said.insert("application-ids".into(), ids.join(","));
-    command::command(action.kind.command, &said, &action.omitted)
+    command::build(action.kind.command, &said, &action.omitted)
 }
 
-/// Takes the variables, the command line and the attributes of a step of a known type apart. Whatever no key can hold
-/// is kept.
-pub fn action(kind: &'static Kind, mut found: Vec<Variable>, line: &str, element: &Element) -> Action {
-    let mut values = values_of(kind, &found);
-    // Some types have a variable beside the attribute.
+/// Reads the variables, command line and attributes of a step of a known type. Parts that no key
+/// can represent are kept.
+pub fn read_action(kind: &'static StepKind, mut found: Vec<Variable>, line: &str, element: &Element) -> Action {
+    let mut values = read_values(kind, &found);
+    // Some types have a variable in addition to the attribute; it takes precedence.
     let either = |property: &str, attribute: &str| {
         let variable = found.iter().find(|variable| variable.property == property && variable.is_hidden);
         variable.map(|variable| variable.value.clone()).or_else(|| element.attribute(attribute).map(str::to_owned))
@@ -223,39 +227,39 @@ pub fn action(kind: &'static Kind, mut found: Vec<Variable>, line: &str, element
     let retries = retries.filter(|retries| (0..=5).contains(retries) && *retries != kind.retries());
     let success_codes = either("SuccessCodes", "successCodeList").and_then(|codes| read_codes(&codes));
     let success_codes = success_codes.filter(|codes| codes != kind.success_codes);
-    for key in kind.keys.iter().filter(|key| matches!(key.form, Form::Secret)) {
-        if is_asked(key, &values, &found) {
+    for key in kind.keys.iter().filter(|key| matches!(key.value_type, ValueType::Secret)) {
+        if needs_secret(key, &values, &found) {
             let reference = SecretRef { env: Some(String::new()), file: None, command: None };
             values.insert(key.name, Value::Secret(reference));
         }
-        // Whatever stood there is nobody's to read.
+        // Drop the value of the secret, so that it is not kept.
         found.retain(|variable| variable.property != key.property);
     }
     let (variables, omitted) = (Vec::new(), Vec::new());
     let mut action = Action { kind, values, timeout: None, success_codes, retries, command: None, variables, omitted };
-    action.omitted = omitted_of(&action, &found);
+    action.omitted = find_omitted(&action, &found);
     let written = self::variables(&action);
-    let is_kept = |variable: &Variable| {
+    let has_to_be_kept = |variable: &Variable| {
         if variable.value.is_empty() {
             return false;
         }
         let is_repeated = found.iter().filter(|other| is_same(other, variable)).count() > 1;
         is_repeated || !written.contains(variable)
     };
-    action.variables = found.iter().filter(|variable| is_kept(variable)).cloned().collect();
+    action.variables = found.iter().filter(|variable| has_to_be_kept(variable)).cloned().collect();
     read_command(&mut action, line);
     action
 }
 
-/// The values that variables of a step hold.
-fn values_of(kind: &'static Kind, found: &[Variable]) -> Values {
+/// Reads the values of keys from the variables of a step.
+fn read_values(kind: &'static StepKind, found: &[Variable]) -> Values {
     let mut values = Values::new();
     for key in kind.keys {
-        if let Some(array) = arrays::of(key) {
+        if let Some(array) = arrays::array_form(key) {
             values.extend(arrays::read(&array, found).map(|tables| (key.name, Value::Tables(tables))));
             continue;
         }
-        // What is not checked says nothing.
+        // The value of a disabled check has no meaning.
         let is_checked =
             |check: &str| found.iter().any(|one| one.name == check && one.value.eq_ignore_ascii_case("true"));
         let check = CHECKS.iter().find(|check| kind.name == "check-readiness" && check.0 == key.name);
@@ -267,11 +271,11 @@ fn values_of(kind: &'static Kind, found: &[Variable]) -> Values {
                 == (key.property, key.variable(), key.is_hidden)
         };
         let Some(said) = found.iter().find(own).map(|variable| variable.value.as_str()) else { continue };
-        if !said.is_empty() && !holds_anyway(key, &values, said) {
-            values.extend(value(key, said).map(|value| (key.name, value)));
+        if !said.is_empty() && !is_default(key, &values, said) {
+            values.extend(parse_value(key, said).map(|value| (key.name, value)));
         }
     }
-    // Nothing but the IDs, which follow from `packages`.
+    // Drop `contents` if it only has the IDs, which follow from `packages`.
     let ids = |tables: &[Values]| tables.iter().map(|table| Values::clone(table).remove("package")).collect::<Vec<_>>();
     if let (Some(Value::Tables(tables)), Some(Value::Texts(packages))) =
         (values.get("contents"), values.get("packages"))
@@ -283,10 +287,10 @@ fn values_of(kind: &'static Kind, found: &[Variable]) -> Values {
     values
 }
 
-/// The variables that consoles write, tsmedia included, and that a step does not have.
-fn omitted_of(action: &Action, found: &[Variable]) -> Vec<String> {
+/// Returns the variables that consoles and tsmedia write, but that an imported step does not have.
+fn find_omitted(action: &Action, found: &[Variable]) -> Vec<String> {
     let has_value = |variable: &Variable| found.iter().any(|one| is_same(one, variable) && !one.value.is_empty());
-    let own = own(action).into_iter().flatten();
+    let own = implied_variables(action).into_iter().flatten();
     let missing = own.filter(|own| !own.is_set && !own.variable.value.is_empty() && !has_value(&own.variable));
     let mut omitted: Vec<_> = missing.map(|own| own.variable.name).collect();
     for key in action.kind.keys.iter().filter(|key| key.is_required && !action.values.contains_key(key.name)) {
@@ -297,7 +301,8 @@ fn omitted_of(action: &Action, found: &[Variable]) -> Vec<String> {
     omitted
 }
 
-/// Takes a command line as that of the type, with the switches of a newer or an older console; keeps any other.
+/// Recognizes the command line of the type, with the switches of newer or older consoles, and keeps
+/// any other.
 fn read_command(action: &mut Action, line: &str) {
     if template_line(action) == line {
         return;
@@ -312,14 +317,14 @@ fn read_command(action: &mut Action, line: &str) {
     action.command = Some(line.to_owned());
 }
 
-/// Exit codes, if they are written as we would write them.
+/// Parses exit codes; `None` if they would be formatted differently.
 pub fn read_codes(text: &str) -> Option<Vec<i64>> {
     let all = text.split(' ').map(|code| code.parse().ok()).collect::<Option<Vec<_>>>()?;
-    (codes(&all) == text).then_some(all)
+    (format_codes(&all) == text).then_some(all)
 }
 
-/// Whether a step can't do without a secret that an export leaves out (R147).
-fn is_asked(key: &Key, values: &Values, found: &[Variable]) -> bool {
+/// Returns `true` if a step needs a secret that exports do not contain (R147).
+fn needs_secret(key: &Key, values: &Values, found: &[Variable]) -> bool {
     let is = |property: &str, value: &str| {
         found.iter().any(|variable| variable.property == property && variable.value.eq_ignore_ascii_case(value))
     };

@@ -1,4 +1,4 @@
-mod seen;
+mod observed;
 
 use std::error::Error as _;
 use std::fs;
@@ -7,16 +7,16 @@ use camino::Utf8PathBuf;
 use proptest::prelude::*;
 
 use super::*;
-use crate::strategy::{self, For};
+use crate::strategy::{self, Format};
 use crate::{Value, read as read_file, write as write_file};
 use authoring::inputs::Inputs;
 use authoring::problem::Problems;
 use authoring::values::Context;
 
-/// A document after the grammar, with a step of most shapes. Written for these tests.
+/// Document that follows the grammar, with steps of most kinds, written for these tests.
 const DOCUMENT: &str = include_str!("tests/document.xml");
 
-/// Reads a text as a sequence file; what is wrong with it, if it can't be.
+/// Reads a text as a sequence file, or returns the messages of its problems.
 fn from_toml(text: &str) -> std::result::Result<Sequence, Vec<String>> {
     let folder = tempfile::tempdir().unwrap();
     let path = Utf8PathBuf::from_path_buf(folder.path().join("sequence.toml")).unwrap();
@@ -26,7 +26,7 @@ fn from_toml(text: &str) -> std::result::Result<Sequence, Vec<String>> {
     sequence.ok_or_else(|| problems.sorted().iter().map(|problem| problem.message.clone()).collect())
 }
 
-/// The document after it was imported as a file and exported again.
+/// Imports a document, writes it as a file, reads that file, and exports it again.
 fn through_a_file(xml: &str) -> (Sequence, String) {
     let mut sequence = read(xml).unwrap();
     sequence.name = "x".into();
@@ -41,7 +41,7 @@ fn what_was_imported_is_exported_again_to_the_letter() {
     let (sequence, xml) = through_a_file(DOCUMENT);
     assert_eq!(normal_form(&xml).unwrap(), normal_form(DOCUMENT).unwrap());
     assert_eq!(xml, DOCUMENT.trim_end(), "the console's own order and form");
-    let kept: Vec<_> = sequence.walk().into_iter().filter(|(_, step)| keeps_something(step)).collect();
+    let kept: Vec<_> = sequence.walk().into_iter().filter(|(_, step)| has_unmapped_parts(step)).collect();
     let names: Vec<_> = kept.iter().map(|(_, step)| step.name.as_str()).collect();
     assert_eq!(names, ["Of tomorrow", "Own command line", "subsequence"]);
 }
@@ -55,11 +55,11 @@ fn other_documents_are_refused_with_the_reason() {
     };
     for (text, words) in [
         ("<sequence version=\"4.00\"></sequence>", "version 4.00"),
-        ("<sequence></sequence>", "says no version"),
-        ("<Deployment/>", "it is `<Deployment>`"),
+        ("<sequence></sequence>", "has no version"),
+        ("<Deployment/>", "the root element is `<Deployment>`"),
         (
             "<sequence version=\"3.10\"><group name=\"g\"><condition><operator type=\"xor\"/></condition></group></sequence>",
-            "the condition of `g` can't be read: a condition has an operator `xor`",
+            "can't read the condition of `g`: unknown operator `xor` in a condition",
         ),
     ] {
         let said = refused(text);
@@ -67,7 +67,7 @@ fn other_documents_are_refused_with_the_reason() {
     }
     let deep =
         format!("<sequence version=\"3.10\">{}{}</sequence>", "<group name=\"g\">".repeat(40), "</group>".repeat(40));
-    assert!(refused(&deep).contains("groups nest more than 32 deep"));
+    assert!(refused(&deep).contains("groups are nested deeper than 32 levels"));
     let test = "<expression type=\"SMS_TaskSequence_VariableConditionExpression\"><variable name=\"Operator\">exists</variable>\
                 <variable name=\"Variable\">A</variable></expression>";
     let nested = |n: usize| {
@@ -76,8 +76,8 @@ fn other_documents_are_refused_with_the_reason() {
             "<sequence version=\"3.10\"><group name=\"g\"><condition>{before}{test}{after}</condition></group></sequence>"
         )
     };
-    assert!(refused(&nested(40)).contains("conditions nest more than 32 deep"));
-    // What is taken can be written as a file, and read again.
+    assert!(refused(&nested(40)).contains("conditions are nested deeper than 32 levels"));
+    // Accepted conditions can be written as a file, and read again.
     through_a_file(&nested(31));
 }
 
@@ -103,10 +103,10 @@ fn operating_systems_are_asked_for_by_queries() {
     let known = xml("All Windows 11 (64-bit)").unwrap();
     assert!(known.contains("BuildNumber &gt;= 22000") && known.contains("OSArchitecture = '64-bit'"), "{known}");
     let error = xml("Windows of tomorrow").unwrap_err();
-    assert!(error.source().unwrap().to_string().contains("is the site's"));
+    assert!(error.source().unwrap().to_string().contains("only the site knows"));
 }
 
-/// The XML has none of them; what is read says where one is to be filled in.
+/// Removes secrets: the XML has none, and reading it inserts placeholders to fill in.
 fn leave_out_secrets(steps: &mut [Step]) {
     for step in steps {
         match &mut step.body {
@@ -121,14 +121,14 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_sequence_is_the_same_after_it_was_a_file(sequence in strategy::sequence(For::Toml)) {
+    fn every_sequence_is_the_same_after_it_was_a_file(sequence in strategy::sequence(Format::Toml)) {
         let toml = write_file(&sequence, &Default::default());
         let again = from_toml(&toml);
         prop_assert_eq!(again, Ok(sequence), "{}", toml);
     }
 
     #[test]
-    fn every_sequence_is_the_same_after_it_was_xml(sequence in strategy::sequence(For::Xml)) {
+    fn every_sequence_is_the_same_after_it_was_xml(sequence in strategy::sequence(Format::Xml)) {
         let xml = write(&sequence).unwrap();
         let mut again = read(&xml).unwrap();
         again.name.clone_from(&sequence.name);
@@ -154,7 +154,8 @@ proptest! {
     }
 }
 
-/// Steps of Configure DHCP of the Microsoft Deployment Toolkit: with empty variables, with an empty list, and with none.
+/// Steps of Configure DHCP of the Microsoft Deployment Toolkit: with empty variables, with an empty
+/// list, and without a list.
 const WITHOUT_VALUES: &str = concat!(
     r#"<sequence version="3.10">"#,
     r#"<step type="BDD_ConfigureDHCP" name="Leases" description="" runIn="WinPEandFullOS" successCodeList="0" "#,

@@ -77,20 +77,20 @@ fn windows_1252_is_assumed_for_other_bytes() {
     let bytes: Vec<u8> = sequence("3.10").chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
     let found = read(&bytes, "file").unwrap();
     assert_eq!(found.sequence.steps[0].name, "Grüße");
-    assert_eq!(found.assumed_encoding.as_deref(), Some("it is not UTF-8 and declares no encoding"));
+    assert_eq!(found.assumed_encoding.as_deref(), Some("the file is not UTF-8 and declares no encoding"));
 }
 
 #[test]
 fn other_documents_are_refused_with_the_reason() {
     for (text, words) in [
-        ("<Deployment/>".to_owned(), "it is `<Deployment>`, not a task sequence"),
-        ("<INSTANCE/>".to_owned(), "its object has no property `Sequence`"),
-        (object(&escaped("<Policy/>")), "it holds `<Policy>`, not a task sequence"),
-        ("<SmsTaskSequencePackage/>".to_owned(), "its `<SmsTaskSequencePackage>` has no `<SequenceData>`"),
-        ("&lt;sequence &broken".to_owned(), "it is escaped XML (`&lt;sequence…`) that can't be unescaped"),
+        ("<Deployment/>".to_owned(), "the root element is `<Deployment>`, not a task sequence"),
+        ("<INSTANCE/>".to_owned(), "the object has no property `Sequence`"),
+        (object(&escaped("<Policy/>")), "the document contains `<Policy>`, not a task sequence"),
+        ("<SmsTaskSequencePackage/>".to_owned(), "`<SmsTaskSequencePackage>` has no `<SequenceData>`"),
+        ("&lt;sequence &broken".to_owned(), "can't unescape the escaped XML (`&lt;sequence…`)"),
         ("&lt;Deployment/&gt;".to_owned(), "it is `<Deployment>`, not a task sequence"),
         // Escaped twice.
-        (escaped(&escaped(&sequence("3.10"))), "outside of its element"),
+        (escaped(&escaped(&sequence("3.10"))), "outside of its root element"),
         ("<!DOCTYPE a><sequence version=\"3.10\"/>".to_owned(), "document type"),
     ] {
         let error = read(text.as_bytes(), "file").unwrap_err();

@@ -1,45 +1,46 @@
-//! The catalog against the table of what consoles write.
+//! Comparison of the catalog with the steps that consoles write.
 
 use std::collections::BTreeSet;
 
 use super::{from_toml, through_a_file};
-use crate::catalog::seen::{SEEN, SeenClass};
-use crate::catalog::{self, Evidence, Form, Key, Kind};
+use crate::catalog::observed::{OBSERVED, ObservedClass};
+use crate::catalog::{self, Evidence, Key, StepKind, ValueType};
 use crate::xml::document::{self, Element};
 use crate::xml::{PREFIX, command, read, step};
 use crate::{Action, Body, Value, Values};
 
-/// A value of the form of a key.
+/// Returns a value of the type of a key.
 fn value(key: &Key) -> Value {
     let text = |text: &str| Value::Text(text.into());
-    match &key.form {
-        Form::Text(_) => text("Text"),
-        Form::Integer(least, _) => Value::Integer(*least),
-        Form::Boolean => Value::Boolean(true),
-        Form::Choice(choices) => text(choices[0].name),
-        Form::Package => text("BER00010"),
-        Form::Application => text("ScopeId_1/Application_1"),
-        Form::Secret => unreachable!("secrets are not written"),
-        Form::Variable => text("Name"),
-        Form::Texts => Value::Texts(vec!["One".into()]),
-        Form::Packages => Value::Texts(vec!["BER00010".into()]),
-        Form::Integers => Value::Integers(vec![1]),
-        Form::Map => Value::Map(vec![("Name".into(), "Value".into())]),
-        Form::Tables(keys) => Value::Tables(vec![values(keys)]),
+    match &key.value_type {
+        ValueType::Text(_) => text("Text"),
+        ValueType::Integer(least, _) => Value::Integer(*least),
+        ValueType::Boolean => Value::Boolean(true),
+        ValueType::Choice(choices) => text(choices[0].name),
+        ValueType::Package => text("BER00010"),
+        ValueType::Application => text("ScopeId_1/Application_1"),
+        ValueType::Secret => unreachable!("secrets are not written"),
+        ValueType::Variable => text("Name"),
+        ValueType::Texts => Value::Texts(vec!["One".into()]),
+        ValueType::Packages => Value::Texts(vec!["BER00010".into()]),
+        ValueType::Integers => Value::Integers(vec![1]),
+        ValueType::Map => Value::Map(vec![("Name".into(), "Value".into())]),
+        ValueType::Tables(keys) => Value::Tables(vec![values(keys)]),
     }
 }
 
 fn values(keys: &'static [Key]) -> Values {
-    keys.iter().filter(|key| !matches!(key.form, Form::Secret)).map(|key| (key.name, value(key))).collect()
+    keys.iter().filter(|key| !matches!(key.value_type, ValueType::Secret)).map(|key| (key.name, value(key))).collect()
 }
 
-fn action(kind: &'static Kind, values: Values) -> Action {
+fn action(kind: &'static StepKind, values: Values) -> Action {
     let (variables, omitted) = (Vec::new(), Vec::new());
     Action { kind, values, timeout: None, success_codes: None, retries: None, command: None, variables, omitted }
 }
 
-/// Names, properties and `hidden` of the variables that steps of a type can have, with `#` for a number.
-fn variables_of(kind: &'static Kind) -> BTreeSet<(String, String, bool)> {
+/// Returns names, properties and hidden flags of the variables that steps of a type can have, with
+/// `#` for a number.
+fn variables_of(kind: &'static StepKind) -> BTreeSet<(String, String, bool)> {
     let mut least = values(kind.keys);
     least.retain(|name, _| *name == "packages" || *name == "base-variable");
     let all = [action(kind, values(kind.keys)), action(kind, least)];
@@ -48,13 +49,13 @@ fn variables_of(kind: &'static Kind) -> BTreeSet<(String, String, bool)> {
         .flat_map(step::variables)
         .map(|variable| (variable.name, variable.property, variable.is_hidden))
         .collect();
-    let secrets = kind.keys.iter().filter(|key| matches!(key.form, Form::Secret));
+    let secrets = kind.keys.iter().filter(|key| matches!(key.value_type, ValueType::Secret));
     found.extend(secrets.map(|key| (key.variable().to_owned(), key.property.to_owned(), key.is_hidden)));
     let numbered = |text: &str, list: &str| match text.strip_prefix(list).and_then(|rest| rest.strip_prefix('0')) {
         Some(rest) => format!("{list}#{rest}"),
         None => text.to_owned(),
     };
-    for list in kind.keys.iter().filter(|key| matches!(key.form, Form::Tables(_))) {
+    for list in kind.keys.iter().filter(|key| matches!(key.value_type, ValueType::Tables(_))) {
         let number = |(name, property, is_hidden): (String, String, bool)| {
             (numbered(&name, list.variable()), numbered(&property, list.property), is_hidden)
         };
@@ -66,8 +67,8 @@ fn variables_of(kind: &'static Kind) -> BTreeSet<(String, String, bool)> {
 #[test]
 fn every_class_and_variable_that_consoles_write_is_in_the_catalog() {
     let mut faults = Vec::new();
-    for class in SEEN {
-        let Some(kind) = catalog::of_class(class.class) else {
+    for class in OBSERVED {
+        let Some(kind) = catalog::find_by_class(class.class) else {
             faults.push(format!("{} is not in the catalog", class.class));
             continue;
         };
@@ -91,7 +92,8 @@ fn every_class_and_variable_that_consoles_write_is_in_the_catalog() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// The words of a command line up to their values: `osddriverclient.exe`, `/install`, `/unsigned`.
+/// Returns the words of a command line without their values: `osddriverclient.exe`, `/install`,
+/// `/unsigned`.
 fn words(line: &str) -> Vec<&str> {
     let is_word = |word: &&str| word.starts_with('/') || word.ends_with(".exe") || word.starts_with("\"/");
     line.split_whitespace().filter(is_word).map(|word| word.split(':').next().unwrap_or(word)).collect()
@@ -99,11 +101,11 @@ fn words(line: &str) -> Vec<&str> {
 
 #[test]
 fn command_lines_have_the_switches_of_consoles_in_their_order() {
-    for class in SEEN {
-        let kind = catalog::of_class(class.class).unwrap();
+    for class in OBSERVED {
+        let kind = catalog::find_by_class(class.class).unwrap();
         let plain = kind.command.replace(['[', ']', '~'], " ").replace("{purpose}", "capture");
         let all = words(&plain);
-        // What is in no brackets is in every line.
+        // Parts outside of brackets are in every command line.
         let outside: String = kind
             .command
             .replace("{purpose}", "capture")
@@ -123,44 +125,47 @@ fn command_lines_have_the_switches_of_consoles_in_their_order() {
 #[test]
 fn evidence_is_what_was_counted() {
     let evidence = |kind: &str, key: &str| {
-        let kind = catalog::named(kind).unwrap();
+        let kind = catalog::find(kind).unwrap();
         kind.evidence_of_keys().into_iter().find(|one| one.0 == key).unwrap().1
     };
-    assert_eq!(catalog::named("restart-computer").unwrap().evidence(), Evidence::Seen(164));
+    assert_eq!(catalog::find("restart-computer").unwrap().evidence(), Evidence::Seen(164));
     assert_eq!(evidence("apply-driver-package", "package"), Evidence::Seen(124));
     assert_eq!(evidence("partition-disk", "partitions.size"), Evidence::Seen(115));
     assert_eq!(evidence("pre-provision-bitlocker", "partition"), Evidence::Documented);
     assert_eq!(evidence("setup-windows", "pre-production-package"), Evidence::Inferred);
 }
 
-/// A value as consoles write it, for a variable of the table.
-fn console_value(kind: &Kind, name: &str) -> String {
+/// Returns a value as consoles write it, for a variable of the table.
+fn console_value(kind: &StepKind, name: &str) -> String {
     let number = |list: &Key, key: &Key| format!("{}#{}", list.variable(), key.variable());
-    let mut form = kind.keys.iter().find(|key| key.variable() == name).map(|key| &key.form);
+    let mut value_type = kind.keys.iter().find(|key| key.variable() == name).map(|key| &key.value_type);
     for list in kind.keys {
-        if let Form::Tables(keys) = list.form {
-            form = form.or_else(|| keys.iter().find(|key| number(list, key) == name).map(|key| &key.form));
+        if let ValueType::Tables(keys) = list.value_type {
+            value_type =
+                value_type.or_else(|| keys.iter().find(|key| number(list, key) == name).map(|key| &key.value_type));
         }
     }
-    match form {
-        Some(Form::Choice(choices)) => choices[choices.len() - 1].xml.to_owned(),
-        Some(Form::Boolean) => "true".into(),
-        Some(Form::Package | Form::Packages) => "BER0001F".into(),
-        Some(Form::Integer(least, _)) => (least + 1).to_string(),
-        // The number of elements.
-        Some(Form::Tables(_)) => "2".into(),
+    match value_type {
+        Some(ValueType::Choice(choices)) => choices[choices.len() - 1].xml.to_owned(),
+        Some(ValueType::Boolean) => "true".into(),
+        Some(ValueType::Package | ValueType::Packages) => "BER0001F".into(),
+        Some(ValueType::Integer(least, _)) => (least + 1).to_string(),
+        // The variable of a list is its number of elements.
+        Some(ValueType::Tables(_)) => "2".into(),
         Some(_) => "Text".into(),
         None if name.starts_with("OSDCheck") => "true".into(),
         None => "2".into(),
     }
 }
 
-/// An export with a step of each class and command line, whose variables have the values of `value`. Every `nth`
-/// variable is left out.
-fn export(value: impl Fn(&Kind, &str) -> String, nth: usize) -> String {
+/// Builds an export with a step of each class and command line, whose variables have the values of
+/// `value`.
+///
+/// Every `nth` variable is left out.
+fn export(value: impl Fn(&StepKind, &str) -> String, nth: usize) -> String {
     let mut root = Element::new("sequence").with("version", "3.10");
-    for class in SEEN {
-        let kind = catalog::of_class(class.class).unwrap();
+    for class in OBSERVED {
+        let kind = catalog::find_by_class(class.class).unwrap();
         let commands = if class.commands.is_empty() { &[kind.command] } else { class.commands };
         for (number, line) in commands.iter().enumerate() {
             let mut step = Element::new(class.element)
@@ -180,7 +185,12 @@ fn export(value: impl Fn(&Kind, &str) -> String, nth: usize) -> String {
     document::write(&root).unwrap()
 }
 
-fn variables(class: &SeenClass, kind: &Kind, value: &impl Fn(&Kind, &str) -> String, nth: usize) -> Element {
+fn variables(
+    class: &ObservedClass,
+    kind: &StepKind,
+    value: &impl Fn(&StepKind, &str) -> String,
+    nth: usize,
+) -> Element {
     let mut list = Element::new("defaultVarList");
     for (number, seen) in class.variables.iter().enumerate() {
         if (number + 1) % nth == 0 {
@@ -193,7 +203,8 @@ fn variables(class: &SeenClass, kind: &Kind, value: &impl Fn(&Kind, &str) -> Str
             if seen.is_hidden {
                 variable = variable.with("hidden", "true");
             }
-            let is_secret = kind.keys.iter().any(|key| key.variable() == seen.name && matches!(key.form, Form::Secret));
+            let is_secret =
+                kind.keys.iter().any(|key| key.variable() == seen.name && matches!(key.value_type, ValueType::Secret));
             let text = if is_secret { String::new() } else { value(kind, seen.name) };
             list.push(variable.text(text));
         }
@@ -201,7 +212,8 @@ fn variables(class: &SeenClass, kind: &Kind, value: &impl Fn(&Kind, &str) -> Str
     list
 }
 
-/// A document with everything that counts: attributes and variables in any order, variables without a value left out.
+/// Lists everything that counts in a document: sorts attributes and variables, and leaves out
+/// variables without a value.
 fn tree(element: &Element, depth: usize, lines: &mut Vec<String>) {
     let mut attributes = element.attributes.clone();
     attributes.sort();
@@ -265,7 +277,7 @@ fn odd_forms_are_kept() {
     for text in [String::new(), twice.clone(), format!("{count}{unit}"), format!("{twice}{count}{unit}{left_over}")] {
         assert_same_document(&list(&text));
     }
-    // A value that is edited counts, not how it was spelled once.
+    // An edited value replaces the imported spelling.
     let mut sequence = read(&list(&format!("{count}{unit}"))).unwrap();
     let Body::Action(action) = &mut sequence.steps[0].body else { panic!("foreign") };
     let Some(Value::Tables(partitions)) = action.values.get_mut("partitions") else { panic!("no partitions") };

@@ -1,43 +1,43 @@
-//! A group or step as a `ts.xml` has it.
+//! Groups and steps as they are written in a `ts.xml`.
 
 use crate::xml::document::Element;
 
-use super::table::{Counterpart, Entry, Treatment, entry_of};
+use super::table::{Counterpart, ToolkitScript, Treatment, find_for_step};
 
-/// A group or step of the toolkit.
+/// Group or step of the toolkit.
 #[derive(Clone, Debug, Default)]
-pub struct Source {
-    /// Class, empty for a step without one.
+pub struct ToolkitStep {
+    /// Class; empty for a step without one.
     pub class: String,
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Its description.
+    /// Description.
     pub description: String,
-    /// `true` if it is passed over.
+    /// `true` if the step is skipped.
     pub is_disabled: bool,
-    /// `true` if the sequence goes on when it fails.
+    /// `true` if the sequence continues when the step fails.
     pub continues_on_error: bool,
-    /// The folder that it runs in.
+    /// Folder that the command runs in.
     pub folder: String,
-    /// Exit codes that are a success.
+    /// Exit codes that count as success.
     pub success_codes: String,
-    /// The command line.
+    /// Command line.
     pub command: String,
     /// Variables: name, property and value.
     pub variables: Vec<(String, String, String)>,
     /// File name of the script that the command line runs.
     pub script: Option<String>,
-    /// What follows the script.
+    /// Arguments of the script.
     pub arguments: String,
 }
 
-impl Source {
+impl ToolkitStep {
     /// Reads an element.
     pub fn new(element: &Element) -> Self {
         let attribute = |name: &str| element.attribute(name).unwrap_or_default().trim().to_owned();
         let is_true = |name: &str| attribute(name).eq_ignore_ascii_case("true");
         let command = element.child("action").map(Element::own_text).unwrap_or_default().trim().to_owned();
-        let (script, arguments) = match script(&command) {
+        let (script, arguments) = match split_script(&command) {
             Some((script, arguments)) => (Some(script), arguments),
             None => (None, String::new()),
         };
@@ -61,13 +61,13 @@ impl Source {
         }
     }
 
-    /// The value of a variable that says something.
+    /// Returns the value of a variable; `None` if it is empty.
     pub fn variable(&self, name: &str) -> Option<&str> {
         let found = self.variables.iter().find(|variable| variable.0.eq_ignore_ascii_case(name));
         found.map(|variable| variable.2.as_str()).filter(|value| !value.is_empty())
     }
 
-    /// The value of a property that says something.
+    /// Returns the value of a property; `None` if it is empty.
     pub fn property(&self, name: &str) -> Option<&str> {
         let found = self.variables.iter().find(|variable| variable.1.eq_ignore_ascii_case(name));
         found.map(|variable| variable.2.as_str()).filter(|value| !value.is_empty())
@@ -78,7 +78,7 @@ impl Source {
         self.arguments.split_whitespace().any(|one| one.trim_start_matches(['/', '-']).eq_ignore_ascii_case(argument))
     }
 
-    /// The script or class that it uses.
+    /// Returns the script or class that the step uses.
     pub fn origin(&self) -> String {
         let class = self.class.strip_prefix("SMS_TaskSequence_").unwrap_or(&self.class);
         match (&self.script, class) {
@@ -89,14 +89,14 @@ impl Source {
         }
     }
 
-    /// What the table says of it.
-    pub fn entry(&self) -> Option<&'static Entry> {
-        // A class of Configuration Manager says more than the script that the toolkit runs for it.
+    /// Returns the entry of the table for the step.
+    pub fn entry(&self) -> Option<&'static ToolkitScript> {
+        // A class of Configuration Manager is more specific than the script that the toolkit runs for it.
         let is_own = self.class.starts_with("SMS_TaskSequence_") && !self.class.ends_with("RunCommandLineAction");
-        if is_own { None } else { entry_of(&self.class, self.script.as_deref()) }
+        if is_own { None } else { find_for_step(&self.class, self.script.as_deref()) }
     }
 
-    /// The step that takes its place.
+    /// Returns the step that replaces it.
     pub fn counterpart(&self) -> Option<Counterpart> {
         match self.entry()?.treatment {
             Treatment::Convert(counterpart) => Some(counterpart),
@@ -104,16 +104,17 @@ impl Source {
         }
     }
 
-    /// Returns `true` if it applies an image: `LTIApply.wsf` does several things by its arguments, and upgrades keep the
-    /// system.
+    /// Returns `true` if the step applies an image.
+    ///
+    /// `LTIApply.wsf` does several things depending on its arguments, and upgrades keep the system.
     pub fn applies_image(&self) -> bool {
         let others = ["PE", "POST", "STAGE", "BCD", "CLEAN"];
         self.class != "BDD_UpgradeOS" && !others.iter().any(|argument| self.has_argument(argument))
     }
 }
 
-/// The script of a command line, if it is one of the toolkit's kind, and what follows it.
-fn script(command: &str) -> Option<(String, String)> {
+/// Splits a command line into a script of one of the toolkit's types and its arguments.
+fn split_script(command: &str) -> Option<(String, String)> {
     let lower = command.to_ascii_lowercase();
     let end = [".wsf", ".vbs", ".ps1"].iter().filter_map(|ending| Some(lower.find(ending)? + ending.len())).min()?;
     let start = command[..end].rfind(['\\', '/', '"', ' ']).map_or(0, |at| at + 1);
