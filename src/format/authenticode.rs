@@ -32,8 +32,8 @@ pub struct Signature {
     pub state: SignatureState,
     /// Name of the signed digest algorithm, such as `SHA-256`.
     pub digest: String,
-    /// Certificate of the signer, followed by its issuers, as far as the signature contains them and
-    /// each is signed by the next one.
+    /// Certificate of the signer, followed by its issuers, as far as the signature contains them
+    /// and each is signed by the next one.
     pub chain: Vec<Certificate>,
     /// Date of the time stamp as `2026-01-31`, not verified.
     pub stamped: Option<String>,
@@ -158,6 +158,7 @@ impl<'a> SignatureParts<'a> {
                 certificates.push(one.whole);
             }
         }
+        // Certificate revocation lists, which firmware ignores.
         rest.next_if(context_tag(1));
         let mut signer = Der(Der(rest.next_tagged(SET)?.value).next_tagged(SEQUENCE)?.value);
         signer.next_tagged(INTEGER)?;
@@ -203,8 +204,8 @@ impl<'a> SignatureParts<'a> {
         if signed != file.0 {
             return SignatureState::Altered;
         }
-        // The signature covers the attributes, and one of them the digest of the content: both links have
-        // to be checked, or the content could be exchanged.
+        // The signature covers the attributes, and one of them the digest of the content: both
+        // links have to be checked, or the content could be exchanged.
         let content = sha2::Sha256::digest(self.content);
         let listed = attribute(&self.attributes_as_set()[..], MESSAGE_DIGEST)
             .and_then(|value| Der(value).next_tagged(OCTET_STRING).map(|digest| digest.value.to_vec()));
@@ -227,7 +228,8 @@ impl<'a> SignatureParts<'a> {
         }
     }
 
-    /// Attributes as they were signed: with the tag of a set in place of the implicit one (RFC 2315, 9.3).
+    /// Attributes as they were signed: with the tag of a set in place of the implicit one (RFC
+    /// 2315, 9.3).
     fn attributes_as_set(&self) -> Vec<u8> {
         let mut attributes = self.attributes.to_vec();
         if let Some(tag) = attributes.first_mut() {
@@ -335,8 +337,8 @@ fn strip_leading_zeros(number: &[u8]) -> &[u8] {
     &number[zeros..]
 }
 
-/// Date of an ASN.1 time: `GeneralizedTime` has four digits for the year, `UTCTime` two, where values
-/// below 50 mean the 21st century (RFC 5280, 4.1.2.5).
+/// Date of an ASN.1 time: `GeneralizedTime` has four digits for the year, `UTCTime` two, where
+/// values below 50 mean the 21st century (RFC 5280, 4.1.2.5).
 fn format_day(time: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(time).ok()?;
     let n_digits = text.bytes().take_while(u8::is_ascii_digit).count();

@@ -1,10 +1,10 @@
 //! Boot configuration data (BCD): the entries of a Windows boot manager.
 //!
-//! A store is a registry hive: `Objects\{GUID}` with `Description\Type`, and `Elements\XXXXXXXX` whose
-//! value `Element` holds the data. Follows Microsoft's BCD reference (`BcdObject`, `BcdElementType`)
-//! and stores written by Windows. The number of an element includes its format; data that do not match
-//! it are kept as bytes. Not supported: changing a store in place, and firmware settings, which are not
-//! stored in files.
+//! A store is a registry hive: `Objects\{GUID}` with `Description\Type`, and `Elements\XXXXXXXX`
+//! whose value `Element` holds the data. Follows Microsoft's BCD reference (`BcdObject`,
+//! `BcdElementType`) and stores written by Windows. The number of an element includes its format;
+//! data that do not match it are kept as bytes. Not supported: changing a store in place, and
+//! firmware settings, which are not stored in files.
 
 mod default_entry;
 mod device;
@@ -79,7 +79,8 @@ pub enum BcdValue {
 pub struct BcdGuid(pub u128);
 
 /// Counts elements and data while a store is read: at most [`MAX_BOOT_ELEMENTS`] and
-/// [`MAX_BOOT_STORE_LEN`] bytes. Hive cells can be shared, so the size of the hive does not bound them.
+/// [`MAX_BOOT_STORE_LEN`] bytes. Hive cells can be shared, so the size of the hive does not bound
+/// them.
 #[derive(Default)]
 struct ElementBudget {
     n_elements: usize,
@@ -181,6 +182,7 @@ impl BcdValue {
     fn parse(id: u32, data: ValueData) -> Self {
         let is_bytes = data.kind == ValueType::BYTES;
         let bytes = &data.bytes;
+        // The format is the second digit of the number.
         let parsed = match id >> 24 & 0xF {
             1 if is_bytes => Some(Self::Device(BcdDevice::parse(bytes))),
             2 => data.text().map(Self::Text),
@@ -200,8 +202,8 @@ impl BcdValue {
         parsed.unwrap_or_else(|| Self::Other(ValueData { kind: data.kind, bytes: data.bytes.into_owned().into() }))
     }
 
-    /// Name that `bcdedit` shows for an integer value of `element`, such as `OptIn`; `None` if it shows
-    /// the number.
+    /// Name that `bcdedit` shows for an integer value of `element`, such as `OptIn`; `None` if it
+    /// shows the number.
     pub fn number_name(&self, element: u32) -> Option<&'static str> {
         match self {
             Self::Integer(number) => names::number_name(element, *number),

@@ -1,9 +1,9 @@
 //! EFI boot programs as Secure Boot sees them: architecture, signatures and revocation.
 //!
-//! [`BootProgram`] holds everything that has to be read from the file.
-//! [`BootProgram::signatures`] checks its signatures, and [`BootProgram::revoked_by`] looks for it in a
-//! revocation list, as firmware does (UEFI 2.10, 32.5.3.3, and EDK II's `DxeImageVerificationLib`: one
-//! revoked signature is enough).
+//! [`BootProgram`] holds everything that has to be read from the file. [`BootProgram::signatures`]
+//! checks its signatures, and [`BootProgram::revoked_by`] looks for it in a revocation list, as
+//! firmware does (UEFI 2.10, 32.5.3.3, and EDK II's `DxeImageVerificationLib`: one revoked
+//! signature is enough).
 
 use std::fmt;
 
@@ -83,7 +83,8 @@ impl BootProgram {
         }
         let chains = self.signatures().into_iter().flatten().map(|signature| signature.chain);
         for certificate in chains.flatten() {
-            // An authority need not be part of the signature: firmware also looks for the issuer in its list.
+            // An authority need not be part of the signature: firmware also looks for the issuer in
+            // its list.
             let listed = revocations.certificates.iter().find(|revoked| {
                 revoked.der() == certificate.der()
                     || (certificate.is_issued_by(revoked) && certificate.check_signed_by(revoked).is_ok())
@@ -139,8 +140,8 @@ fn tbs_digest(certificate: &[u8]) -> Sha256 {
     Sha256(sha2::Sha256::digest(authenticode::first_field(certificate)).into())
 }
 
-/// Architecture of the computers that start a program with this path from removable media (UEFI 2.10,
-/// 3.5.1.1); `None` for other paths.
+/// Architecture of the computers that start a program with this path from removable media (UEFI
+/// 2.10, 3.5.1.1); `None` for other paths.
 pub fn removable_media_architecture(path: &str) -> Option<Architecture> {
     let path = path.to_ascii_lowercase();
     match path.strip_prefix("efi/boot/boot")?.strip_suffix(".efi")? {

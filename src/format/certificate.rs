@@ -1,11 +1,12 @@
 //! X.509 certificates (RFC 5280), and checking their signatures.
 //!
-//! [`Certificate`] is read from DER, PEM or PKCS #7 ([`pem`]); [`signature`] checks who signed it, and
-//! [`name`] compares distinguished names. [`pfx`] reads and writes PKCS #12 files with a certificate and
-//! its private key, and [`self_signed`] creates a self-signed certificate.
+//! [`Certificate`] is read from DER, PEM or PKCS #7 ([`pem`]); [`signature`] checks who signed it,
+//! and [`name`] compares distinguished names. [`pfx`] reads and writes PKCS #12 files with a
+//! certificate and its private key, and [`self_signed`] creates a self-signed certificate.
 //!
-//! Not supported: indefinite lengths in a certificate, signatures other than RSA (RFC 8017), revocation,
-//! name and policy constraints. A certificate that can't be checked is not the same as one that fails.
+//! Not supported: indefinite lengths in a certificate, signatures other than RSA (RFC 8017),
+//! revocation, name and policy constraints. A certificate that can't be checked is not the same as
+//! one that fails.
 
 mod ber;
 mod fields;
@@ -117,7 +118,8 @@ impl Certificate {
         self.fields.validity.1
     }
 
-    /// Returns `true` for a certificate authority, by basic constraints. Version 1 certificates have none.
+    /// Returns `true` for a certificate authority, by basic constraints. Version 1 certificates
+    /// have none.
     pub fn is_ca(&self) -> bool {
         self.fields.extensions.is_ca
     }
@@ -127,8 +129,8 @@ impl Certificate {
         self.fields.extensions.key_usage.is_none_or(|usage| usage & 0x04 != 0)
     }
 
-    /// Returns `true` if the key usage permits digital signatures, which client authentication needs, or
-    /// there is no key usage.
+    /// Returns `true` if the key usage permits digital signatures, which client authentication
+    /// needs, or there is no key usage.
     pub fn may_sign(&self) -> bool {
         self.fields.extensions.key_usage.is_none_or(|usage| usage & 0x80 != 0)
     }
@@ -180,13 +182,15 @@ impl Certificate {
         self.fields.subject == self.fields.issuer
     }
 
-    /// Returns `true` if `issuer` has the name of this certificate's issuer, as [`name`] compares names.
+    /// Returns `true` if `issuer` has the name of this certificate's issuer, as [`name`] compares
+    /// names.
     pub fn is_issued_by(&self, issuer: &Self) -> bool {
         self.fields.issuer == issuer.fields.subject
     }
 
-    /// Returns `true` if the authority key identifier names another key or certificate than `issuer`
-    /// (RFC 5280, 4.2.1.1). Chain validation then rejects `issuer`. The identifier is optional.
+    /// Returns `true` if the authority key identifier names another key or certificate than
+    /// `issuer` (RFC 5280, 4.2.1.1). Chain validation then rejects `issuer`. The identifier is
+    /// optional.
     pub fn names_other_key(&self, issuer: &Self) -> bool {
         let named = &self.fields.extensions.authority;
         let is_other_key = match (&named.key_id, &issuer.fields.extensions.key_id) {

@@ -1,8 +1,8 @@
 //! INF files: class, architectures and catalogs of a driver.
 //!
-//! Follows "INF Version Section", "INF Manufacturer Section" and "INF Strings Section" of Microsoft's
-//! driver documentation. Not supported: the devices that a driver serves, the files that it copies, and
-//! sections in other files (`LayoutFile`, `Include`).
+//! Follows "INF Version Section", "INF Manufacturer Section" and "INF Strings Section" of
+//! Microsoft's driver documentation. Not supported: the devices that a driver serves, the files
+//! that it copies, and sections in other files (`LayoutFile`, `Include`).
 
 mod sections;
 
@@ -25,8 +25,8 @@ pub struct Inf {
     pub class_name: String,
     /// Architectures with models. Models without one are for x86, as in Windows.
     pub architectures: BTreeSet<Architecture>,
-    /// Signed catalogs with their architecture. Those for all (`None`) are in the order in which Windows
-    /// prefers them.
+    /// Signed catalogs with their architecture. Those for all (`None`) are in the order in which
+    /// Windows prefers them.
     pub catalogs: Vec<(Option<Architecture>, String)>,
 }
 
@@ -94,8 +94,8 @@ impl Inf {
     }
 }
 
-/// Architecture of a decoration such as `NTamd64.10.0`, where plain `NT` means x86; `None` for Itanium and
-/// unknown ones.
+/// Architecture of a decoration such as `NTamd64.10.0`, where plain `NT` means x86; `None` for
+/// Itanium and unknown ones.
 fn parse_decoration(decoration: &str) -> Option<Architecture> {
     let first = decoration.split('.').next().unwrap_or_default().trim().to_ascii_lowercase();
     match first.as_str() {

@@ -1,11 +1,12 @@
 //! Encrypted variables and policy files of task sequence media.
 //!
 //! Microsoft does not document the format; it is known from public readers (CMvarDecrypt, PXEThief,
-//! pxetrace). A header of six `u32` words, then UTF-16 text with a terminating NUL, padded as in PKCS #7
-//! and encrypted in CBC mode with an initialization vector of zeros. CryptoAPI (`CryptDeriveKey`) derives
-//! the key from the SHA-1 of the password. There is no salt and no authentication, so the text is as safe
-//! as the password is hard to guess. AES-128 and AES-256 are written; AES-192 and 3DES are read, too. Not
-//! supported: key derivation with SHA-2, which is not known to be used on media.
+//! pxetrace). A header of six `u32` words, then UTF-16 text with a terminating NUL, padded as in
+//! PKCS #7 and encrypted in CBC mode with an initialization vector of zeros. CryptoAPI
+//! (`CryptDeriveKey`) derives the key from the SHA-1 of the password. There is no salt and no
+//! authentication, so the text is as safe as the password is hard to guess. AES-128 and AES-256 are
+//! written; AES-192 and 3DES are read, too. Not supported: key derivation with SHA-2, which is not
+//! known to be used on media.
 
 use std::fmt;
 
@@ -26,7 +27,8 @@ pub const HEADER_LEN: usize = 24;
 const SIGNATURE: u32 = 0xECED_0000;
 /// Second word: length of the header from here on, in bytes.
 const REST_LEN: u32 = 20;
-/// Trailer. Some readers cut off eight bytes and use the rest; others use the lengths in the header.
+/// Trailer. Some readers cut off eight bytes and use the rest; others use the lengths in the
+/// header.
 const TRAILER: [u8; 8] = [0; 8];
 
 /// Cipher of the text (`ALG_ID` of CryptoAPI).
@@ -143,6 +145,7 @@ impl VariablesHeader {
         let (plain_len, cipher_len) = (word(2) as usize, word(3) as usize);
         let algorithm = VariablesCipher::ALL.into_iter().find(|algorithm| algorithm.id() == word(4));
         let algorithm = algorithm.ok_or(VariablesError::Algorithm(word(4)))?;
+        // The lengths are redundant, so a mismatch shows damage.
         let is_padded = padded_len(plain_len, algorithm) == cipher_len;
         if !is_padded || plain_len % 2 != 0 || plain_len > MAX_VARIABLES_LEN || word(5) != 0 {
             return Err(VariablesError::Damaged);

@@ -1,13 +1,13 @@
-//! Tree of the files on a medium, each as ranges of the image. Nothing is extracted, and copies can share
-//! blocks with the image.
+//! Tree of the files on a medium, each as ranges of the image. Nothing is extracted, and copies can
+//! share blocks with the image.
 //!
 //! Reads images of discs, of sticks and disks with FAT and NTFS partitions, of single FAT and NTFS
-//! volumes, and WIM files with one image, such as prestaged media. On a disc, the first of UDF, Joliet
-//! and ISO 9660 is used, as in Windows: the ISO 9660 tree of Windows installation discs has nothing but a
-//! note. If two partitions contain the same path, the first one is used.
+//! volumes, and WIM files with one image, such as prestaged media. On a disc, the first of UDF,
+//! Joliet and ISO 9660 is used, as in Windows: the ISO 9660 tree of Windows installation discs has
+//! nothing but a note. If two partitions contain the same path, the first one is used.
 //!
-//! Not supported: virtual disks (an error), large compressed files in a WIM file, and files that NTFS
-//! compresses, encrypts, stores with holes or describes in several records (a
+//! Not supported: virtual disks (an error), large compressed files in a WIM file, and files that
+//! NTFS compresses, encrypts, stores with holes or describes in several records (a
 //! [fault](MediumTree::faults)).
 
 use std::collections::HashMap;
@@ -152,7 +152,8 @@ impl MediumTree {
                 self.faults.push(MediumFault { path: file.path, why, help: "rename it on the medium" });
             }
         }
-        // The root can always be merged; conflicting files come from an earlier volume, which takes precedence.
+        // The root can always be merged; conflicting files come from an earlier volume, which takes
+        // precedence.
         let _ = Arc::make_mut(&mut self.root).merge(".", folder);
     }
 

@@ -1,9 +1,11 @@
-//! Transparent decompression of files under the Windows Overlay Filter (CompactOS) on an NTFS volume.
+//! Transparent decompression of files under the Windows Overlay Filter (CompactOS) on an NTFS
+//! volume.
 //!
-//! Nothing is copied or written. File records of compressed files are replaced while they are read, so
-//! that the files look like plain ones whose clusters lie past the end of the volume; reads from there
-//! decompress. Readers of the volume still see names, times, security descriptors, other streams and hard
-//! links as they are. Uses memory for about one file record per compressed file, and for one chunk.
+//! Nothing is copied or written. File records of compressed files are replaced while they are read,
+//! so that the files look like plain ones whose clusters lie past the end of the volume; reads from
+//! there decompress. Readers of the volume still see names, times, security descriptors, other
+//! streams and hard links as they are. Uses memory for about one file record per compressed file,
+//! and for one chunk.
 
 #[cfg(test)]
 pub(crate) mod fixtures;
@@ -66,8 +68,9 @@ impl ReadAt for CompressedStream<'_> {
 impl UnfilteredVolume {
     /// Finds the compressed files of a volume.
     ///
-    /// Files that can't be decompressed keep their reparse point, since without it they would look empty. If
-    /// the master file table can't be read, nothing is replaced, and the reader of the volume reports it.
+    /// Files that can't be decompressed keep their reparse point, since without it they would look
+    /// empty. If the master file table can't be read, nothing is replaced, and the reader of the
+    /// volume reports it.
     ///
     /// # Errors
     ///
@@ -92,6 +95,7 @@ impl UnfilteredVolume {
                 hollow.insert(number);
             }
         })?;
+        // A file with several records is found once per record.
         numbers.sort_unstable();
         numbers.dedup();
         let mut end = unfiltered.volume_len().max(table.volume_len()).next_multiple_of(table.cluster_len());
@@ -126,8 +130,8 @@ impl UnfilteredVolume {
         self.volume.len()
     }
 
-    /// Paths of files with a reparse point whose contents are not on the volume, relative to its root. The
-    /// list ends at [`MAX_PATHS_LEN`] bytes.
+    /// Paths of files with a reparse point whose contents are not on the volume, relative to its
+    /// root. The list ends at [`MAX_PATHS_LEN`] bytes.
     pub fn hollow_paths(&self) -> HashSet<String> {
         let Some(table) = &self.table else { return HashSet::new() };
         let mut len = 0;

@@ -1,9 +1,9 @@
-//! PE files (EFI boot programs and Windows executables): headers, sections, resources, the certificate
-//! table, and the digest that Authenticode signs.
+//! PE files (EFI boot programs and Windows executables): headers, sections, resources, the
+//! certificate table, and the digest that Authenticode signs.
 //!
-//! Follows Microsoft's "PE Format" (PE32 and PE32+) and "Windows Authenticode Portable Executable Signature
-//! Format" 1.0 (2008). Files are untrusted: every offset is checked. Not supported: object files, symbols,
-//! imports, page hashes, and listing resources.
+//! Follows Microsoft's "PE Format" (PE32 and PE32+) and "Windows Authenticode Portable Executable
+//! Signature Format" 1.0 (2008). Files are untrusted: every offset is checked. Not supported:
+//! object files, symbols, imports, page hashes, and listing resources.
 
 mod resource;
 
@@ -103,7 +103,8 @@ impl<'a> Pe<'a> {
         }
     }
 
-    /// Reads the headers at offset `at`, with the directories at `directories_at` of the optional header.
+    /// Reads the headers at offset `at`, with the directories at `directories_at` of the optional
+    /// header.
     fn parse_headers<H: ImageNtHeaders>(
         bytes: &'a [u8],
         at: usize,
@@ -172,8 +173,8 @@ impl<'a> Pe<'a> {
         &self.sections
     }
 
-    /// Ranges of the file that an Authenticode digest covers: everything but the checksum, the certificate
-    /// table and its directory entry (Authenticode, "Calculating the PE Image Hash").
+    /// Ranges of the file that an Authenticode digest covers: everything but the checksum, the
+    /// certificate table and its directory entry (Authenticode, "Calculating the PE Image Hash").
     pub fn signed_ranges(&self) -> Vec<Range<usize>> {
         let entry = self.directories_at + CERTIFICATES * 8;
         let mut ranges: Vec<_> = std::iter::once(0..self.checksum_at).collect();
@@ -184,6 +185,7 @@ impl<'a> Pe<'a> {
         }
         let mut sections: Vec<_> = self.sections.iter().map(|section| section.in_file.clone()).collect();
         sections.retain(|range| !range.is_empty());
+        // Authenticode hashes sections in the order of the file, not of the table.
         sections.sort_by_key(|range| range.start);
         let hashed = sections.iter().fold(self.headers_len, |sum, range| sum.saturating_add(range.len()));
         ranges.extend(sections);
@@ -201,8 +203,8 @@ impl<'a> Pe<'a> {
         self.signed_ranges().into_iter().map(move |range| &bytes[range])
     }
 
-    /// PKCS #7 signatures in the certificate table (Authenticode, "The Attribute Certificate Table"). Entries of
-    /// other types are skipped.
+    /// PKCS #7 signatures in the certificate table (Authenticode, "The Attribute Certificate
+    /// Table"). Entries of other types are skipped.
     ///
     /// # Errors
     ///

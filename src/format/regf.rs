@@ -1,11 +1,11 @@
 //! Registry hives (regf): Windows registry files and boot stores.
 //!
-//! Follows the Windows registry file format specification by M. Suhanov ("Format of primary files"; its
-//! sections are cited below) and that of libregf by J. Metz. A hive is a base block of 4,096 bytes, and
-//! bins with cells that refer to each other. Reads versions 1.2 to 1.6 with lists of every kind and
-//! segmented values; writes 1.3, the version of boot stores. Not supported: transaction logs (a hive that
-//! was not closed cleanly is read without its log and reported as dirty), hives before Windows NT 3.5, key
-//! classes, and hiding by layered keys.
+//! Follows the Windows registry file format specification by M. Suhanov ("Format of primary files";
+//! its sections are cited below) and that of libregf by J. Metz. A hive is a base block of 4,096
+//! bytes, and bins with cells that refer to each other. Reads versions 1.2 to 1.6 with lists of
+//! every kind and segmented values; writes 1.3, the version of boot stores. Not supported:
+//! transaction logs (a hive that was not closed cleanly is read without its log and reported as
+//! dirty), hives before Windows NT 3.5, key classes, and hiding by layered keys.
 
 mod edit;
 mod read;

@@ -1,11 +1,11 @@
-//! Secure Boot revocation lists (`dbx`): programs and certificates that firmware rejects, and minimum
-//! versions of Microsoft boot managers.
+//! Secure Boot revocation lists (`dbx`): programs and certificates that firmware rejects, and
+//! minimum versions of Microsoft boot managers.
 //!
 //! Follows UEFI 2.10, 32.4.1 (`EFI_SIGNATURE_LIST`): digests of images, certificates, digests of
-//! certificates. Reads plain lists, signed updates (8.2.2, `EFI_VARIABLE_AUTHENTICATION_2`; the signature
-//! is not checked, since the user chooses the file), and the variable as Linux shows it, after four bytes of
-//! attributes. Secure Version Numbers are entries with an owner of their own, as in Microsoft's
-//! `secureboot_objects`. Not supported: other entry types, which are counted.
+//! certificates. Reads plain lists, signed updates (8.2.2, `EFI_VARIABLE_AUTHENTICATION_2`; the
+//! signature is not checked, since the user chooses the file), and the variable as Linux shows it,
+//! after four bytes of attributes. Secure Version Numbers are entries with an owner of their own,
+//! as in Microsoft's `secureboot_objects`. Not supported: other entry types, which are counted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -31,7 +31,8 @@ pub struct Revocations {
     pub n_others: usize,
 }
 
-/// Secure Version Number. A boot manager stops if the number in the firmware is higher than its own.
+/// Secure Version Number. A boot manager stops if the number in the firmware is higher than its
+/// own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SecureVersion {
     /// Incremented with each revocation.
@@ -168,7 +169,8 @@ impl Revocations {
             let (digest, _) = data.split_first_chunk().ok_or(SHORT)?;
             self.images.insert(Sha256(*digest));
         } else if kind == X509_SHA256 {
-            // A time follows, after which signatures are revoked. Time stamps are not verified, so all are.
+            // A time follows, after which signatures are revoked. Time stamps are not verified, so
+            // all are.
             let (digest, _) = data.split_first_chunk().ok_or(SHORT)?;
             self.certificate_digests.insert(Sha256(*digest));
         } else if kind == X509 {
@@ -194,7 +196,8 @@ fn unwrap_lists(bytes: &[u8]) -> Result<&[u8], MalformedRevocations> {
     if let Some(rest) = bytes.get(4..).filter(|rest| begins(rest)) {
         return Ok(rest);
     }
-    // A time of 16 bytes, then length, revision and type of the certificate, and the signature type.
+    // A time of 16 bytes, then length, revision and type of the certificate, and the signature
+    // type.
     if bytes.get(24..40).is_some_and(|kind| guid(kind) == PKCS7) && bytes[20..24] == [0x00, 0x02, 0xF1, 0x0E] {
         let len = u32::from_le_bytes([bytes[16], bytes[17], bytes[18], bytes[19]]) as usize;
         let rest = bytes.get(16usize.saturating_add(len)..).ok_or(TRUNCATED)?;

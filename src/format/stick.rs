@@ -1,18 +1,19 @@
-//! Images of sticks: a partition table, a FAT32 volume at 1 MiB, and behind it an NTFS volume for files
-//! that are too large for FAT32.
+//! Images of sticks: a partition table, a FAT32 volume at 1 MiB, and behind it an NTFS volume for
+//! files that are too large for FAT32.
 //!
-//! Firmware starts `EFI\BOOT\BOOT<arch>.EFI` from any FAT volume of a removable disk (UEFI, 3.5.1.1), so the
-//! files alone make a stick bootable. With an MBR, the partition is active and has type 0C (FAT32, LBA).
-//! With a GPT it is a *basic data* partition: Windows PE gives EFI system partitions no drive letter, and
-//! programs on the medium find their files by letter. Not supported: starting from a BIOS, which needs boot
-//! code.
+//! Firmware starts `EFI\BOOT\BOOT<arch>.EFI` from any FAT volume of a removable disk (UEFI,
+//! 3.5.1.1), so the files alone make a stick bootable. With an MBR, the partition is active and has
+//! type 0C (FAT32, LBA). With a GPT it is a *basic data* partition: Windows PE gives EFI system
+//! partitions no drive letter, and programs on the medium find their files by letter. Not
+//! supported: starting from a BIOS, which needs boot code.
 //!
-//! The NTFS volume contains all of `SMS`, with whole packages, and any other file that FAT32 can't hold;
-//! Windows PE gives both volumes a letter. Files that firmware or the boot manager read must be on FAT32.
+//! The NTFS volume contains all of `SMS`, with whole packages, and any other file that FAT32 can't
+//! hold; Windows PE gives both volumes a letter. Files that firmware or the boot manager read must
+//! be on FAT32.
 //!
-//! The image is as long as its content, not as the stick: real capacities are often some per cent below the
-//! printed one. Extending the content changes few sectors: the partition table, the boot sector, and the
-//! second copy of a GPT at the end.
+//! The image is as long as its content, not as the stick: real capacities are often some per cent
+//! below the printed one. Extending the content changes few sectors: the partition table, the boot
+//! sector, and the second copy of a GPT at the end.
 
 use std::collections::HashSet;
 use std::io::{Read, Seek, SeekFrom};
@@ -54,7 +55,8 @@ const BASIC_DATA: Guid =
 /// Alignment of the image length.
 const ALIGNMENT: u64 = 4_096;
 
-/// Lays out a stick. `capacity` in bytes determines the sizes of clusters and tables, if it is known.
+/// Lays out a stick. `capacity` in bytes determines the sizes of clusters and tables, if it is
+/// known.
 pub fn layout(volume: &Volume, slack: Slack, scheme: PartitionScheme, capacity: Option<u64>) -> Result<Layout> {
     let partition = fat::partition(volume, slack, START / SECTOR_LEN, capacity)?;
     disk_layout(volume, scheme, &[(START, FAT32_LBA, partition)])
@@ -190,8 +192,8 @@ pub enum StickPart {
     NtfsTables,
 }
 
-/// Reads a stick: a disk with a FAT partition, of which the first is used, and optionally one with NTFS.
-/// `None` if the medium is not a stick.
+/// Reads a stick: a disk with a FAT partition, of which the first is used, and optionally one with
+/// NTFS. `None` if the medium is not a stick.
 pub fn read(medium: &mut (impl Read + Seek)) -> Result<Option<Stick>> {
     let failed = |error| Error::new("finding the end of the medium").because(error);
     let len = medium.seek(SeekFrom::End(0)).map_err(failed)?;
@@ -227,6 +229,7 @@ pub fn read(medium: &mut (impl Read + Seek)) -> Result<Option<Stick>> {
     if table.scheme == PartitionScheme::Gpt {
         let first = SECTOR_LEN + GPT_END_LEN;
         structures[0].range.end = first.min(partition.offset);
+        // On a real stick, the second copy is far behind the last partition.
         let second = len.saturating_sub(GPT_END_LEN).max(end)..len;
         structures.push(StickStructure { part: StickPart::PartitionTable, range: second });
     }

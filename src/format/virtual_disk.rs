@@ -1,10 +1,11 @@
 //! Virtual disks (QCOW2, VHD, VHDX, VMDK, VDI) and raw disks.
 //!
-//! A virtual disk may consist of several files and refer to them by name: a backing file or parent, a data
-//! file, VMDK extents. The author of the disk chose these names, so they are untrusted: a file is opened only
-//! if it is a regular file that the user allowed by name, or an extent in the folder of its descriptor. Other
-//! names are not even looked up, and names of protocols (`nbd:…`, `json:{…}`) are never used. Files are
-//! opened once, and the checked handle is the one that is read.
+//! A virtual disk may consist of several files and refer to them by name: a backing file or parent,
+//! a data file, VMDK extents. The author of the disk chose these names, so they are untrusted: a
+//! file is opened only if it is a regular file that the user allowed by name, or an extent in the
+//! folder of its descriptor. Other names are not even looked up, and names of protocols (`nbd:…`,
+//! `json:{…}`) are never used. Files are opened once, and the checked handle is the one that is
+//! read.
 //!
 //! Each format has a module that reads the header and maps the disk to ranges of files;
 //! [`copy`](VirtualDisk::copy) converts it to a raw disk. Unsupported features are listed there.
@@ -129,8 +130,8 @@ impl VirtualDisk {
     ///
     /// # Errors
     ///
-    /// If a referenced file is not allowed, missing or not a regular file, a header is damaged, or a feature is
-    /// not supported.
+    /// If a referenced file is not allowed, missing or not a regular file, a header is damaged, or
+    /// a feature is not supported.
     pub fn open(path: &Utf8Path, file: Arc<File>, allowed: &[Utf8PathBuf]) -> Result<Self> {
         let allowed = AllowedReferences::new(allowed)?;
         let mut disk = Self { layers: Vec::new(), named: Vec::new() };
@@ -193,7 +194,8 @@ impl VirtualDisk {
         Ok(())
     }
 
-    /// Adds a disk. `format` is its format according to the disk above. Returns the disk below, with its format.
+    /// Adds a disk. `format` is its format according to the disk above. Returns the disk below,
+    /// with its format.
     fn add_layer(
         &mut self,
         path: &Utf8Path,
@@ -203,6 +205,7 @@ impl VirtualDisk {
     ) -> Result<Option<(ReferencedFile, Option<String>)>> {
         let of_disk = |error: Error| references::reading_error(path, error);
         let identity = |file: &File| file.metadata().map(|metadata| (metadata.dev(), metadata.ino())).ok();
+        // Compared by inode: a cycle may go through links and other spellings of the path.
         if self.layers.iter().any(|layer| identity(&layer.file) == identity(&file)) {
             return Err(of_disk(Error::new("it refers to itself")));
         }
@@ -341,8 +344,9 @@ impl DiskFormat {
         }
     }
 
-    /// Detects the format of a disk and compares it with the format that the disk above gives. A disk that should be
-    /// raw is not inspected: its guest could have written the signature of another format.
+    /// Detects the format of a disk and compares it with the format that the disk above gives. A
+    /// disk that should be raw is not inspected: its guest could have written the signature of
+    /// another format.
     fn detect_expected(file: &File, len: u64, format: Option<&str>) -> Result<Self> {
         if let Some("raw" | "file" | "host_device") = format {
             return Ok(Self::Raw);

@@ -1,10 +1,11 @@
-//! WIM files: images, their properties, and single small files, read with wimlib; and WIMs derived from
-//! others, which are assembled from [structures](WimStructure) and ranges of the original.
+//! WIM files: images, their properties, and single small files, read with wimlib; and WIMs derived
+//! from others, which are assembled from [structures](WimStructure) and ranges of the original.
 //!
-//! Follows the Windows Imaging File Format 1.13 (stand-alone files, every compression) and solid resources
-//! (3.584, `.esd`). wimlib reads header, blob table, XML and metadata. Contents are read here, into memory,
-//! and verified by SHA-1. Not supported, with an error for each: split, encrypted and pipable files,
-//! contents of reparse points. A [`Wim`] belongs to one thread, as wimlib handles do.
+//! Follows the Windows Imaging File Format 1.13 (stand-alone files, every compression) and solid
+//! resources (3.584, `.esd`). wimlib reads header, blob table, XML and metadata. Contents are read
+//! here, into memory, and verified by SHA-1. Not supported, with an error for each: split,
+//! encrypted and pipable files, contents of reparse points. A [`Wim`] belongs to one thread, as
+//! wimlib handles do.
 
 pub mod capture;
 pub mod command;
@@ -181,7 +182,8 @@ impl Wim {
         if !metadata.is_file() {
             return Err(Error::new(format!("`{path}` is not a WIM file but {}", file_kind(&metadata))));
         }
-        // Opened here before wimlib does: the system's errors are more precise, and contents are read from it.
+        // Opened here before wimlib does: the system's errors are more precise, and contents are
+        // read from it.
         let file = limits::open(path).map_err(|cause| Error::io("opening", path, cause))?;
         if metadata.len() == 0 {
             return Err(Error::new(format!("`{path}` is empty")).help("copy the file again"));
@@ -298,7 +300,8 @@ impl Wim {
         }
     }
 
-    /// Reads a file in an image; `None` if there is no such file. More than `limit` bytes are an error.
+    /// Reads a file in an image; `None` if there is no such file. More than `limit` bytes are an
+    /// error.
     pub fn extract(&self, index: u32, path: &str, limit: u64) -> Result<Option<Vec<u8>>> {
         let Some(entry) = self.entry(index, path)?.filter(|entry| !entry.found.is_folder) else { return Ok(None) };
         let what = format!("`{}` in image {index} of `{}`", entry.found.path, self.path);

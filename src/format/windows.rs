@@ -1,11 +1,12 @@
-//! Properties of a Windows installation in a WIM image: kernel, version, optional components of Windows PE, drivers
-//! for network and storage, programs of Configuration Manager.
+//! Properties of a Windows installation in a WIM image: kernel, version, optional components of
+//! Windows PE, drivers for network and storage, programs of Configuration Manager.
 //!
-//! Read from files in the image: the headers of `ntoskrnl.exe`, and the hives `SOFTWARE`, `DRIVERS` and `SYSTEM`.
-//! Packages have the states of Component Based Servicing ("CBS Servicing States Chart"). The class of a driver is in
-//! the value `Version` of its package in the driver database: an unknown word, the architecture, an unknown word,
-//! then class, date and version of the driver. Microsoft does not document this value; it is read as libguestfs and
-//! others write it. Not supported: driver databases before Windows 8, and matching drivers to devices.
+//! Read from files in the image: the headers of `ntoskrnl.exe`, and the hives `SOFTWARE`, `DRIVERS`
+//! and `SYSTEM`. Packages have the states of Component Based Servicing ("CBS Servicing States
+//! Chart"). The class of a driver is in the value `Version` of its package in the driver database:
+//! an unknown word, the architecture, an unknown word, then class, date and version of the driver.
+//! Microsoft does not document this value; it is read as libguestfs and others write it. Not
+//! supported: driver databases before Windows 8, and matching drivers to devices.
 
 mod read;
 #[cfg(test)]
@@ -28,8 +29,8 @@ pub struct WindowsFacts {
     pub architecture: Option<Architecture>,
     /// Version from the registry, or from the kernel.
     pub version: Option<WindowsVersion>,
-    /// Installed optional components of Windows PE, such as `WinPE-WMI`, in the spelling of their packages and without
-    /// languages.
+    /// Installed optional components of Windows PE, such as `WinPE-WMI`, in the spelling of their
+    /// packages and without languages.
     pub components: Option<BTreeSet<String>>,
     /// `true` if `powershell.exe` exists.
     pub has_powershell_program: bool,
@@ -43,7 +44,8 @@ pub struct WindowsFacts {
     pub unread: Vec<(String, String)>,
 }
 
-/// Drivers by the name of their INF file, such as `netvsc.inf`. Added ones are called `oem0.inf` and so on.
+/// Drivers by the name of their INF file, such as `netvsc.inf`. Added ones are called `oem0.inf`
+/// and so on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Drivers {
@@ -75,7 +77,8 @@ impl DriverClass {
     }
 }
 
-/// Components that PowerShell in Windows PE needs (Microsoft, "Adding Windows PowerShell support to Windows PE").
+/// Components that PowerShell in Windows PE needs (Microsoft, "Adding Windows PowerShell support to
+/// Windows PE").
 pub const POWERSHELL: [&str; 4] = ["WinPE-WMI", "WinPE-NetFX", "WinPE-Scripting", "WinPE-PowerShell"];
 
 impl WindowsFacts {
@@ -93,7 +96,8 @@ impl WindowsFacts {
 
     /// Missing components for PowerShell scripts (R108); `None` if the installed ones are unknown.
     pub fn missing_for_powershell(&self) -> Option<Vec<&'static str>> {
-        // Without a list of components, `powershell.exe` must have been added in another way, and works.
+        // Without a list of components, `powershell.exe` must have been added in another way, and
+        // works.
         self.missing_components(&POWERSHELL).or_else(|| self.has_powershell_program.then(Vec::new))
     }
 

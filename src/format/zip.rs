@@ -1,8 +1,9 @@
-//! Reader of ZIP archives (PKWARE's APPNOTE 6.3.10), as the console and other Windows programs write them.
+//! Reader of ZIP archives (PKWARE's APPNOTE 6.3.10), as the console and other Windows programs
+//! write them.
 //!
-//! The crate `zip` parses the format; this module decides what to trust. Rejected are overlapping members,
-//! duplicate names, names that lead out of the archive, encryption, and directories and members beyond the limits.
-//! Stored and deflated members are read into memory.
+//! The crate `zip` parses the format; this module decides what to trust. Rejected are overlapping
+//! members, duplicate names, names that lead out of the archive, encryption, and directories and
+//! members beyond the limits. Stored and deflated members are read into memory.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -94,7 +95,8 @@ impl<R: Read + Seek> Archive<R> {
         let differs = |_| damaged_error(&format!("`{name}` does not match the directory"));
         let file = self.zip.by_index_with_options(member.index, options).map_err(differs)?;
         let mut content = Vec::new();
-        // One byte more than listed, to detect longer contents. The crate checks the CRC-32 at the end.
+        // One byte more than listed, to detect longer contents. The crate checks the CRC-32 at the
+        // end.
         file.take(member.len + 1)
             .read_to_end(&mut content)
             .map_err(|_| damaged_error(&format!("`{name}` can't be unpacked, or does not match the directory")))?;
@@ -108,6 +110,7 @@ impl<R: Read + Seek> Archive<R> {
 /// Checks an entry of the directory; `None` for a folder.
 fn check_member<R: Read + Seek>(zip: &ZipArchive<R>, index: usize) -> Result<Option<Member>> {
     let entry = zip.by_index_data(index).map_err(zip_error)?;
+    // Some Windows programs write backslashes.
     let name = entry.name().map_err(zip_error)?.replace('\\', "/");
     let is_folder = name.ends_with('/');
     let is_wrong = |part: &str| matches!(part, "" | "." | "..") || part.contains([':', '\0']);

@@ -3,8 +3,8 @@
 //! Every Microsoft signature contains the authority's certificate, which is matched by SHA-256
 //! fingerprint. The fingerprints are those of the files in Microsoft's repository
 //! `secureboot_objects`; "Windows Secure Boot Key Creation and Management Guidance" lists the SHA-1
-//! thumbprints. If the certificate is missing or has another fingerprint, the name alone is matched:
-//! anybody can use that name, and firmware does not trust it.
+//! thumbprints. If the certificate is missing or has another fingerprint, the name alone is
+//! matched: anybody can use that name, and firmware does not trust it.
 
 use std::fmt;
 

@@ -20,8 +20,8 @@ pub struct DefaultEntry {
     pub sdi: Option<(Option<BcdDevice>, String)>,
 }
 
-/// Reason why an entry does not start Windows PE from a file on the medium. Completes a sentence about
-/// the boot store.
+/// Reason why an entry does not start Windows PE from a file on the medium. Completes a sentence
+/// about the boot store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DefaultEntryFault {
     /// No boot manager, or no default entry.
@@ -100,7 +100,8 @@ impl DefaultEntry {
             Some(other) => Err(DefaultEntryFault::Elsewhere(path.to_owned(), other.to_string())),
         };
         let boot_image = ours(path, Some(&**on))?;
-        // Windows PE runs from the RAM disk that its loader was read from, so both elements have to name it.
+        // Windows PE runs from the RAM disk that its loader was read from, so both elements have to
+        // name it.
         let is_same =
             matches!(&self.system, Some(BcdDevice::RamDisk { on: its, path: own, .. }) if its == on && own == path);
         if !is_same {

@@ -1,11 +1,11 @@
 //! Devices in boot stores: binary form of elements of format 1, and their text in `bcdedit`.
 //!
-//! The binary form is the GUID of an object with options (zero for none), then a descriptor: type, flags
-//! and length (all `u32`), four zero bytes, and data that depend on the type. Offsets below count from
-//! the start of the descriptor. Microsoft does not document the format; it was derived from stores that
-//! Windows wrote and from public readers. Decoded are `boot`, partitions of GPT and MBR disks, files,
-//! files as RAM disks and virtual hard disks, and devices found by a search (`locate`,
-//! `BcdDeviceLocateData` in Microsoft's reference). Others are shown as bytes.
+//! The binary form is the GUID of an object with options (zero for none), then a descriptor: type,
+//! flags and length (all `u32`), four zero bytes, and data that depend on the type. Offsets below
+//! count from the start of the descriptor. Microsoft does not document the format; it was derived
+//! from stores that Windows wrote and from public readers. Decoded are `boot`, partitions of GPT
+//! and MBR disks, files, files as RAM disks and virtual hard disks, and devices found by a search
+//! (`locate`, `BcdDeviceLocateData` in Microsoft's reference). Others are shown as bytes.
 
 use std::fmt;
 
@@ -94,13 +94,14 @@ const FILE: u32 = 5;
 const VIRTUAL_DISK: u32 = 6;
 /// Path type: a path on the device that is described right after it.
 const PATH_WITH_DEVICE: u32 = 5;
-/// Offsets of that device's descriptor in a RAM disk and in a file, after version, length and path type.
+/// Offsets of that device's descriptor in a RAM disk and in a file, after version, length and path
+/// type.
 const ON_OF_RAM_DISK: usize = 52;
 const ON_OF_FILE: usize = 32;
 /// Offset of the descriptor of a virtual disk's file.
 const STORED: usize = 40;
-// Types of locate devices. With a parent, Microsoft's reference calls the first one `ElementChild` and
-// gives it its own number.
+// Types of locate devices. With a parent, Microsoft's reference calls the first one `ElementChild`
+// and gives it its own number.
 const BY_ELEMENT: u32 = 0;
 const BY_PATH: u32 = 1;
 const BY_ELEMENT_OF_CHILD: u32 = 2;
@@ -120,7 +121,8 @@ impl BcdDevice {
             Self::RamDisk { on, path, options } => {
                 let rest = [descriptor_bytes(on), utf16_with_nul(path)].concat();
                 let len = ON_OF_RAM_DISK + rest.len();
-                // 20: the image starts at 0, its length of 0 means the whole file, at offset 0 in that.
+                // 20: the image starts at 0, its length of 0 means the whole file, at offset 0 in
+                // that.
                 let numbers =
                     [LOCAL, 1, len as u32, 0, RAM_DISK, 0, 0, 0, 0, 0, 1, (len - 40) as u32, PATH_WITH_DEVICE];
                 element_bytes(*options, &numbers, &rest)
@@ -179,7 +181,8 @@ fn simple_device_bytes(kind: u32, rest: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Decodes a device; `None` if any part of it is not in a known form. `depth` bounds nested devices.
+/// Decodes a device; `None` if any part of it is not in a known form. `depth` bounds nested
+/// devices.
 fn parse(bytes: &[u8], depth: u32) -> Option<BcdDevice> {
     let (options, descriptor) = bytes.split_first_chunk::<OPTIONS_LEN>()?;
     let number = |at: usize| number_at(descriptor, at);

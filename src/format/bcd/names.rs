@@ -129,22 +129,24 @@ pub(super) fn number_name(id: u32, number: u64) -> Option<&'static str> {
 }
 
 fn find_element_name(id: u32, object: u32) -> Option<&'static str> {
+    // The first digit of an element is its class, and that of an object its type.
     let table: &[(u32, &str)] = match (id >> 28, object >> 28, object & 0xF_FFFF) {
-        (1, _, _) => &OF_LIBRARY,
-        (2, 1, FIRMWARE_MANAGER | BOOT_MANAGER) => &OF_BOOT_MANAGER,
-        (2, 1, RESUME) | (2, 2, RESUME) => &OF_RESUME,
-        (2, 1, MEMORY_TESTER) => &OF_MEMORY_TESTER,
-        // Inheritable loader settings have the loader's number; those for all applications are library elements.
-        (2, _, LOADER) => &OF_LOADER,
-        (3, _, _) => &OF_DEVICE,
-        (4, _, _) => &OF_SETUP,
+        (1, _, _) => &LIBRARY_ELEMENTS,
+        (2, 1, FIRMWARE_MANAGER | BOOT_MANAGER) => &BOOT_MANAGER_ELEMENTS,
+        (2, 1, RESUME) | (2, 2, RESUME) => &RESUME_ELEMENTS,
+        (2, 1, MEMORY_TESTER) => &MEMORY_TESTER_ELEMENTS,
+        // Inheritable loader settings have the loader's number; those for all applications are
+        // library elements.
+        (2, _, LOADER) => &LOADER_ELEMENTS,
+        (3, _, _) => &DEVICE_ELEMENTS,
+        (4, _, _) => &SETUP_ELEMENTS,
         _ => return None,
     };
     table.iter().find(|(known, _)| *known == id).map(|(_, name)| *name)
 }
 
 #[rustfmt::skip]
-const OF_LIBRARY: [(u32, &str); 62] = [
+const LIBRARY_ELEMENTS: [(u32, &str); 62] = [
     (0x11000001, "device"), (0x12000002, "path"), (0x12000004, "description"), (0x12000005, "locale"),
     (0x14000006, "inherit"), (0x15000007, "truncatememory"), (0x14000008, "recoverysequence"),
     (0x16000009, "recoveryenabled"), (0x1700000a, "badmemorylist"), (0x1600000b, "badmemoryaccess"),
@@ -167,7 +169,7 @@ const OF_LIBRARY: [(u32, &str); 62] = [
 ];
 
 #[rustfmt::skip]
-const OF_BOOT_MANAGER: [(u32, &str); 18] = [
+const BOOT_MANAGER_ELEMENTS: [(u32, &str); 18] = [
     (0x24000001, "displayorder"), (0x24000002, "bootsequence"), (0x23000003, "default"), (0x25000004, "timeout"),
     (0x26000005, "resume"), (0x23000006, "resumeobject"), (0x24000007, "startupsequence"),
     (0x24000010, "toolsdisplayorder"), (0x26000020, "displaybootmenu"), (0x26000021, "noerrordisplay"),
@@ -177,7 +179,7 @@ const OF_BOOT_MANAGER: [(u32, &str); 18] = [
 ];
 
 #[rustfmt::skip]
-const OF_LOADER: [(u32, &str); 69] = [
+const LOADER_ELEMENTS: [(u32, &str); 69] = [
     (0x21000001, "osdevice"), (0x22000002, "systemroot"), (0x23000003, "resumeobject"), (0x26000004, "stampdisks"),
     (0x26000010, "detecthal"), (0x22000011, "kernel"), (0x22000012, "hal"), (0x22000013, "dbgtransport"),
     (0x25000020, "nx"), (0x25000021, "pae"), (0x26000022, "winpe"), (0x26000024, "nocrashautoreboot"),
@@ -201,19 +203,19 @@ const OF_LOADER: [(u32, &str); 69] = [
 ];
 
 #[rustfmt::skip]
-const OF_RESUME: [(u32, &str); 7] = [
+const RESUME_ELEMENTS: [(u32, &str); 7] = [
     (0x21000001, "filedevice"), (0x22000002, "filepath"), (0x26000003, "customsettings"), (0x26000004, "pae"),
     (0x21000005, "associatedosdevice"), (0x26000006, "debugoptionenabled"), (0x25000008, "bootmenupolicy"),
 ];
 
 #[rustfmt::skip]
-const OF_MEMORY_TESTER: [(u32, &str); 5] = [
+const MEMORY_TESTER_ELEMENTS: [(u32, &str); 5] = [
     (0x25000001, "passcount"), (0x25000002, "testmix"), (0x25000003, "failurecount"), (0x26000003, "cacheenable"),
     (0x25000004, "testtofail"),
 ];
 
 #[rustfmt::skip]
-const OF_DEVICE: [(u32, &str); 11] = [
+const DEVICE_ELEMENTS: [(u32, &str); 11] = [
     (0x35000001, "ramdiskimageoffset"), (0x35000002, "ramdisktftpclientport"), (0x31000003, "ramdisksdidevice"),
     (0x32000004, "ramdisksdipath"), (0x35000005, "ramdiskimagelength"), (0x36000006, "exportascd"),
     (0x35000007, "ramdisktftpblocksize"), (0x35000008, "ramdisktftpwindowsize"), (0x36000009, "ramdiskmcenabled"),
@@ -221,7 +223,7 @@ const OF_DEVICE: [(u32, &str); 11] = [
 ];
 
 #[rustfmt::skip]
-const OF_SETUP: [(u32, &str); 4] = [
+const SETUP_ELEMENTS: [(u32, &str); 4] = [
     (0x45000001, "devicetype"), (0x42000002, "applicationrelativepath"), (0x42000003, "ramdiskdevicerelativepath"),
     (0x46000010, "recoveryos"),
 ];

@@ -18,8 +18,8 @@ fn read(bytes: &[u8]) -> Result<BcdStore> {
     BcdStore::read(&Hive::read(bytes)?)
 }
 
-/// RAM disk with `boot.wim`, from a store on a Windows PE medium. There, byte 44 is a length of 0x8C, a meaningless
-/// leftover.
+/// RAM disk with `boot.wim`, from a store on a Windows PE medium. There, byte 44 is a length of
+/// 0x8C, a meaningless leftover.
 const RAM_DISK: &str = "
     c8dc1976fefad911b411000476eba25f0000000001000000a00000000000000003000000
     0000000000000000000000000000000000000000010000007800000005000000

@@ -1,13 +1,13 @@
 //! The boot store of new media: starts Windows PE from a WIM file, loaded into a RAM disk.
 //!
 //! Contains the three objects of a Windows PE medium, under the same identifiers: boot manager,
-//! loader and RAM disk options. Inherited settings are left at the defaults of the boot programs, and
-//! there is no memory diagnostic in the menu.
+//! loader and RAM disk options. Inherited settings are left at the defaults of the boot programs,
+//! and there is no memory diagnostic in the menu.
 //!
-//! Tested in QEMU with the boot managers of Windows 10 and 11 (10.0.19041, 10.0.22621, x64): on discs
-//! with BIOS, UEFI and Secure Boot, on sticks, and on a disk with an applied prestaged WIM file. They
-//! loaded the RAM disk and started `winload` from it. Not tested: boot managers signed by the 2023
-//! authority, arm64, a complete Windows PE, physical computers, disc sets.
+//! Tested in QEMU with the boot managers of Windows 10 and 11 (10.0.19041, 10.0.22621, x64): on
+//! discs with BIOS, UEFI and Secure Boot, on sticks, and on a disk with an applied prestaged WIM
+//! file. They loaded the RAM disk and started `winload` from it. Not tested: boot managers signed
+//! by the 2023 authority, arm64, a complete Windows PE, physical computers, disc sets.
 
 use crate::firmware::Firmware;
 

@@ -1,8 +1,8 @@
 //! BER to DER conversion (X.690), as far as PKCS #7 and PKCS #12 files need it.
 //!
-//! Some programs write indefinite lengths (8.1.3.6) and strings in pieces (8.7.3). Trailing bytes are
-//! dropped. Not supported: tags of more than one byte. Strings with implicit tags stay in pieces, since
-//! their type is unknown here; [`join_pieces`] joins them.
+//! Some programs write indefinite lengths (8.1.3.6) and strings in pieces (8.7.3). Trailing bytes
+//! are dropped. Not supported: tags of more than one byte. Strings with implicit tags stay in
+//! pieces, since their type is unknown here; [`join_pieces`] joins them.
 
 use zeroize::Zeroizing;
 
@@ -102,7 +102,8 @@ impl<'a> BerReader<'a> {
         }
     }
 
-    /// Calls `take` for each field of a constructed one, up to `len` or to the end-of-contents mark.
+    /// Calls `take` for each field of a constructed one, up to `len` or to the end-of-contents
+    /// mark.
     fn for_each_field(
         &mut self,
         len: Option<usize>,

@@ -1,7 +1,7 @@
 //! Fields of a certificate (RFC 5280, 4.1).
 //!
-//! As lenient as openssl: serial numbers of any length, attributes of a name in any order, and lengths
-//! that could be shorter are accepted. Validation is done elsewhere.
+//! As lenient as openssl: serial numbers of any length, attributes of a name in any order, and
+//! lengths that could be shorter are accepted. Validation is done elsewhere.
 
 use der::Decode;
 use der::asn1::ObjectIdentifier;
@@ -95,7 +95,8 @@ impl Extensions {
         while !all.0.is_empty() {
             let mut extension = Der(all.next_tagged(SEQUENCE)?.value);
             let kind: ObjectIdentifier = ObjectIdentifier::from_der(extension.next()?.whole).ok()?;
-            // Critical or not; unknown critical extensions are left to programs that validate chains.
+            // Critical or not; unknown critical extensions are left to programs that validate
+            // chains.
             extension.next_if(BOOLEAN);
             let value = extension.next_tagged(OCTET_STRING)?.value;
             match kind.to_string().as_str() {

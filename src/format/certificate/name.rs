@@ -1,9 +1,10 @@
-//! Distinguished names, compared as RFC 5280 (7.1) requires: ignoring case, the number of spaces, and the
-//! string type of the encoding, which certificate authorities have changed over the years.
+//! Distinguished names, compared as RFC 5280 (7.1) requires: ignoring case, the number of spaces,
+//! and the string type of the encoding, which certificate authorities have changed over the years.
 //!
-//! Values are prepared as in RFC 4518: transcoded, mapped, folded and normalized to NFKC. Bidirectional
-//! and unassigned characters are not rejected. Values that are not text are compared by their bytes.
-//! Equal names don't prove who signed a certificate; signatures are checked separately.
+//! Values are prepared as in RFC 4518: transcoded, mapped, folded and normalized to NFKC.
+//! Bidirectional and unassigned characters are not rejected. Values that are not text are compared
+//! by their bytes. Equal names don't prove who signed a certificate; signatures are checked
+//! separately.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -139,12 +140,14 @@ const KINDS: [(&str, &str); 12] = [
     ("1.2.840.113549.1.9.1", "emailAddress"),
 ];
 
-/// Decodes a string of a type that names use (X.690, 8.23); `None` for another type or malformed text.
+/// Decodes a string of a type that names use (X.690, 8.23); `None` for another type or malformed
+/// text.
 fn decode_string(tag: u8, value: &[u8]) -> Option<String> {
     match tag {
         // UTF8String.
         0x0C => String::from_utf8(value.to_vec()).ok(),
-        // NumericString, PrintableString, IA5String, VisibleString; and TeletexString, in practice Latin-1.
+        // NumericString, PrintableString, IA5String, VisibleString; and TeletexString, in practice
+        // Latin-1.
         0x12 | 0x13 | 0x14 | 0x16 | 0x1A => Some(value.iter().map(|byte| char::from(*byte)).collect()),
         // UniversalString.
         0x1C => {

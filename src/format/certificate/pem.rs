@@ -1,7 +1,7 @@
 //! Certificate files: DER, PEM (RFC 7468) or PKCS #7 (`.p7b`), with one or more certificates.
 //!
-//! PEM is read more leniently than openssl does: lines of any length, blank lines, spaces, text around
-//! the parts, UTF-16. Bytes after a DER certificate, such as zeros, are ignored.
+//! PEM is read more leniently than openssl does: lines of any length, blank lines, spaces, text
+//! around the parts, UTF-16. Bytes after a DER certificate, such as zeros, are ignored.
 
 use std::borrow::Cow;
 
@@ -73,6 +73,7 @@ fn add_certificates(der: &[u8], found: &mut Vec<Certificate>) -> Result<(), PemE
         }
         return if found.len() > n_before { Ok(()) } else { Err(PemError::Pkcs7) };
     }
+    // Not PKCS #7, so a plain certificate comes first.
     let number = found.len() + 1;
     let first = Certificate::from_der(der).map_err(|malformed| match is_pfx(der) {
         true => PemError::Pfx,

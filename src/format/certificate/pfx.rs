@@ -1,11 +1,12 @@
 //! PKCS #12 files (RFC 7292), also called PFX: a certificate and its private key under a password.
 //!
-//! Reads everything that openssl and Windows write: PBES1 with 3DES and RC2, PBES2 with AES and 3DES
-//! ([`cipher`]), and a MAC with SHA-1 or SHA-2, in DER or BER ([`ber`]). Trailing bytes are ignored.
+//! Reads everything that openssl and Windows write: PBES1 with 3DES and RC2, PBES2 with AES and
+//! 3DES ([`cipher`]), and a MAC with SHA-1 or SHA-2, in DER or BER ([`ber`]). Trailing bytes are
+//! ignored.
 //!
-//! Writes 3DES and SHA-1, which every Windows PE can open: AES in PFX files came with Windows 10 1709,
-//! and media have to work with older readers. This does not weaken a medium, since the password of the
-//! file is stored next to it.
+//! Writes 3DES and SHA-1, which every Windows PE can open: AES in PFX files came with Windows 10
+//! 1709, and media have to work with older readers. This does not weaken a medium, since the
+//! password of the file is stored next to it.
 //!
 //! Not supported: public-key privacy and integrity modes, PBMAC1, keys other than RSA.
 
@@ -71,8 +72,8 @@ pub enum PfxError {
 ///
 /// # Errors
 ///
-/// If the file is damaged or not supported, the password is wrong, or there is no key with a matching
-/// certificate.
+/// If the file is damaged or not supported, the password is wrong, or there is no key with a
+/// matching certificate.
 pub fn open(bytes: &[u8], password: &str) -> Result<PfxContents, PfxError> {
     if bytes.len() > MAX_CERTIFICATE_LEN {
         return Err(PfxError::NotOne(format!("it has {} bytes; at most {MAX_CERTIFICATE_LEN} are read", bytes.len())));
@@ -140,7 +141,8 @@ impl PfxReader {
         let [_, algorithm, encrypted] = content.as_slice() else {
             return Err(malformed("encrypted data has no content"));
         };
-        // The implicit tag hides the string's type from `to_der`, so its pieces have to be joined here.
+        // The implicit tag hides the string's type from `to_der`, so its pieces have to be joined
+        // here.
         let encrypted = match encrypted.tag().is_constructed() {
             true => ber::join_pieces(encrypted.value()).map_err(from_malformed)?,
             false => Zeroizing::new(encrypted.value().to_vec()),

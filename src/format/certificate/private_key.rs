@@ -17,7 +17,8 @@ use super::signature::PublicKey;
 use super::{Certificate, pem};
 use crate::limits::MAX_CERTIFICATE_LEN;
 
-/// Length of generated keys in bits, the longest that Configuration Manager's documentation permits.
+/// Length of generated keys in bits, the longest that Configuration Manager's documentation
+/// permits.
 pub const KEY_BITS: usize = 2_048;
 
 /// An RSA private key. It is wiped from memory when it is dropped.

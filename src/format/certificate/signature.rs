@@ -198,7 +198,8 @@ impl Certificate {
         RsaPublicKey::from_pkcs1_der(key).ok().map(PublicKey::Rsa)
     }
 
-    /// Checks that a certificate is signed by the key of `signer`, which may be the certificate itself.
+    /// Checks that a certificate is signed by the key of `signer`, which may be the certificate
+    /// itself.
     ///
     /// # Errors
     ///
@@ -230,8 +231,8 @@ fn tbs_bytes(der: &[u8]) -> Option<&[u8]> {
     Some(Der(Der(der).next_tagged(SEQUENCE)?.value).next()?.whole)
 }
 
-/// Digest of a PSS signature with the usual parameters: one digest algorithm throughout, and a salt of its
-/// length (RFC 4055, 3.1). `None` for others.
+/// Digest of a PSS signature with the usual parameters: one digest algorithm throughout, and a salt
+/// of its length (RFC 4055, 3.1). `None` for others.
 fn pss_hash(identifier: &AlgorithmIdentifierOwned) -> Option<HashAlgorithm> {
     #[derive(der::Sequence)]
     struct Parameters {

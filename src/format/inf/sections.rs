@@ -1,8 +1,8 @@
 //! Lexer of INF files ("General Syntax Rules for INF Files" in Microsoft's driver documentation).
 //!
-//! A line is a key and comma-separated fields. Quotes, comments and line continuations are resolved. A
-//! `%token%` is replaced on request, anywhere in a field, and `%%` becomes a percent sign. Directory
-//! numbers (`%12%`) and undefined tokens stay as they are.
+//! A line is a key and comma-separated fields. Quotes, comments and line continuations are
+//! resolved. A `%token%` is replaced on request, anywhere in a field, and `%%` becomes a percent
+//! sign. Directory numbers (`%12%`) and undefined tokens stay as they are.
 
 use std::collections::HashMap;
 
@@ -24,8 +24,8 @@ pub(super) struct Sections {
     strings: HashMap<String, String>,
 }
 
-/// Decodes an INF or INI file: UTF-8 and UTF-16 by their byte order marks, UTF-16 without one by its zero
-/// bytes. Other text is read as Latin-1, which preserves ASCII in every code page.
+/// Decodes an INF or INI file: UTF-8 and UTF-16 by their byte order marks, UTF-16 without one by
+/// its zero bytes. Other text is read as Latin-1, which preserves ASCII in every code page.
 pub fn decode_text(bytes: &[u8]) -> String {
     let units = |bytes: &[u8], unit: fn([u8; 2]) -> u16| from_utf16(bytes.as_chunks().0.iter().map(|two| unit(*two)));
     match bytes {
@@ -74,7 +74,8 @@ impl Sections {
         named.flat_map(|(_, lines)| lines)
     }
 
-    /// Replaces the tokens in a text. A long result is cut off at [`MAX_INF_STRING_LEN`] characters.
+    /// Replaces the tokens in a text. A long result is cut off at [`MAX_INF_STRING_LEN`]
+    /// characters.
     pub fn expand(&self, text: &str) -> String {
         let mut expanded = String::new();
         let mut rest = text;
@@ -105,7 +106,8 @@ impl Sections {
     }
 }
 
-/// Lines without comments, surrounding blanks and empty lines. A backslash at the end continues a line.
+/// Lines without comments, surrounding blanks and empty lines. A backslash at the end continues a
+/// line.
 fn join_lines(text: &str) -> Vec<String> {
     let mut lines = Vec::new();
     let mut joined = String::new();

@@ -55,7 +55,8 @@ struct WofFixture {
 }
 
 impl WofFixture {
-    /// Creates a volume with the given files, uncompressed, and their compressed contents next to them.
+    /// Creates a volume with the given files, uncompressed, and their compressed contents next to
+    /// them.
     fn new(files: &[(&str, Vec<u8>, u32)]) -> Self {
         let packed: Vec<_> = files
             .iter()

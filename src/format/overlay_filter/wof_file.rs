@@ -1,11 +1,12 @@
-//! Files compressed by the Windows Overlay Filter (`compact /exe`, CompactOS), in the master file table.
+//! Files compressed by the Windows Overlay Filter (`compact /exe`, CompactOS), in the master file
+//! table.
 //!
-//! Such a file has a reparse point with the tag `IO_REPARSE_TAG_WOF`, an unnamed stream of full length
-//! without data, and its contents in the stream `WofCompressedData`, compressed in chunks as in a WIM
-//! file. Follows [MS-FSCC] 2.1.2.1 for the tag, and `WOF_EXTERNAL_INFO` and
-//! `FILE_PROVIDER_EXTERNAL_INFO_V1` in the Windows headers for the rest. [`WofFile::rewrite`] turns its
-//! records into those of a plain file with given clusters. Not supported: files whose contents are in a
-//! WIM file (WIMBoot).
+//! Such a file has a reparse point with the tag `IO_REPARSE_TAG_WOF`, an unnamed stream of full
+//! length without data, and its contents in the stream `WofCompressedData`, compressed in chunks as
+//! in a WIM file. Follows [MS-FSCC] 2.1.2.1 for the tag, and `WOF_EXTERNAL_INFO` and
+//! `FILE_PROVIDER_EXTERNAL_INFO_V1` in the Windows headers for the rest. [`WofFile::rewrite`] turns
+//! its records into those of a plain file with given clusters. Not supported: files whose contents
+//! are in a WIM file (WIMBoot).
 
 use disc_layout::little_endian::{u16_at, u32_at};
 use disc_layout::ntfs::attribute_list::{self, AttributeListEntry};
@@ -107,6 +108,7 @@ impl WofFile {
                 let (kind, name) = (attribute.kind(), attribute.name());
                 match kind {
                     record::REPARSE_POINT => packing_found = attribute.value().and_then(parse_compression),
+                    // The continuation of a stream in another record does not repeat its length.
                     record::DATA if name.is_empty() && attribute.first_cluster() == 0 => len = Some(attribute.len()),
                     _ if is_wof_stream(kind, name) => parts.push(attribute),
                     _ => {}
@@ -119,7 +121,8 @@ impl WofFile {
         Ok(Self { len, packing, stream, records })
     }
 
-    /// Records of a plain file with the contents in `run`, as bytes and their offsets on the volume.
+    /// Records of a plain file with the contents in `run`, as bytes and their offsets on the
+    /// volume.
     ///
     /// # Errors
     ///
@@ -138,7 +141,8 @@ impl WofFile {
         Ok(patches)
     }
 
-    /// Rewrites one record: without the reparse point and the compressed stream, and with `run` as contents.
+    /// Rewrites one record: without the reparse point and the compressed stream, and with `run` as
+    /// contents.
     fn rewrite_record(
         &self,
         record: &[u8],
@@ -186,8 +190,8 @@ impl WofFile {
     }
 }
 
-/// Removes attributes from a list that a plain file does not have. A list outside of the record becomes
-/// patches.
+/// Removes attributes from a list that a plain file does not have. A list outside of the record
+/// becomes patches.
 fn shorten_list(
     attribute: Attribute<'_>,
     volume: &Window,

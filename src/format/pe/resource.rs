@@ -1,5 +1,5 @@
-//! Resources of a PE file, found by type and name in any language (PE Format, "The .rsrc Section"), and the
-//! file version in the version resource (`VS_VERSIONINFO`, `VS_FIXEDFILEINFO`).
+//! Resources of a PE file, found by type and name in any language (PE Format, "The .rsrc Section"),
+//! and the file version in the version resource (`VS_VERSIONINFO`, `VS_FIXEDFILEINFO`).
 
 use std::fmt;
 

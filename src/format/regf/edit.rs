@@ -11,16 +11,16 @@ const VALUE_HEADER_LEN: usize = 20;
 /// Flag in the length of inline data, which are stored in the value record.
 const IS_INLINE: u32 = 0x8000_0000;
 
-/// Returns a copy of a hive with the value `name` of the key at `path` set to a `REG_DWORD`; `None` if
-/// there is no such key.
+/// Returns a copy of a hive with the value `name` of the key at `path` set to a `REG_DWORD`; `None`
+/// if there is no such key.
 ///
-/// A number stored inline is overwritten. Otherwise a new record in a bin at the end replaces or adds the
-/// value, which makes the hive 4 KiB longer. Key times are not changed.
+/// A number stored inline is overwritten. Otherwise a new record in a bin at the end replaces or
+/// adds the value, which makes the hive 4 KiB longer. Key times are not changed.
 ///
 /// # Errors
 ///
-/// If the hive is damaged, or was not closed cleanly: Windows would restore it from its log and lose the
-/// change.
+/// If the hive is damaged, or was not closed cleanly: Windows would restore it from its log and
+/// lose the change.
 pub fn with_number(bytes: &[u8], path: &str, name: &str, number: u32) -> Result<Option<Vec<u8>>> {
     assert!(name.is_ascii(), "a name with one byte for each character");
     let hive = Hive::read(bytes)?;
@@ -62,12 +62,13 @@ pub fn with_number(bytes: &[u8], path: &str, name: &str, number: u32) -> Result<
     let list_offset = bin.add(&list.iter().flat_map(|offset| offset.to_le_bytes()).collect::<Vec<_>>());
     edited.extend(bin.finish());
 
-    // The cells of the old list and record stay allocated, although nothing refers to them. Windows accepts
-    // that, and freeing them would change more bytes.
+    // The cells of the old list and record stay allocated, although nothing refers to them. Windows
+    // accepts that, and freeing them would change more bytes.
     let node = offset_in(bytes, key.node());
     put_u32(&mut edited, node + 36, u32::try_from(list.len()).map_err(|_| damaged("it has too many values"))?);
     put_u32(&mut edited, node + 40, list_offset);
-    // The length of the longest name counts UTF-16 units of two bytes, and that of the longest data bytes.
+    // The length of the longest name counts UTF-16 units of two bytes, and that of the longest data
+    // bytes.
     let longest = [(60, 2 * name.len() as u32), (64, 4)];
     for (at, len) in longest {
         let known = u32_at(key.node(), at);

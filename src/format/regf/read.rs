@@ -1,6 +1,7 @@
 //! Reader of hives. Lazy: finding a value reads only the keys on its path.
 //!
-//! Hives are untrusted: every offset, length and count is checked, and no allocation is larger than the hive.
+//! Hives are untrusted: every offset, length and count is checked, and no allocation is larger than
+//! the hive.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -69,7 +70,8 @@ impl<'a> Hive<'a> {
         HiveKey::at(*self, self.root)
     }
 
-    /// Finds a key by its path from the root, such as `Objects\{9dea862c-…}\Elements`, ignoring case.
+    /// Finds a key by its path from the root, such as `Objects\{9dea862c-…}\Elements`, ignoring
+    /// case.
     pub fn key(&self, path: &str) -> Result<Option<HiveKey<'a>>> {
         self.root()?.key(path)
     }
@@ -189,8 +191,8 @@ impl<'a> HiveKey<'a> {
         NameUnits { bytes: self.name, is_wide: u16_at(self.node, 2) & NAME_IS_BYTES == 0 }
     }
 
-    /// Collects the offsets of subkeys from a list: an index leaf, fast leaf, hash leaf, or an index root over
-    /// those.
+    /// Collects the offsets of subkeys from a list: an index leaf, fast leaf, hash leaf, or an
+    /// index root over those.
     fn add_key_offsets(&self, offset: u32, most: usize, may_be_root: bool, offsets: &mut Vec<u32>) -> Result<()> {
         let wrong = || damaged(format!("the list of subkeys of `{}` at {offset:#x} is invalid", self.name()));
         let list = self.hive.cell(offset, "list of keys")?;
@@ -261,6 +263,7 @@ impl<'a> HiveValue<'a> {
         let (len, offset) = ((size & !IS_INLINE) as usize, u32_at(self.record, 8));
         let wrong = || damaged(format!("the {len} bytes of the value `{}` are missing", self.name()));
         let bytes = if size & IS_INLINE != 0 {
+            // Up to four bytes take the place of the offset.
             self.record[8..12].get(..len).ok_or_else(wrong)?.into()
         } else if len == 0 || offset == NO_OFFSET {
             Cow::Borrowed(&[][..])

@@ -193,7 +193,8 @@ fn other_readers_find_the_same() {
     if let Some(keys) = run("regfexport", &["-K", r"\Datos", hive]) {
         assert!(keys.contains("año") && keys.contains("REG_MULTI_SZ"), "{keys}");
     }
-    // `reged` only reads ASCII names. Debian installs it in a folder that is only in the `PATH` of root.
+    // `reged` only reads ASCII names. Debian installs it in a folder that is only in the `PATH` of
+    // root.
     let plain = KeyTree::new("Root")
         .with_value("number", ValueData::from_u32(0xDEAD_BEEF))
         .with_key(example().keys.swap_remove(1));

@@ -1,7 +1,8 @@
 //! Writer of hives: a pure function of the tree and a date.
 //!
-//! Cells follow the order of a tree traversal, root first, in bins of 4,096 bytes, or more if a cell is
-//! larger. All keys share a security descriptor that gives full access to administrators and the system.
+//! Cells follow the order of a tree traversal, root first, in bins of 4,096 bytes, or more if a
+//! cell is larger. All keys share a security descriptor that gives full access to administrators
+//! and the system.
 
 use std::collections::BTreeMap;
 
@@ -57,11 +58,12 @@ const MAX_LISTED: usize = 500;
 const MAX_KEY_NAME: usize = 255;
 const MAX_VALUE_NAME: usize = 16_383;
 
-/// Self-relative security descriptor: owner `BUILTIN\Administrators`, group `SYSTEM`, and an access list that
-/// gives both `KEY_ALL_ACCESS`, inherited by subkeys.
+/// Self-relative security descriptor: owner `BUILTIN\Administrators`, group `SYSTEM`, and an access
+/// list that gives both `KEY_ALL_ACCESS`, inherited by subkeys.
 #[rustfmt::skip]
 const SECURITY: [u8; 100] = [
-    // revision, -, SE_SELF_RELATIVE | SE_DACL_PRESENT; offsets of owner, group, system list (none), access list
+    // revision, -, SE_SELF_RELATIVE | SE_DACL_PRESENT; offsets of owner, group, system list (none),
+    // access list
     1, 0, 0x04, 0x80,  72, 0, 0, 0,  88, 0, 0, 0,  0, 0, 0, 0,  20, 0, 0, 0,
     // the access list: revision, -, length 52, two entries
     2, 0, 52, 0,  2, 0, 0, 0,
@@ -90,12 +92,14 @@ impl HiveWriter {
     /// Appends a cell of zeros with room for `len` bytes, and returns its offset.
     fn add_cell(&mut self, len: usize) -> u32 {
         let size = (4 + len).next_multiple_of(8);
+        // Cells never cross bins: one that does not fit gets a bin that is large enough.
         let is_in_bin = !self.bins.is_empty() && self.bins.len() + size <= self.bin_end();
         if !is_in_bin {
             self.end_bin();
             self.bin = self.bins.len();
             let bin_len = (BIN_HEAD_LEN + size).next_multiple_of(BLOCK_LEN);
             self.bins.resize(self.bin + BIN_HEAD_LEN, 0);
+            // Only the first bin has a time.
             let (start, time) = (self.bin as u32, if self.bin == 0 { self.time } else { 0 });
             put(&mut self.bins[self.bin..], 0, b"hbin");
             put(&mut self.bins[self.bin..], 4, &start.to_le_bytes());
@@ -177,7 +181,8 @@ impl HiveWriter {
         self.write_values(cell, tree)
     }
 
-    /// Writes the lists of subkeys. Returns the subkeys sorted by name, each with its leaf and position.
+    /// Writes the lists of subkeys. Returns the subkeys sorted by name, each with its leaf and
+    /// position.
     fn write_lists<'a>(&mut self, cell: u32, tree: &'a KeyTree) -> Result<Vec<((u32, usize), &'a KeyTree)>> {
         let keys = sort_by_name(&tree.name, tree.keys.iter().map(|key| (key.name.as_str(), key)))?;
         if keys.is_empty() {
@@ -305,7 +310,8 @@ fn encode_name(name: &str) -> (Vec<u8>, bool) {
     }
 }
 
-/// Name hint in a list: the first four characters, or zeros if they are not Latin-1 (section "Fast leaf").
+/// Name hint in a list: the first four characters, or zeros if they are not Latin-1 (section "Fast
+/// leaf").
 fn name_hint(name: &str) -> [u8; 4] {
     let mut hint = [0; 4];
     for (place, letter) in hint.iter_mut().zip(name.chars()) {

@@ -1,5 +1,5 @@
-//! Conversion of a virtual disk to a raw one: the runs of its layers are written over each other, lowest
-//! first.
+//! Conversion of a virtual disk to a raw one: the runs of its layers are written over each other,
+//! lowest first.
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -1,4 +1,5 @@
-//! Descriptors of VMDKs: a text that lists the extents of a disk, in its own file or inside of an extent.
+//! Descriptors of VMDKs: a text that lists the extents of a disk, in its own file or inside of an
+//! extent.
 //!
 //! Follows VMware's "Virtual Disk Format 5.0". Values for virtual hardware (`ddb.…`) are ignored.
 
@@ -89,7 +90,8 @@ impl Descriptor {
     }
 }
 
-/// Parses a line such as `RW 4192256 SPARSE "disk-s001.vmdk"`; `None` if it does not describe an extent.
+/// Parses a line such as `RW 4192256 SPARSE "disk-s001.vmdk"`; `None` if it does not describe an
+/// extent.
 fn parse_extent(line: &str) -> Result<Option<ListedExtent>> {
     let mut words = line.split_whitespace();
     if !matches!(words.next(), Some("RW" | "RDONLY" | "NOACCESS")) {

@@ -10,7 +10,8 @@ pub(super) const SECTOR_LEN: u64 = 512;
 /// Length of pieces in which long tables are read, in bytes.
 const TABLE_PIECE_LEN: u64 = 64 << 10;
 
-/// Range of a disk with the source of its bytes. Unmapped ranges come from the disk below, or are zero.
+/// Range of a disk with the source of its bytes. Unmapped ranges come from the disk below, or are
+/// zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct DiskRun {
     /// Offset on the disk in bytes.

@@ -1,6 +1,7 @@
 //! QCOW2, versions 2 and 3. Follows QEMU's `docs/interop/qcow2.txt`.
 //!
-//! Not supported: encryption, Zstandard compression, internal snapshots (the current state is used).
+//! Not supported: encryption, Zstandard compression, internal snapshots (the current state is
+//! used).
 
 use std::io::{Read, Seek};
 
@@ -137,6 +138,7 @@ impl Qcow2 {
             l1.push(u64::from_be_bytes(entry) & OFFSET);
             Ok(())
         })?;
+        // Shared tables are invalid, and would turn a small file into a huge disk.
         let mut seen = std::collections::HashSet::new();
         let span = self.cluster_len() * self.n_l2();
         for (number, table) in (0..).zip(l1).filter(|(_, table)| *table != 0) {

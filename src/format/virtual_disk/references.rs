@@ -26,8 +26,8 @@ pub(super) enum ReferenceRole {
 /// Number of refused names in an error; the rest is counted.
 const MAX_LISTED: usize = 5;
 
-/// Files that a disk may refer to, by absolute path without `.` and `..`: as the user wrote it, and with links
-/// resolved.
+/// Files that a disk may refer to, by absolute path without `.` and `..`: as the user wrote it, and
+/// with links resolved.
 pub(super) struct AllowedReferences(Vec<Utf8PathBuf>);
 
 impl AllowedReferences {
@@ -80,7 +80,8 @@ impl<'a> ReferenceOpener<'a> {
             return Ok(self.open(ReferenceRole::Extent, name));
         }
         let path = self.folder.join(name);
-        // `NOFOLLOW`: a link could lead out of the folder. `NONBLOCK`: opening a FIFO must not hang.
+        // `NOFOLLOW`: a link could lead out of the folder. `NONBLOCK`: opening a FIFO must not
+        // hang.
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         match rustix::fs::open(path.as_std_path(), flags, Mode::empty()) {
             Ok(file) => {
@@ -133,6 +134,7 @@ impl<'a> ReferenceOpener<'a> {
 /// Parses a name as a path; `None` for protocols and Windows paths.
 fn parse_path(name: &str) -> Option<&Utf8Path> {
     let name = name.strip_prefix("file:").unwrap_or(name);
+    // As in QEMU: a colon before any slash ends the name of a protocol.
     let is_protocol = name.find([':', '/']).is_some_and(|at| name[at..].starts_with(':'));
     (!is_protocol && !name.is_empty() && !name.contains('\0')).then_some(Utf8Path::new(name))
 }
@@ -178,7 +180,8 @@ pub(super) fn read_text(file: &File, len: u64) -> Result<Vec<u8>> {
     Ok(text)
 }
 
-/// Returns `true` for the name of a flat extent, such as `disk-f001.vmdk`. Its contents have no signature.
+/// Returns `true` for the name of a flat extent, such as `disk-f001.vmdk`. Its contents have no
+/// signature.
 pub(super) fn is_flat_extent_name(path: &Utf8Path) -> bool {
     let stem = path.as_str().strip_suffix(".vmdk").unwrap_or_default();
     let number = stem.rsplit_once("-f").map_or("", |(_, number)| number);

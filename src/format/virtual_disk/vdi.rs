@@ -35,6 +35,7 @@ impl Vdi {
         if version != VERSION {
             return Err(Error::new(format!("VDI version {}.{} is not supported", version >> 16, version & 0xffff)));
         }
+        // A parent UUID, or an image type of 3 (undo) or 4 (differencing).
         if header[0x1a8..0x1b8] != [0; 16] || matches!(le_u32(&header, 0x4c), 3 | 4) {
             return Err(Error::new("it is a differencing disk; most of its data is in a parent that it does not name")
                 .help("clone it: `VBoxManage clonemedium DISK full.vdi`"));

@@ -66,6 +66,7 @@ impl Vhdx {
         if le_u16(&header, 66) != 1 {
             return Err(Error::new(format!("VHDX version {} is not supported", le_u16(&header, 66))));
         }
+        // A log GUID other than zero means that the log has to be replayed (2.2.2).
         if header[48..64] != [0; 16] {
             return Err(Error::new("it was not closed cleanly; some changes are only in its log")
                 .help("start the virtual machine and shut it down, or replay the log with `qemu-img check -r all`"));
@@ -178,7 +179,8 @@ impl MetadataTable {
     }
 }
 
-/// Path of the parent (2.6.2.6), chosen in the order in which readers try them; empty if there is none.
+/// Path of the parent (2.6.2.6), chosen in the order in which readers try them; empty if there is
+/// none.
 fn parse_parent_name(locator: &[u8]) -> String {
     let n_entries = if locator.len() < 20 { 0 } else { le_u16(locator, 18).into() };
     let units = |at: u32, len: u16| -> Option<String> {

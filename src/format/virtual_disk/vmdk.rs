@@ -1,5 +1,5 @@
-//! Sparse VMDK extents. Follows VMware's "Virtual Disk Format 5.0", with and without compressed grains
-//! (stream-optimized disks), and the extents of ESX snapshots (`COWD`).
+//! Sparse VMDK extents. Follows VMware's "Virtual Disk Format 5.0", with and without compressed
+//! grains (stream-optimized disks), and the extents of ESX snapshots (`COWD`).
 //!
 //! Not supported: `seSparse` extents of later ESX versions, which are not documented.
 
@@ -19,7 +19,8 @@ const ZERO_GRAINS: u32 = 1 << 2;
 const COMPRESSED: u32 = 1 << 16;
 const MARKERS: u32 = 1 << 17;
 
-/// Directory offset that refers to a second header, which is 1,024 bytes before the end of the file.
+/// Directory offset that refers to a second header, which is 1,024 bytes before the end of the
+/// file.
 const IN_FOOTER: u64 = u64::MAX;
 const FOOTER_BEFORE_END: i64 = -1024;
 
@@ -70,6 +71,7 @@ impl SparseExtent {
         };
         let flags = le_u32(&header, 8);
         let is_compressed = flags & COMPRESSED != 0;
+        // Deflate (1) is the only defined algorithm, and its grains follow markers.
         if is_compressed && (flags & MARKERS == 0 || header[77..79] != [1, 0]) {
             return Err(Error::new("the compression of its grains is not supported"));
         }
@@ -133,6 +135,7 @@ impl SparseExtent {
                 let offset = u64::from(sector) * SECTOR_LEN;
                 match sector {
                     0 => {}
+                    // Sector 1 stands for a grain of zeros.
                     1 if self.has_zero_grains => map.add_zeros(at, self.grain_len)?,
                     _ if self.is_compressed => map.add_packed(at, self.grain_len, self.packed_run(file, offset)?)?,
                     _ => map.add_block(at, offset, self.grain_len)?,

@@ -1,10 +1,10 @@
 //! Capturing folders and NTFS volumes into a WIM file, with wimlib.
 //!
-//! A volume is a range of a file or device that libntfs-3g reads in place. Security descriptors, streams,
-//! short names, hard links, reparse points and object IDs are preserved; extended attributes are not, and
-//! encrypted files (EFS) are left out. Folders keep names, times, contents, hard links and symbolic links.
-//! The GUID is derived from the contents and the times in the XML come from the caller, so equal sources give
-//! equal bytes.
+//! A volume is a range of a file or device that libntfs-3g reads in place. Security descriptors,
+//! streams, short names, hard links, reparse points and object IDs are preserved; extended
+//! attributes are not, and encrypted files (EFS) are left out. Folders keep names, times, contents,
+//! hard links and symbolic links. The GUID is derived from the contents and the times in the XML
+//! come from the caller, so equal sources give equal bytes.
 
 pub(super) mod types;
 
@@ -24,7 +24,8 @@ use crate::progress::Progress;
 
 pub use types::{Attributes, ContentCompression, Exclusions, LeftOut, WhyLeftOut};
 
-/// Returns `true` if a path ends in `.wim`, or in `.esd` for a solid file. Windows tools rely on that.
+/// Returns `true` if a path ends in `.wim`, or in `.esd` for a solid file. Windows tools rely on
+/// that.
 pub fn has_wim_extension(path: &str, packing: ContentCompression) -> bool {
     let name = path.rsplit(['/', '\\']).next().unwrap_or(path).to_lowercase();
     let ends: &[&str] = if packing == ContentCompression::Solid { &[".wim", ".esd"] } else { &[".wim"] };
@@ -44,7 +45,8 @@ pub enum CaptureTree<'a> {
     Folder(&'a Utf8Path),
     /// Root of an NTFS volume.
     Ntfs(Window),
-    /// A folder that stands for a volume, and Windows metadata that it can't store, by path with `/`.
+    /// A folder that stands for a volume, and Windows metadata that it can't store, by path with
+    /// `/`.
     Staged(&'a Utf8Path, &'a BTreeMap<String, WindowsMetadata>),
 }
 
@@ -100,7 +102,8 @@ impl<'p> Capture<'p> {
         Ok(Self { builder, packing: Some(packing), progress, n_kept: 0, edits: BTreeMap::new() })
     }
 
-    /// Starts with the images of an existing WIM file, in its compression. That file is not changed.
+    /// Starts with the images of an existing WIM file, in its compression. That file is not
+    /// changed.
     pub fn extend(path: &Utf8Path, progress: &'p Progress) -> Result<Self> {
         let builder = Builder::extend(path, progress).map_err(|ended| source_wim_error(ended, path))?;
         let n_kept = builder.n_images().map_err(|ended| source_wim_error(ended, path))?;
@@ -113,8 +116,8 @@ impl<'p> Capture<'p> {
         Ok(ReusedWim { path: path.to_owned(), number })
     }
 
-    /// Adds an image and returns its index, from 1, and the files that were left out. `name` is unique in the
-    /// file; `what` describes the source in messages.
+    /// Adds an image and returns its index, from 1, and the files that were left out. `name` is
+    /// unique in the file; `what` describes the source in messages.
     pub fn add(
         &mut self,
         tree: CaptureTree,
@@ -139,8 +142,8 @@ impl<'p> Capture<'p> {
         Ok((index, left_out))
     }
 
-    /// Calls `show` for every file and folder of a new image with its path, separated by `/`, in no particular
-    /// order.
+    /// Calls `show` for every file and folder of a new image with its path, separated by `/`, in no
+    /// particular order.
     pub fn visit(&mut self, index: u32, show: &mut dyn FnMut(&str, Attributes)) -> Result<()> {
         self.builder.visit(index, show).map_err(|ended| capture_error(ended, "listing an image"))
     }
@@ -150,8 +153,8 @@ impl<'p> Capture<'p> {
         self.builder.remove(index, path).map_err(|ended| capture_error(ended, &format!("leaving out `{path}`")))
     }
 
-    /// Reuses contents of files whose size and times are the same in an image of another WIM, without reading
-    /// them.
+    /// Reuses contents of files whose size and times are the same in an image of another WIM,
+    /// without reading them.
     pub fn reuse_unchanged(&mut self, index: u32, old: &ReusedWim, old_index: u32) -> Result<()> {
         self.builder.reuse_unchanged(index, old.number, old_index).map_err(|ended| source_wim_error(ended, &old.path))
     }
@@ -190,8 +193,9 @@ impl<'p> Capture<'p> {
 }
 
 impl MetadataFix {
-    /// Corrects the metadata of an image. Reading a folder changes access times, and wimlib numbers hard links in
-    /// the order in which the file system lists them: neither is a property of the source.
+    /// Corrects the metadata of an image. Reading a folder changes access times, and wimlib numbers
+    /// hard links in the order in which the file system lists them: neither is a property of the
+    /// source.
     fn apply(&self, metadata: &mut Metadata, date: Date) {
         let mut links = BTreeMap::new();
         visit(&mut metadata.root, "", &mut |path, entry| {

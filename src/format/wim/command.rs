@@ -1,13 +1,13 @@
-//! Commands of `wimlib-imagex` for help texts. A file on a medium is extracted with `7z` into the current
-//! folder first.
+//! Commands of `wimlib-imagex` for help texts. A file on a medium is extracted with `7z` into the
+//! current folder first.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::format::medium_tree::SEPARATOR;
 use crate::shell::quote;
 
-/// Command that extracts files from a medium, with ` && ` at its end, and the path of the extracted file. The
-/// command is empty for other files. `pattern` selects the files from the path of one.
+/// Command that extracts files from a medium, with ` && ` at its end, and the path of the extracted
+/// file. The command is empty for other files. `pattern` selects the files from the path of one.
 fn extract_command(path: &Utf8Path, pattern: impl FnOnce(&str) -> String) -> (String, &Utf8Path) {
     match path.as_str().split_once(SEPARATOR).filter(|_| !path.exists()) {
         Some((medium, within)) => (format!("7z x {} {} && ", quote(medium), pattern(within)), Utf8Path::new(within)),
@@ -21,7 +21,8 @@ pub(super) fn verify(path: &Utf8Path) -> String {
     format!("{taken_out}wimlib-imagex verify {}", quote(path.as_str()))
 }
 
-/// Command that exports all images, or the one with `index`, to a new WIM file. `options` are appended.
+/// Command that exports all images, or the one with `index`, to a new WIM file. `options` are
+/// appended.
 pub fn export(path: &Utf8Path, index: Option<u32>, options: &str) -> String {
     let (taken_out, path) = extract_command(path, |within| quote(within).into_owned());
     let images = index.map_or("all".to_owned(), |index| index.to_string());

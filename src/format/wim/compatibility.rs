@@ -1,8 +1,9 @@
 //! WIM files that wimlib can read, but Microsoft's tools can't.
 //!
-//! According to the documentation and the author of wimlib, Microsoft's tools support the chunk lengths that
-//! they write: 32 KiB for XPRESS and LZX (also 4 KiB for XPRESS, since WIMBoot in Windows 8.1), 128 KiB for
-//! LZMS, and up to 64 MiB in solid resources. Pipable and split files are rejected when they are opened.
+//! According to the documentation and the author of wimlib, Microsoft's tools support the chunk
+//! lengths that they write: 32 KiB for XPRESS and LZX (also 4 KiB for XPRESS, since WIMBoot in
+//! Windows 8.1), 128 KiB for LZMS, and up to 64 MiB in solid resources. Pipable and split files are
+//! rejected when they are opened.
 
 use std::fmt;
 

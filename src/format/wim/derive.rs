@@ -1,10 +1,10 @@
 //! WIMs derived from others: with some of the images, an edited image, or another boot image.
 //!
-//! A derived WIM is assembled from ranges of the original, the added files and new structures. Nothing is
-//! recompressed, and only structures are read. Added files are stored uncompressed. If all images are kept,
-//! existing contents stay at their offsets, so that editing an image only changes the end of the file and its
-//! header; if images are removed, the contents are packed without gaps. Dates and GUID are derived from the
-//! inputs.
+//! A derived WIM is assembled from ranges of the original, the added files and new structures.
+//! Nothing is recompressed, and only structures are read. Added files are stored uncompressed. If
+//! all images are kept, existing contents stay at their offsets, so that editing an image only
+//! changes the end of the file and its header; if images are removed, the contents are packed
+//! without gaps. Dates and GUID are derived from the inputs.
 //!
 //! Not supported: WIMs with solid resources, whose contents can't be separated.
 
@@ -27,8 +27,8 @@ use crate::error::{Error, Result};
 use crate::progress::Progress;
 
 impl WimStructure {
-    /// Derives a WIM with the given images, in this order. `boot` is the number of the boot image among them,
-    /// from 1.
+    /// Derives a WIM with the given images, in this order. `boot` is the number of the boot image
+    /// among them, from 1.
     ///
     /// # Errors
     ///
@@ -45,8 +45,8 @@ impl WimStructure {
     ///
     /// # Errors
     ///
-    /// Those of [`export`](Self::export); if a removed path does not exist, or a file and a folder have the same
-    /// path.
+    /// Those of [`export`](Self::export); if a removed path does not exist, or a file and a folder
+    /// have the same path.
     pub fn edit(&self, index: u32, edit: &ImageEdit, progress: &Progress) -> Result<Pieced> {
         let all: Vec<_> = (1..=self.header.n_images).collect();
         let boot = Some(self.header.boot_index).filter(|index| *index > 0);
@@ -104,8 +104,8 @@ fn derive(
     if missing.is_some() {
         return Err(wim.damaged("the contents of a file in its images are missing"));
     }
-    // Order of the new WIM: kept contents, added contents, metadata, blob table, XML, integrity table.
-    // Appending after the kept part is what lets a patch leave the bulk of the file alone.
+    // Order of the new WIM: kept contents, added contents, metadata, blob table, XML, integrity
+    // table. Appending after the kept part is what lets a patch leave the bulk of the file alone.
     let mut new = Assembly::new();
     let mut blobs = Vec::new();
     let mut kept: Vec<_> = known.values().filter(|blob| uses.contains_key(&blob.sha1)).copied().collect();
@@ -150,6 +150,7 @@ fn derive(
         xml.images.push(text);
         blobs.push(blob);
     }
+    // Readers number the images by the order of their metadata in the blob table.
     let metadata: Vec<_> = blobs.iter().filter(|blob| blob.is_metadata()).copied().collect();
     let table = table_to_bytes(&blobs);
     let mut header = WimHeader {
@@ -161,10 +162,12 @@ fn derive(
     };
     header.table = new.add_bytes(table);
     let covered = new.at;
+    // `TOTALBYTES` counts the file up to its XML.
     xml.total_len = Some(covered);
     header.xml = new.add_bytes(xml.to_bytes());
     header.integrity = match &wim.integrity {
         Some(old) => {
+            // The chunks are hashed from the assembled bytes, which are complete up to here.
             let whole = new.to_pieced(wim, &header);
             new.add_bytes(integrity::updated(old, n_same, covered, &whole, progress)?.to_bytes())
         }
@@ -222,6 +225,7 @@ fn count_uses(images: &[DerivedImage]) -> HashMap<[u8; 20], u32> {
 /// Updates the counts of files, folders and bytes in the XML. Every hard link counts.
 fn count_files(metadata: &Metadata, lens: &HashMap<[u8; 20], u64>, text: &mut ImageXml) {
     let (mut n_folders, mut n_files, mut total, mut linked) = (0u64, 0u64, 0u64, 0u64);
+    // Contents of the second and further names of a file, which wimlib counts separately, too.
     let mut seen = HashSet::new();
     metadata.root.visit(&mut |entry| {
         *(if entry.is_folder() { &mut n_folders } else { &mut n_files }) += 1;

@@ -1,7 +1,8 @@
 //! Edits of an image: adding and removing files and folders.
 //!
-//! Added files have the date of the medium, no security descriptor and no short name. A replaced file keeps the
-//! spelling of its name and its security descriptor; an existing folder keeps its contents.
+//! Added files have the date of the medium, no security descriptor and no short name. A replaced
+//! file keeps the spelling of its name and its security descriptor; an existing folder keeps its
+//! contents.
 
 use std::collections::HashSet;
 
@@ -43,7 +44,8 @@ impl Additions {
         self.contents.iter()
     }
 
-    /// Adds a content and returns its SHA-1. Empty contents are not stored; their SHA-1 counts as zeros.
+    /// Adds a content and returns its SHA-1. Empty contents are not stored; their SHA-1 counts as
+    /// zeros.
     fn add(&mut self, content: &Content, progress: &Progress) -> Result<[u8; 20]> {
         if content.is_empty() {
             return Ok([0; 20]);

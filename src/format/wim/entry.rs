@@ -94,7 +94,8 @@ fn is_named(name: &[u16], text: &str) -> bool {
     name.iter().copied().map(uppercase).eq(text.encode_utf16().map(uppercase))
 }
 
-/// Upper case of a unit. Letters without a single upper-case unit (`ß`) stay as they are, as in Windows.
+/// Upper case of a unit. Letters without a single upper-case unit (`ß`) stay as they are, as in
+/// Windows.
 fn uppercase(unit: u16) -> u16 {
     let Some(c) = char::from_u32(unit.into()) else { return unit };
     let mut upper = c.to_uppercase();

@@ -1,5 +1,5 @@
-//! Checks of a WIM file before wimlib reads it. wimlib reads tables, XML and metadata of any length that the
-//! header claims, and lists a folder as often as other folders refer to its list.
+//! Checks of a WIM file before wimlib reads it. wimlib reads tables, XML and metadata of any length
+//! that the header claims, and lists a folder as often as other folders refer to its list.
 
 use super::header::{HEADER_LEN, MAGIC, PIPABLE_MAGIC, Resource, WimHeader};
 use super::metadata;
@@ -17,7 +17,8 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    /// Checks the header and the table of a file. Files that are not WIMs are left for wimlib to reject.
+    /// Checks the header and the table of a file. Files that are not WIMs are left for wimlib to
+    /// reject.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
 //! Header of a WIM file, and resources (Windows Imaging File Format, "WIM header").
 //!
-//! Little-endian. Versions 1.13 (0x00010D00) and 3.584 (0x00000E00, solid resources) share this header. Not
-//! supported: the header of pipable files, which only wimlib writes and reads.
+//! Little-endian. Versions 1.13 (0x00010D00) and 3.584 (0x00000E00, solid resources) share this
+//! header. Not supported: the header of pipable files, which only wimlib writes and reads.
 
 /// First bytes of a WIM file.
 pub const MAGIC: [u8; 8] = *b"MSWIM\0\0\0";

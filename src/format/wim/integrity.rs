@@ -1,7 +1,8 @@
 //! Integrity table of a WIM file: SHA-1s of chunks of 10 MiB between header and XML.
 //!
-//! Follows the Windows Imaging File Format, `_INTEGRITY_TABLE`: length of the table, number of chunks, chunk
-//! length (`u32` each), then 20 bytes per chunk. Covers the file from byte 208 to the end of the blob table.
+//! Follows the Windows Imaging File Format, `_INTEGRITY_TABLE`: length of the table, number of
+//! chunks, chunk length (`u32` each), then 20 bytes per chunk. Covers the file from byte 208 to the
+//! end of the blob table.
 
 use std::ops::Range;
 
@@ -50,8 +51,8 @@ impl Integrity {
     }
 }
 
-/// Table of a derived WIM. Its first `n_same` bytes equal those of the WIM with the table `old`, so only the
-/// rest is read. `end` is the end of its blob table.
+/// Table of a derived WIM. Its first `n_same` bytes equal those of the WIM with the table `old`, so
+/// only the rest is read. `end` is the end of its blob table.
 pub(super) fn updated(old: &Integrity, n_same: u64, end: u64, new: &Pieced, progress: &Progress) -> Result<Integrity> {
     let chunks = chunk_ranges(old.chunk_len, end).enumerate().map(|(at, range)| match old.chunks.get(at) {
         Some(sha1) if range.end <= n_same && range.end - range.start == old.chunk_len => Ok(*sha1),

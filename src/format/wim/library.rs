@@ -1,7 +1,8 @@
-//! Bindings of wimlib: open files and decompressors, which free themselves. All calls of wimlib are here.
+//! Bindings of wimlib: open files and decompressors, which free themselves. All calls of wimlib are
+//! here.
 //!
-//! Text that wimlib lends is copied before a call returns. Text that is not UTF-8 gets replacement characters;
-//! names may contain unpaired surrogates.
+//! Text that wimlib lends is copied before a call returns. Text that is not UTF-8 gets replacement
+//! characters; names may contain unpaired surrogates.
 
 #![expect(unsafe_code, reason = "wimlib is a C library")]
 
@@ -122,7 +123,8 @@ impl WimHandle {
     /// Value in the XML of an image, if it is set.
     pub(super) fn property(&self, index: u32, name: &str) -> Option<String> {
         let name = CString::new(name).ok()?;
-        // SAFETY: the handle is open; the text that is lent is copied before anything else is called.
+        // SAFETY: the handle is open; the text that is lent is copied before anything else is
+        // called.
         unsafe {
             let value = sys::wimlib_get_image_property(self.0.as_ptr(), index as c_int, name.as_ptr());
             copy_text(value)
@@ -140,8 +142,8 @@ impl WimHandle {
     fn iterate(&self, index: u32, path: &str, flags: u32) -> Result<Vec<LocatedEntry>, LibraryError> {
         let path = to_c_string(path)?;
         let mut entries = Vec::new();
-        // SAFETY: the callback gets the vector back as the very type that is passed here, while nothing
-        // else borrows it; all pointers are valid for the call.
+        // SAFETY: the callback gets the vector back as the very type that is passed here, while
+        // nothing else borrows it; all pointers are valid for the call.
         let code = unsafe {
             sys::wimlib_iterate_dir_tree(
                 self.0.as_ptr(),
@@ -167,7 +169,8 @@ const ATTRIBUTE_ENCRYPTED: u32 = 0x4000;
 
 /// Copies an entry that wimlib lends. Must not panic: unwinding into C aborts the process.
 unsafe extern "C" fn collect_entry(entry: *const sys::wimlib_dir_entry, entries: *mut c_void) -> c_int {
-    // SAFETY: wimlib lends a valid entry, which always has a first stream; `entries` is what `iterate` passed.
+    // SAFETY: wimlib lends a valid entry, which always has a first stream; `entries` is what
+    // `iterate` passed.
     let (entry, stream, entries) = unsafe {
         let streams = ptr::addr_of!((*entry).streams).cast::<sys::wimlib_stream_entry>();
         (&*entry, &*streams, &mut *entries.cast::<Vec<LocatedEntry>>())

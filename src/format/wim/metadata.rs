@@ -1,9 +1,10 @@
-//! Metadata resource of an image: security descriptors and the tree of files and folders (Windows Imaging File
-//! Format, "metadata resource", "DIRENTRY", "STREAMENTRY").
+//! Metadata resource of an image: security descriptors and the tree of files and folders (Windows
+//! Imaging File Format, "metadata resource", "DIRENTRY", "STREAMENTRY").
 //!
-//! After the security descriptors come the root entry and the lists of the folders' entries, which entries refer
-//! to by offset. Lists may have any order and are written breadth-first. A list ends with 8 zero bytes. Everything
-//! is aligned to 8 bytes. Unknown data (tagged items after the names) are kept.
+//! After the security descriptors come the root entry and the lists of the folders' entries, which
+//! entries refer to by offset. Lists may have any order and are written breadth-first. A list ends
+//! with 8 zero bytes. Everything is aligned to 8 bytes. Unknown data (tagged items after the names)
+//! are kept.
 
 use std::time::Duration;
 
@@ -102,8 +103,8 @@ impl Default for ImageEntry {
     }
 }
 
-/// Checks that no list of entries belongs to two folders, as far as the lists can be parsed. The total length of
-/// all entries is then at most that of `bytes`.
+/// Checks that no list of entries belongs to two folders, as far as the lists can be parsed. The
+/// total length of all entries is then at most that of `bytes`.
 pub(super) fn check_tree(bytes: &[u8]) -> Result<(), String> {
     let reader = MetadataReader { bytes, n_left: 0 };
     let number = |at: usize| usize::try_from(reader.u64(at).ok()?).ok();
@@ -121,6 +122,7 @@ pub(super) fn check_tree(bytes: &[u8]) -> Result<(), String> {
             let attributes = u32::from_le_bytes(array_at(entry, 0x08));
             let (list, n_streams) =
                 (u64::from_le_bytes(array_at(entry, 0x10)), u16::from_le_bytes(array_at(entry, 0x60)));
+            // Also for links to folders, in case a reader follows their lists.
             if let (true, Ok(list @ 1..)) = (attributes & ImageEntry::FOLDER != 0, usize::try_from(list)) {
                 lists.push((list, depth + 1));
             }
@@ -228,7 +230,8 @@ impl Metadata {
     }
 }
 
-/// Writes a list of entries and its end, and assigns the next offset to the list of each folder in it.
+/// Writes a list of entries and its end, and assigns the next offset to the list of each folder in
+/// it.
 fn put_list<'a>(
     entries: &'a [ImageEntry],
     lists_at: &mut usize,
@@ -324,7 +327,8 @@ impl MetadataReader<'_> {
         Ok(entries)
     }
 
-    /// Reads an entry. Returns it with the offsets of the next entry and of its list; `None` at the end of a list.
+    /// Reads an entry. Returns it with the offsets of the next entry and of its list; `None` at the
+    /// end of a list.
     fn read_entry(&mut self, at: usize) -> Result<Option<(ImageEntry, usize, usize)>, String> {
         let len = self.u64(at)?;
         // Lists end with 8 zero bytes, or with an entry that has nothing but a length.

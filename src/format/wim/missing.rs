@@ -1,8 +1,8 @@
-//! Contents of an image that are missing from its WIM file, as in delta WIMs, whose other contents are in their
-//! base, and in `.esd` files of Windows Update, which share contents.
+//! Contents of an image that are missing from its WIM file, as in delta WIMs, whose other contents
+//! are in their base, and in `.esd` files of Windows Update, which share contents.
 //!
-//! Images refer to contents by SHA-1, and the blob table lists those in the file. Lengths are in the table only,
-//! so those of missing contents are unknown.
+//! Images refer to contents by SHA-1, and the blob table lists those in the file. Lengths are in
+//! the table only, so those of missing contents are unknown.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -42,11 +42,13 @@ impl WimStructure {
         Ok(example.map(|example| MissingContents { n_missing: missing.len(), n_contents: seen.len(), example }))
     }
 
-    /// WIMs among `others` with contents that image `index` misses. The flag is `true` if they contain all of these.
+    /// WIMs among `others` with contents that image `index` misses. The flag is `true` if they
+    /// contain all of these.
     ///
     /// # Errors
     ///
-    /// If there is no such image, or its metadata are damaged. Unreadable WIMs among `others` are skipped.
+    /// If there is no such image, or its metadata are damaged. Unreadable WIMs among `others` are
+    /// skipped.
     pub fn select_complements(&self, index: u32, others: Vec<Arc<Source>>) -> Result<(Vec<Arc<Source>>, bool)> {
         let held: HashSet<_> = self.content_sha1s().collect();
         let mut missing = HashSet::new();

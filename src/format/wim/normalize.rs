@@ -1,8 +1,9 @@
 //! Normalization of WIM files that wimlib has just written, so that equal inputs give equal bytes.
 //!
-//! Metadata of new images are corrected (access times, and what a staged folder can't store). Blob table, XML and
-//! integrity table lie after the contents and move accordingly. Times in the XML are set to the caller's date, and
-//! the random GUID is replaced by one derived from blob table and XML, which cover the whole contents.
+//! Metadata of new images are corrected (access times, and what a staged folder can't store). Blob
+//! table, XML and integrity table lie after the contents and move accordingly. Times in the XML are
+//! set to the caller's date, and the random GUID is replaced by one derived from blob table and
+//! XML, which cover the whole contents.
 
 use std::fs::File;
 use std::ops::RangeInclusive;
@@ -131,7 +132,8 @@ fn at_offset(resource: Resource, offset: u64) -> Resource {
     Resource { offset, ..resource }
 }
 
-/// Returns `true` for contents stored after an offset. Contents in solid resources have no offset in the file.
+/// Returns `true` for contents stored after an offset. Contents in solid resources have no offset
+/// in the file.
 fn is_stored_after(blob: &Blob, place: u64) -> bool {
     blob.resource.flags & Resource::SOLID == 0 && blob.resource.offset >= place
 }

@@ -1,7 +1,8 @@
 //! Files of a WIM file with one image, such as prestaged media, and the locations of their bytes.
 //!
-//! Uncompressed files are ranges of the WIM file. Compressed ones are unpacked into memory up to a limit: programs
-//! and scripts compress well, but images and archives, the bulk of a medium, are usually stored uncompressed.
+//! Uncompressed files are ranges of the WIM file. Compressed ones are unpacked into memory up to a
+//! limit: programs and scripts compress well, but images and archives, the bulk of a medium, are
+//! usually stored uncompressed.
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -1,8 +1,10 @@
-//! Re-export of WIM files as LZX in chunks of 32 KiB, which boot managers can read, without solid resources.
+//! Re-export of WIM files as LZX in chunks of 32 KiB, which boot managers can read, without solid
+//! resources.
 //!
-//! Uses wimlib, which verifies every content by SHA-1. Properties and times of the images are kept. The GUID is
-//! derived from the contents, and neither the clock nor the number of threads matters, so equal images give equal
-//! bytes. Memory is that of decompressing LZMS, with chunks of up to 64 MiB, and a few buffers per processor.
+//! Uses wimlib, which verifies every content by SHA-1. Properties and times of the images are kept.
+//! The GUID is derived from the contents, and neither the clock nor the number of threads matters,
+//! so equal images give equal bytes. Memory is that of decompressing LZMS, with chunks of up to 64
+//! MiB, and a few buffers per processor.
 
 use camino::Utf8Path;
 
@@ -23,8 +25,8 @@ pub fn recipe() -> [u32; 2] {
     [VERSION, library::version()]
 }
 
-/// Re-exports one image, as the boot image, or all images of a WIM file. An existing file at `to` is overwritten.
-/// `with_check` adds an integrity table.
+/// Re-exports one image, as the boot image, or all images of a WIM file. An existing file at `to`
+/// is overwritten. `with_check` adds an integrity table.
 ///
 /// # Errors
 ///

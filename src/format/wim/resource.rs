@@ -1,9 +1,10 @@
 //! Contents in a WIM file: uncompressed, compressed in chunks, or part of a solid resource.
 //!
-//! A compressed resource begins with a table of the chunks' offsets, relative to the end of the table and without
-//! the first one. Entries have 4 bytes, or 8 in resources of 4 GiB and more. A solid resource begins with its length
-//! (`u64`), chunk length (`u32`) and compression (`u32`), then the length of each chunk (`u32`). A chunk of full
-//! length is uncompressed. Every number is checked against the file before anything is allocated.
+//! A compressed resource begins with a table of the chunks' offsets, relative to the end of the
+//! table and without the first one. Entries have 4 bytes, or 8 in resources of 4 GiB and more. A
+//! solid resource begins with its length (`u64`), chunk length (`u32`) and compression (`u32`),
+//! then the length of each chunk (`u32`). A chunk of full length is uncompressed. Every number is
+//! checked against the file before anything is allocated.
 
 use std::error::Error as _;
 use std::fs::File;
@@ -143,6 +144,7 @@ fn read_compressed(file: &impl ReadAt, packing: ResourceCompression, blob: &Blob
     let table_len = (chunks.n_chunks - 1).checked_mul(entry_len).filter(|len| *len <= blob.resource_len);
     let table_len = table_len.ok_or("its table of chunks is longer than its contents")?;
     let table = read_at(file, blob.resource_offset, table_len)?;
+    // The first chunk is not listed, and the last one ends with the resource.
     let mut starts: Vec<u64> = vec![0];
     starts.extend(table.chunks_exact(entry_len as usize).map(le_number));
     starts.push(blob.resource_len - table_len);
@@ -168,6 +170,7 @@ fn read_solid(file: &impl ReadAt, blob: &BlobLocation) -> Result<Vec<u8>, String
     let table_len = chunks.n_chunks.checked_mul(4).filter(|len| *len <= max_table_len);
     let table_len = table_len.ok_or("its table of chunks is longer than its contents")?;
     let table = read_at(file, blob.resource_offset + SOLID_HEADER_LEN, table_len)?;
+    // Solid resources list lengths in place of offsets.
     let mut start = 0;
     let next = |entry: &[u8]| {
         let bounds = start..start + le_number(entry);
@@ -200,8 +203,8 @@ impl Chunks {
         Ok(Self { compression, chunk_len, n_chunks: unpacked_len.div_ceil(chunk_len), unpacked_len })
     }
 
-    /// Reads a range of the unpacked resource. `data` is the range of the chunks in the file, and `bounds` the range of
-    /// each chunk relative to that.
+    /// Reads a range of the unpacked resource. `data` is the range of the chunks in the file, and
+    /// `bounds` the range of each chunk relative to that.
     fn read(
         &self,
         file: &impl ReadAt,
@@ -250,8 +253,8 @@ impl Chunks {
     }
 }
 
-/// Random-access reader of a compressed resource that fills a whole stream, as with the Windows Overlay Filter.
-/// Keeps one chunk in memory.
+/// Random-access reader of a compressed resource that fills a whole stream, as with the Windows
+/// Overlay Filter. Keeps one chunk in memory.
 pub(in crate::format) struct ChunkReader {
     chunks: Chunks,
     entry_len: u64,

@@ -1,9 +1,10 @@
 //! Split WIMs (`.swm`), for files that are too large for a file system or disc.
 //!
-//! Each part is assembled from ranges of the WIM, so nothing is recompressed. All parts have the GUID and
-//! the XML, and each has a table of its own resources. As with wimlib and DISM, the metadata of all images are
-//! in the first part, and no image is the boot image. If the WIM has an integrity table, each part gets one.
-//! Not supported: WIMs with solid resources, and contents longer than a part.
+//! Each part is assembled from ranges of the WIM, so nothing is recompressed. All parts have the
+//! GUID and the XML, and each has a table of its own resources. As with wimlib and DISM, the
+//! metadata of all images are in the first part, and no image is the boot image. If the WIM has an
+//! integrity table, each part gets one. Not supported: WIMs with solid resources, and contents
+//! longer than a part.
 
 use super::command;
 use super::derive::{Assembly, derive_guid};
@@ -41,7 +42,8 @@ impl WimStructure {
     ///
     /// # Errors
     ///
-    /// If a content is longer than a part, contents are solid, or there would be more than 65,535 parts.
+    /// If a content is longer than a part, contents are solid, or there would be more than 65,535
+    /// parts.
     pub fn split(&self, part_len: u64, progress: &Progress) -> Result<Vec<Pieced>> {
         let path = self.source().path();
         if self.is_solid() {
@@ -66,7 +68,8 @@ impl WimStructure {
 fn divide(wim: &WimStructure, part_len: u64) -> Result<Vec<Vec<Blob>>> {
     let (mut metadata, mut contents): (Vec<Blob>, Vec<Blob>) = wim.blobs.iter().partition(|blob| blob.is_metadata());
     contents.sort_by_key(|blob| (blob.resource.offset, blob.sha1));
-    // Every part also has a header, the XML and an integrity table, which is counted at its longest.
+    // Every part also has a header, the XML and an integrity table, which is counted at its
+    // longest.
     let integrity_len = match &wim.integrity {
         Some(table) => {
             Integrity { chunks: Vec::new(), ..*table }.to_bytes().len() as u64 + 20 * part_len.div_ceil(table.chunk_len)

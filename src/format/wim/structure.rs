@@ -1,8 +1,8 @@
 //! Structures of a WIM file, from which other WIMs are derived.
 //!
-//! Reads any source, including derived WIMs. Header, table, XML and metadata (by SHA-1) are checked; contents are
-//! not. Not supported, with an error for each: split, encrypted and pipable files, and taking single contents out
-//! of solid resources.
+//! Reads any source, including derived WIMs. Header, table, XML and metadata (by SHA-1) are
+//! checked; contents are not. Not supported, with an error for each: split, encrypted and pipable
+//! files, and taking single contents out of solid resources.
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
-//! Blob table of a WIM file: all resources except those in the header, with the SHA-1 of their contents (Windows
-//! Imaging File Format, "lookup table").
+//! Blob table of a WIM file: all resources except those in the header, with the SHA-1 of their
+//! contents (Windows Imaging File Format, "lookup table").
 //!
-//! Entries have 50 bytes and any order, except that metadata resources are in the order of the images. The table
-//! itself is uncompressed.
+//! Entries have 50 bytes and any order, except that metadata resources are in the order of the
+//! images. The table itself is uncompressed.
 
 use super::header::{Resource, array_at};
 

@@ -1,21 +1,24 @@
-//! Media as WIM files: one image, uncompressed, with every content stored once, so that they can be laid out.
+//! Media as WIM files: one image, uncompressed, with every content stored once, so that they can be
+//! laid out.
 //!
-//! Follows the Windows Imaging File Format 1.13. Unlike other writers, leaves room between resources; readers
-//! accept this, since they use the blob table, and deleting files leaves such gaps, too. There is no integrity
-//! table, since its chunks of 10 MiB would have to be hashed for every change, and no boot image. Not supported:
-//! security descriptors (files inherit them when the image is applied), short names, streams, links.
+//! Follows the Windows Imaging File Format 1.13. Unlike other writers, leaves room between
+//! resources; readers accept this, since they use the blob table, and deleting files leaves such
+//! gaps, too. There is no integrity table, since its chunks of 10 MiB would have to be hashed for
+//! every change, and no boot image. Not supported: security descriptors (files inherit them when
+//! the image is applied), short names, streams, links.
 //!
 //! # Layout
 //!
-//! Like on a disc (see [`iso`](crate::format::iso) for slots, groups and room), in units of 512 bytes:
+//! Like on a disc (see [`iso`](crate::format::iso) for slots, groups and room), in units of 512
+//! bytes:
 //!
 //! 1. The header, 208 bytes.
 //! 2. Contents from sources, from byte 4,096 on. Files with the same contents share them.
-//! 3. Aligned to a generous power of two: generated files, the metadata, the blob table in the order of
-//!    offsets, and the XML at the end of the file. wimlib and DISM append after it.
+//! 3. Aligned to a generous power of two: generated files, the metadata, the blob table in the
+//!    order of offsets, and the XML at the end of the file. wimlib and DISM append after it.
 //!
-//! The element `TSMEDIA` of the image in the XML contains the digest of everything outside of files, including
-//! the XML without the digest itself.
+//! The element `TSMEDIA` of the image in the XML contains the digest of everything outside of
+//! files, including the XML without the digest itself.
 
 mod layout;
 mod read;

@@ -1,4 +1,5 @@
-//! Images of a WIM within another file, such as a disc. Read from the structures, since wimlib only opens files.
+//! Images of a WIM within another file, such as a disc. Read from the structures, since wimlib only
+//! opens files.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -155,10 +156,12 @@ impl WimView {
         }
     }
 
-    /// Location of contents in a solid resource. In the blob table, the entries of solid resources and those of their
-    /// contents follow each other, and offsets count from the start of the first resource of such a run, unpacked.
+    /// Location of contents in a solid resource. In the blob table, the entries of solid resources
+    /// and those of their contents follow each other, and offsets count from the start of the first
+    /// resource of such a run, unpacked.
     fn find_solid_blob(&self, at: usize) -> Result<resource::BlobLocation> {
         let blobs = &self.structure.blobs;
+        // The run of solid entries that contains this one.
         let first = blobs[..at].iter().rposition(|blob| !blob.is_solid()).map_or(0, |before| before + 1);
         let run = blobs[first..].iter().take_while(|blob| blob.is_solid());
         let mut offset = blobs[at].resource.offset;

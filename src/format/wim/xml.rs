@@ -1,8 +1,8 @@
 //! XML of a WIM file: properties of the images.
 //!
-//! UTF-16 (little-endian) with a byte order mark, uncompressed: a `WIM` element with the length of the file up to
-//! the XML (`TOTALBYTES`) and an `IMAGE` per image, ordered by `INDEX`. Texts are preserved except for changed
-//! properties. Not supported: document types, other encodings.
+//! UTF-16 (little-endian) with a byte order mark, uncompressed: a `WIM` element with the length of
+//! the file up to the XML (`TOTALBYTES`) and an `IMAGE` per image, ordered by `INDEX`. Texts are
+//! preserved except for changed properties. Not supported: document types, other encodings.
 
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -105,8 +105,8 @@ impl ImageXml {
         self.set_raw(name, &escape(text));
     }
 
-    /// Sets a child element to a time in units of 100 ns since 1601, in the form of `CREATIONTIME` and
-    /// `LASTMODIFICATIONTIME`.
+    /// Sets a child element to a time in units of 100 ns since 1601, in the form of `CREATIONTIME`
+    /// and `LASTMODIFICATIONTIME`.
     pub fn set_time(&mut self, name: &str, time: u64) {
         let (high, low) = (time >> 32, time & 0xFFFF_FFFF);
         self.set_raw(name, &format!("<HIGHPART>0x{high:08X}</HIGHPART><LOWPART>0x{low:08X}</LOWPART>"));
@@ -165,6 +165,7 @@ fn parse_elements(text: &str) -> Option<Vec<XmlElement<'_>>> {
     let mut at = 0;
     while let Some(start) = text[at..].find('<').map(|skip| at + skip) {
         let rest = &text[start..];
+        // These may contain tags that are not elements.
         let skipped = [("<!--", "-->"), ("<![CDATA[", "]]>"), ("<?", "?>")];
         if let Some((_, end)) = skipped.iter().find(|(begin, _)| rest.starts_with(begin)) {
             at = start + rest.find(end)? + end.len();

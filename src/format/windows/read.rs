@@ -124,7 +124,8 @@ fn read_version(hive: &Hive) -> Result<Option<WindowsVersion>> {
 }
 
 /// Installed optional components; `None` if packages are not listed. Package names are like
-/// `WinPE-WMI-Package~31bf3856ad364e35~amd64~~10.0.26100.1`: name, signing key, architecture, language, version.
+/// `WinPE-WMI-Package~31bf3856ad364e35~amd64~~10.0.26100.1`: name, signing key, architecture,
+/// language, version.
 fn read_components(hive: &Hive) -> Result<Option<BTreeSet<String>>> {
     let Some(packages) = hive.key(r"Microsoft\Windows\CurrentVersion\Component Based Servicing\Packages")? else {
         return Ok(None);
@@ -144,8 +145,8 @@ fn read_components(hive: &Hive) -> Result<Option<BTreeSet<String>>> {
     Ok(Some(components))
 }
 
-/// Values that may still be read. Keys can share a list of values, although Windows never does that, so that reading
-/// all of them would take more than the size of the hive.
+/// Values that may still be read. Keys can share a list of values, although Windows never does
+/// that, so that reading all of them would take more than the size of the hive.
 struct ValueBudget(usize);
 
 impl ValueBudget {
@@ -176,8 +177,8 @@ pub(super) fn read_drivers(bytes: &[u8]) -> Result<Option<Drivers>> {
     let mut budget = ValueBudget::new(&hive);
     for package in packages.keys()? {
         budget.take(&package)?;
-        // The default value is the name of the INF file. Without it, use the start of the key's name, which is like
-        // `netvsc.inf_amd64_0123456789abcdef`.
+        // The default value is the name of the INF file. Without it, use the start of the key's
+        // name, which is like `netvsc.inf_amd64_0123456789abcdef`.
         let key_name = package.name();
         let own_name = || key_name.split_inclusive(".inf").next().unwrap_or(&key_name).to_owned();
         let name = package.value("")?.and_then(|data| data.text()).filter(|name| !name.is_empty());

@@ -1,5 +1,5 @@
-//! Encryption of PKCS #12 files: PBES1 with the key derivation of RFC 7292 (B), PBES2 of RFC 8018 (6.2), and
-//! the MAC.
+//! Encryption of PKCS #12 files: PBES1 with the key derivation of RFC 7292 (B), PBES2 of RFC 8018
+//! (6.2), and the MAC.
 //!
 //! Files set their own number of hash iterations; the total per file is bounded.
 
@@ -71,7 +71,8 @@ enum Purpose {
     Mac = 3,
 }
 
-/// Derives key material (RFC 7292, B.2). `block_len` is the block length of the hash, `v` in the RFC.
+/// Derives key material (RFC 7292, B.2). `block_len` is the block length of the hash, `v` in the
+/// RFC.
 fn derive<H: Digest>(
     password: &Password,
     salt: &[u8],
@@ -157,6 +158,7 @@ pub(super) fn check_password(
     let info = fields(info.value())?;
     let [algorithm, digest] = info.as_slice() else { return Err(malformed("its MAC is incomplete")) };
     let hash = parse_algorithm(*algorithm)?.0;
+    // Programs disagree on the encoding of an empty password: try both.
     let mut candidates = vec![Password::new(password)];
     if password.is_empty() {
         candidates.push(Password::none());

@@ -1,7 +1,7 @@
 //! Writer of PKCS #12 files: key and certificates encrypted with 3DES, and a MAC with SHA-1.
 //!
-//! Reproducible: equal keys, certificates and passwords give equal bytes. Salts are derived from the
-//! private key, which is unknown to others, so they are as unpredictable as random ones.
+//! Reproducible: equal keys, certificates and passwords give equal bytes. Salts are derived from
+//! the private key, which is unknown to others, so they are as unpredictable as random ones.
 
 use der::asn1::{Any, ObjectIdentifier, OctetString};
 use der::{Encode, Sequence, Tag};

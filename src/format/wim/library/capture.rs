@@ -43,12 +43,14 @@ pub(in crate::format::wim) enum LibraryTree<'a> {
     Ntfs(Window),
 }
 
-/// A WIM file being created. Fields are dropped in their order: the handle before what it refers to.
+/// A WIM file being created. Fields are dropped in their order: the handle before what it refers
+/// to.
 pub(in crate::format::wim) struct Builder<'p> {
     handle: WimHandle,
     /// WIM files with reused contents, which are read while this one is written.
     olds: Vec<WimHandle>,
-    /// Files with a reparse point whose contents are not on the volume, by index of an image of an NTFS volume.
+    /// Files with a reparse point whose contents are not on the volume, by index of an image of an
+    /// NTFS volume.
     hollow: HashMap<u32, HashSet<String>>,
     watch: Pinned<CaptureWatch<'p>>,
     log: LibraryLog,
@@ -64,8 +66,8 @@ impl<T> Pinned<T> {
 
     /// Borrows the value between calls of wimlib.
     fn get(&mut self) -> &mut T {
-        // SAFETY: the pointer came from a box; the library uses it only within calls, and no call is under way while
-        // this borrow lasts.
+        // SAFETY: the pointer came from a box; the library uses it only within calls, and no call
+        // is under way while this borrow lasts.
         unsafe { self.0.as_mut() }
     }
 }
@@ -119,7 +121,8 @@ impl<'p> Builder<'p> {
     fn with_handle(handle: WimHandle, progress: &'p Progress, log: LibraryLog) -> Self {
         let watch =
             Pinned::new(CaptureWatch { progress, left_out: Vec::new(), unreadable: None, root_len: 0, n_scanned: 0 });
-        // SAFETY: the watch stays for as long as the handle is used, and is of the type that is expected.
+        // SAFETY: the watch stays for as long as the handle is used, and is of the type that is
+        // expected.
         unsafe {
             sys::wimlib_register_progress_function(handle.0.as_ptr(), Some(on_progress), watch.0.as_ptr().cast())
         };
@@ -131,7 +134,8 @@ impl<'p> Builder<'p> {
         self.handle.info().map(|info| info.facts.n_images).map_err(|failure| self.log.failed(failure))
     }
 
-    /// Reuses contents of another WIM file. Returns its number for [`reuse_unchanged`](Self::reuse_unchanged).
+    /// Reuses contents of another WIM file. Returns its number for
+    /// [`reuse_unchanged`](Self::reuse_unchanged).
     pub(in crate::format::wim) fn reuse(&mut self, path: &Utf8Path) -> Result<usize, CaptureError> {
         let old = WimHandle::open_images(path, None).map_err(|failure| self.log.failed(failure))?;
         let mut olds = [old.0.as_ptr()];
@@ -142,14 +146,14 @@ impl<'p> Builder<'p> {
         Ok(self.olds.len() - 1)
     }
 
-    /// Exports an image of another WIM file, or all of them, with their properties. A single image becomes the boot
-    /// image; otherwise the boot index is kept.
+    /// Exports an image of another WIM file, or all of them, with their properties. A single image
+    /// becomes the boot image; otherwise the boot index is kept.
     pub(in crate::format::wim) fn take(&mut self, path: &Utf8Path, index: Option<u32>) -> Result<(), CaptureError> {
         let old = WimHandle::open_images(path, index).map_err(|failure| self.log.failed(failure))?;
         let index = index.map_or(sys::WIMLIB_ALL_IMAGES, |index| index as c_int);
-        // SAFETY: both are open, and the other one is kept until this one has been written and freed; names and
-        // descriptions that are not given are those of the images. The structure is plain numbers, for which zeros
-        // are a value.
+        // SAFETY: both are open, and the other one is kept until this one has been written and
+        // freed; names and descriptions that are not given are those of the images. The structure
+        // is plain numbers, for which zeros are a value.
         let code = unsafe {
             let (old, own) = (old.0.as_ptr(), self.handle.0.as_ptr());
             let flags = sys::WIMLIB_EXPORT_FLAG_BOOT as c_int;
@@ -188,13 +192,15 @@ impl<'p> Builder<'p> {
         watch.left_out.clear();
         let source = match tree {
             LibraryTree::Folder(path) => {
-                // Linux permissions mean nothing to Windows, and the targets of links are not changed.
+                // Linux permissions mean nothing to Windows, and the targets of links are not
+                // changed.
                 flags |= sys::WIMLIB_ADD_FLAG_NO_ACLS | sys::WIMLIB_ADD_FLAG_NORPFIX;
                 self.watch.get().root_len = path.as_str().len();
                 path.to_owned()
             }
             LibraryTree::Ntfs(volume) => {
-                // The whole volume is captured, so absolute links into it may be adapted to another drive letter.
+                // The whole volume is captured, so absolute links into it may be adapted to another
+                // drive letter.
                 flags |= sys::WIMLIB_ADD_FLAG_NTFS | sys::WIMLIB_ADD_FLAG_RPFIX;
                 let volume = UnfilteredVolume::new(volume, self.watch.get().progress).map_err(CaptureError::Source)?;
                 self.hollow.insert(self.n_images()? + 1, volume.hollow_paths());
@@ -217,7 +223,8 @@ impl<'p> Builder<'p> {
         Ok(std::mem::take(&mut self.watch.get().left_out))
     }
 
-    /// Calls `show` for every file and folder of an image with its path, except its root, in no particular order.
+    /// Calls `show` for every file and folder of an image with its path, except its root, in no
+    /// particular order.
     pub(in crate::format::wim) fn visit(
         &mut self,
         index: u32,
@@ -225,8 +232,8 @@ impl<'p> Builder<'p> {
     ) -> Result<(), CaptureError> {
         let root = self.c_string("/")?;
         let mut visit = ImageVisit { show, hollow: self.hollow.get(&index) };
-        // SAFETY: the path ends in a zero; the callback gets the visit back as the very type that is passed here, while
-        // nothing else borrows it.
+        // SAFETY: the path ends in a zero; the callback gets the visit back as the very type that
+        // is passed here, while nothing else borrows it.
         let code = unsafe {
             sys::wimlib_iterate_dir_tree(
                 self.handle.0.as_ptr(),
@@ -249,7 +256,8 @@ impl<'p> Builder<'p> {
         self.check_result(code)
     }
 
-    /// Reuses the contents of files that are unchanged since an image of an old WIM file, without reading them.
+    /// Reuses the contents of files that are unchanged since an image of an old WIM file, without
+    /// reading them.
     pub(in crate::format::wim) fn reuse_unchanged(
         &mut self,
         index: u32,
@@ -298,8 +306,9 @@ impl<'p> Builder<'p> {
             sys::wimlib_write(self.handle.0.as_ptr(), path.as_ptr(), sys::WIMLIB_ALL_IMAGES, flags as c_int, n_threads)
         };
         self.check_result(code)?;
-        // wimlib rewrites a resource that did not get shorter, uncompressed. If that fails, it prints an error, keeps
-        // the first version and succeeds, but the file then differs from one that was written without the fault.
+        // wimlib rewrites a resource that did not get shorter, uncompressed. If that fails, it
+        // prints an error, keeps the first version and succeeds, but the file then differs from one
+        // that was written without the fault.
         let lines = log.lines();
         if lines.is_empty() { Ok(()) } else { Err(CaptureError::Failed(LibraryError::Other(String::new()), lines)) }
     }
@@ -333,9 +342,11 @@ struct ImageVisit<'a> {
     hollow: Option<&'a HashSet<String>>,
 }
 
-/// Passes an entry to the closure of a listing. Must not panic: unwinding into C aborts the process.
+/// Passes an entry to the closure of a listing. Must not panic: unwinding into C aborts the
+/// process.
 unsafe extern "C" fn on_entry(entry: *const sys::wimlib_dir_entry, visit: *mut c_void) -> c_int {
-    // SAFETY: wimlib lends a valid entry, whose path lives until this returns; `visit` was passed to the listing.
+    // SAFETY: wimlib lends a valid entry, whose path lives until this returns; `visit` was passed
+    // to the listing.
     unsafe {
         let (entry, visit) = (&*entry, &mut *visit.cast::<ImageVisit>());
         let path = copy_text(entry.full_path).unwrap_or_default();
@@ -355,8 +366,9 @@ unsafe extern "C" fn on_progress(
     info: *mut sys::wimlib_progress_info,
     watch: *mut c_void,
 ) -> sys::wimlib_progress_status {
-    // SAFETY: `watch` was registered by `with_handle`, and nothing else uses it while wimlib works; the field of the
-    // union that is read belongs to the message; its texts live until this returns.
+    // SAFETY: `watch` was registered by `with_handle`, and nothing else uses it while wimlib works;
+    // the field of the union that is read belongs to the message; its texts live until this
+    // returns.
     unsafe {
         let watch = &mut *watch.cast::<CaptureWatch>();
         match message {
@@ -401,13 +413,14 @@ impl CaptureWatch<'_> {
     }
 }
 
-/// Errors and warnings that wimlib prints, which name the file and the reason. They are redirected to a file in
-/// memory. wimlib has one output per process, so all captures share it.
+/// Errors and warnings that wimlib prints, which name the file and the reason. They are redirected
+/// to a file in memory. wimlib has one output per process, so all captures share it.
 struct LibraryLog {
     start: u64,
 }
 
-/// Length in bytes above which the log is cleared. Volumes without short names cause a warning per file.
+/// Length in bytes above which the log is cleared. Volumes without short names cause a warning per
+/// file.
 const MAX_LOG: u64 = 1 << 20;
 
 impl LibraryLog {

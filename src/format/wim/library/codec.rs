@@ -106,8 +106,8 @@ pub(in crate::format::wim) fn compression(number: u32) -> Option<WimCompression>
 pub(super) fn initialise() {
     static ONCE: Once = Once::new();
     let flags = sys::WIMLIB_INIT_FLAG_DEFAULT_CASE_INSENSITIVE | sys::WIMLIB_INIT_FLAG_ASSUME_UTF8;
-    // SAFETY: called once, before any other function of wimlib, since those would initialize it without these
-    // flags. On Linux it only sets defaults and can't fail.
+    // SAFETY: called once, before any other function of wimlib, since those would initialize it
+    // without these flags. On Linux it only sets defaults and can't fail.
     ONCE.call_once(|| unsafe {
         sys::wimlib_global_init(flags as c_int);
     });

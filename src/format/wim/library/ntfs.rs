@@ -1,10 +1,11 @@
 //! Replacement of `ntfs_mount`, so that wimlib can read NTFS volumes inside of disks.
 //!
-//! wimlib mounts an NTFS volume by path with `ntfs_mount` of libntfs-3g, which can't open a range of a disk. The
-//! function below takes precedence, since symbols of the program come before those of shared libraries. It mounts
-//! the volume that the same thread has [lent](lend_volume), with device operations that read a range of a file and
-//! refuse every write. Nothing is copied, and no root permissions are needed. Files compressed by the Windows
-//! Overlay Filter are shown decompressed, since neither library supports them.
+//! wimlib mounts an NTFS volume by path with `ntfs_mount` of libntfs-3g, which can't open a range
+//! of a disk. The function below takes precedence, since symbols of the program come before those
+//! of shared libraries. It mounts the volume that the same thread has [lent](lend_volume), with
+//! device operations that read a range of a file and refuse every write. Nothing is copied, and no
+//! root permissions are needed. Files compressed by the Windows Overlay Filter are shown
+//! decompressed, since neither library supports them.
 
 use std::cell::RefCell;
 use std::ffi::{c_char, c_int, c_long, c_ulong, c_void};
@@ -33,7 +34,8 @@ pub(super) fn lend_volume(volume: UnfilteredVolume) {
     LENT.with_borrow_mut(|lent| *lent = Some(volume));
 }
 
-/// Returns the reason for which the lent volume was refused or could not be read, and takes the volume back.
+/// Returns the reason for which the lent volume was refused or could not be read, and takes the
+/// volume back.
 pub(super) fn take_refusal() -> Option<MountRefusal> {
     LENT.with_borrow_mut(Option::take);
     REFUSED.with_borrow_mut(Option::take)
@@ -113,7 +115,8 @@ fn errno() -> c_int {
     unsafe { *__errno_location() }
 }
 
-/// Mounts the lent volume read-only, ignoring the name. Volumes with a hibernated Windows are refused.
+/// Mounts the lent volume read-only, ignoring the name. Volumes with a hibernated Windows are
+/// refused.
 ///
 /// # Safety
 ///
@@ -125,14 +128,16 @@ pub(crate) unsafe extern "C" fn ntfs_mount(name: *const c_char, flags: c_ulong) 
         return ptr::null_mut();
     };
     let private = Box::into_raw(Box::new(volume));
-    // SAFETY: the name is copied; the operations are static; the volume lives until the device is closed.
+    // SAFETY: the name is copied; the operations are static; the volume lives until the device is
+    // closed.
     let device = unsafe { ntfs_device_alloc(name, 0, &raw const OPERATIONS, private.cast()) };
     if device.is_null() {
         // SAFETY: nothing else has the pointer.
         drop(unsafe { Box::from_raw(private) });
         return ptr::null_mut();
     }
-    // SAFETY: the device is valid. Once mounted, the volume owns it, and unmounting closes and frees it.
+    // SAFETY: the device is valid. Once mounted, the volume owns it, and unmounting closes and
+    // frees it.
     unsafe {
         let mounted = ntfs_device_mount(device, flags | READ_ONLY);
         if mounted.is_null() {
@@ -237,7 +242,8 @@ unsafe extern "C" fn pread(device: *mut NtfsDevice, to: *mut c_void, n: i64, off
 /// There is room for `n` bytes at `to`.
 unsafe fn read_into(window: &mut UnfilteredVolume, to: *mut c_void, n: i64) -> i64 {
     let Ok(n) = usize::try_from(n) else { return fail(EINVAL) };
-    // SAFETY: as promised by the caller. The bytes may be uninitialised; a volume only writes into what it is given.
+    // SAFETY: as promised by the caller. The bytes may be uninitialised; a volume only writes into
+    // what it is given.
     let to = unsafe { std::slice::from_raw_parts_mut(to.cast::<u8>(), n) };
     match window.read(to) {
         Ok(n_read) => n_read as i64,

@@ -1,4 +1,5 @@
-//! Layout of a medium in a WIM file: contents first, then structures, which contain the offsets of the contents.
+//! Layout of a medium in a WIM file: contents first, then structures, which contain the offsets of
+//! the contents.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,7 +17,8 @@ use crate::layout::{Extent, Layout, Slack};
 use crate::limits::MAX_WIM_DEPTH;
 use crate::volume::{Folder, Node, Volume};
 
-/// Unit of room in bytes. Wastes little after small files, and still absorbs most small changes of a file.
+/// Unit of room in bytes. Wastes little after small files, and still absorbs most small changes of
+/// a file.
 const UNIT: u64 = 512;
 
 /// Offset of the first content.
@@ -32,8 +34,8 @@ struct PlacedBlob<'a> {
     n_refs: u32,
 }
 
-/// Lays out a volume as a WIM file. Contents are deduplicated by value: files with equal bytes share them only if
-/// they have clones of one [`Content`]. Boot entries are ignored.
+/// Lays out a volume as a WIM file. Contents are deduplicated by value: files with equal bytes
+/// share them only if they have clones of one [`Content`]. Boot entries are ignored.
 ///
 /// # Errors
 ///
@@ -48,6 +50,7 @@ pub fn layout(volume: &Volume, slack: Slack, words: &MediumText) -> Result<Layou
     if slack == Slack::Ample {
         end = end.next_multiple_of(structure_granule(end));
     }
+    // Generated files change with almost every build, as the structures do, so both are at the end.
     place_contents(&tree, &order, ContentOrigin::Here, &mut end, &mut blobs);
 
     let sha1s = content_sha1s(&blobs, words)?;
@@ -118,6 +121,7 @@ fn place_contents<'a>(
         if content.is_empty() || is_here != (made == ContentOrigin::Here) {
             continue;
         }
+        // Clones of a content share the place of the first file that has it.
         let first = *first.entry(content_address(content)).or_insert(item);
         *n_refs.entry(first).or_insert(0) += 1;
         if first == item {
@@ -143,8 +147,8 @@ fn files<'a>(tree: &Tree<'a>) -> impl Iterator<Item = (usize, &'a Content)> {
     })
 }
 
-/// Alignment of the structures in bytes, between 64 KiB and 16 MiB. It grows with the contents, so that little is
-/// wasted and few changes of the contents move the structures.
+/// Alignment of the structures in bytes, between 64 KiB and 16 MiB. It grows with the contents, so
+/// that little is wasted and few changes of the contents move the structures.
 fn structure_granule(contents_end: u64) -> u64 {
     (contents_end / 256).next_power_of_two().clamp(64 << 10, 16 << 20)
 }

@@ -120,7 +120,8 @@ fn files_beyond_4_gib_are_stored_in_one_piece() {
             std::os::unix::fs::FileExt::write_all_at(&medium, bytes, extent.offset).unwrap();
         }
     }
-    // The SHA-1 of the large file is unknown, so it appears empty; its location is in the blob table.
+    // The SHA-1 of the large file is unknown, so it appears empty; its location is in the blob
+    // table.
     let found = read(&mut medium).unwrap();
     let (_, table) = found.structures.iter().find(|(part, _)| *part == UncompressedPart::BlobTable).unwrap();
     let mut bytes = vec![0; (table.end - table.start) as usize];
