@@ -214,7 +214,7 @@ impl fmt::Debug for Certificate {
 impl fmt::Display for MalformedCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Truncated => f.write_str("it ends before the certificate does"),
+            Self::Truncated => f.write_str("it is truncated"),
             Self::NotOne(why) => f.write_str(why),
         }
     }

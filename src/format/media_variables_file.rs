@@ -121,7 +121,7 @@ impl fmt::Display for VariablesError {
             Self::NotOne => f.write_str("it does not begin like the variables file of a medium"),
             Self::Algorithm(id) => write!(f, "it is encrypted with an unknown algorithm ({id:#06x})"),
             Self::Damaged => f.write_str("its header is inconsistent"),
-            Self::Cut => f.write_str("it ends before its text does"),
+            Self::Cut => f.write_str("it is truncated"),
             Self::Password => f.write_str("the password is wrong, or the text is damaged"),
         }
     }

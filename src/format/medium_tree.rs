@@ -377,8 +377,8 @@ mod tests {
 
     fn refusal(path: &Utf8Path) -> String {
         let error = MediumTree::open(path).unwrap_err();
-        let said = format!("{}; {}", error.with_causes(), error.advice().unwrap_or_default());
-        said.replace(path.parent().unwrap().as_str(), "")
+        let message = format!("{}; {}", error.with_causes(), error.advice().unwrap_or_default());
+        message.replace(path.parent().unwrap().as_str(), "")
     }
 
     #[test]
@@ -444,7 +444,7 @@ mod tests {
             refusal(&path("a.txt")),
             format!("`/a.txt` is not an image of a disc, or of a stick or volume with FAT or NTFS; {hint}")
         );
-        assert!(refusal(&path("a.wim")).starts_with("`/a.wim` is damaged: its header is;"));
+        assert!(refusal(&path("a.wim")).starts_with("`/a.wim` is damaged: its header is malformed;"));
         assert_eq!(
             refusal(&path("a.iso")).split(';').next().unwrap(),
             "`/a.iso` is a Git LFS pointer, not the file itself"

@@ -126,7 +126,7 @@ impl<'a> Pe<'a> {
         let (start, len) = directories.get(CERTIFICATES).map_or((0, 0), |entry| entry.address_range());
         let (start, len) = (start as usize, len as usize);
         if len > 0 && (start < headers_len || start.checked_add(len).is_none_or(|end| end > bytes.len())) {
-            return Err(MalformedPe("its certificate table is at an impossible place"));
+            return Err(MalformedPe("its certificate table has an impossible offset"));
         }
         let optional = at + 4 + size_of::<ImageFileHeader>();
         Ok(Self {

@@ -361,8 +361,10 @@ impl DiskFormat {
             Self::Vmdk | Self::Descriptor => "vmdk",
         };
         match format {
-            Some(said) if said != name => Err(Error::new(format!("it is {name}, but the disk above it says `{said}`"))
-                .help("check whether the right file has this name")),
+            Some(expected) if expected != name => {
+                Err(Error::new(format!("it is {name}, but the disk above it says `{expected}`"))
+                    .help("check whether the right file has this name"))
+            }
             _ => Ok(mark),
         }
     }

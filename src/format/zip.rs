@@ -52,7 +52,7 @@ impl<R: Read + Seek> Archive<R> {
             return Err(damaged_error(&format!("it has more than {MAX_ZIP_MEMBERS} files")));
         }
         if zip.has_duplicate_names() {
-            return Err(damaged_error("it has two files of the same name"));
+            return Err(damaged_error("it contains two files with the same name"));
         }
         if zip.has_overlapping_entries().map_err(zip_error)? {
             return Err(damaged_error("two of its files overlap"));
@@ -61,7 +61,7 @@ impl<R: Read + Seek> Archive<R> {
         let members: Vec<_> = members.into_iter().flatten().collect();
         let mut names = BTreeSet::new();
         if let Some(twice) = members.iter().find(|member| !names.insert(member.name.to_lowercase())) {
-            return Err(damaged_error(&format!("it has the file `{}` twice", twice.name)));
+            return Err(damaged_error(&format!("it contains the file `{}` twice", twice.name)));
         }
         Ok(Self { zip, members, len_left: MAX_ZIP_UNPACKED_LEN })
     }

@@ -125,9 +125,9 @@ fn run(tool: &str, arguments: &[&str]) -> Option<String> {
         assert!(std::env::var_os("TSMEDIA_REQUIRE_TOOLS").is_none(), "`{tool}` is not installed");
         return None;
     };
-    let said = format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
-    assert!(ran.status.success(), "{tool} {arguments:?}: {said}");
-    Some(said)
+    let output = format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    assert!(ran.status.success(), "{tool} {arguments:?}: {output}");
+    Some(output)
 }
 
 #[test]
@@ -181,10 +181,10 @@ fn short_integers_are_read_as_windows_reads_them() {
 
 #[test]
 fn hives_that_are_no_stores_are_told() {
-    let said = |tree: KeyTree| format!("{:#}", read(&tree.to_hive(Date::EARLIEST).unwrap()).unwrap_err());
-    assert_eq!(said(KeyTree::new("r")), "this registry hive is not a boot store: it has no key `Objects`");
+    let message = |tree: KeyTree| format!("{:#}", read(&tree.to_hive(Date::EARLIEST).unwrap()).unwrap_err());
+    assert_eq!(message(KeyTree::new("r")), "this registry hive is not a boot store: it has no key `Objects`");
     let with = |object: KeyTree| KeyTree::new("r").with_key(KeyTree::new("Objects").with_key(object));
-    assert_eq!(said(with(KeyTree::new("x"))), "the object `x` of the boot store can't be read");
+    assert_eq!(message(with(KeyTree::new("x"))), "the object `x` of the boot store can't be read");
 }
 
 proptest! {

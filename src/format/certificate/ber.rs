@@ -60,7 +60,7 @@ impl<'a> BerReader<'a> {
                 let bytes = self.take(usize::from(first & 0x7F))?;
                 Some(bytes.iter().fold(0, |len, byte| len << 8 | usize::from(*byte)))
             }
-            _ => return Err(malformed("a length is not supported")),
+            _ => return Err(malformed("the encoding of a length is not supported")),
         };
         Ok((tag, len))
     }

@@ -100,7 +100,7 @@ pub fn open(bytes: &[u8], password: &str) -> Result<PfxContents, PfxError> {
             Err(PfxError::WrongPassword) if password.is_empty() => {
                 found.read_safes(safes, &cipher::Password::none())?
             }
-            ended => ended?,
+            result => result?,
         },
     }
     found.into_contents()
@@ -165,7 +165,7 @@ impl PfxReader {
                     let key = Protection::parse(*algorithm)?.decrypt(encrypted.value(), password, &mut self.work)?;
                     let key = PrivateKey::from_pkcs8(&key);
                     self.keys.push(key.ok_or_else(|| {
-                        PfxError::Unsupported("with a private key that is not of RSA, or damaged".into())
+                        PfxError::Unsupported("a file with a private key that is damaged or not an RSA key".into())
                     })?);
                 }
                 Ok(CERTIFICATE_BAG) => self.read_certificate(value)?,

@@ -120,14 +120,14 @@ impl WofFixture {
         let wim = self.capture().unwrap();
         for (path, bytes) in &self.files {
             assert!(wim.extract(1, path, u64::MAX).unwrap().as_ref() == Some(bytes), "{path}");
-            let Some(said) = self.details(path) else { continue };
-            assert!(said.contains("Attributes          = 0x00000020"), "{said}");
-            assert!(!said.contains("Reparse Tag") && !said.contains("WofCompressedData"), "{said}");
+            let Some(details) = self.details(path) else { continue };
+            assert!(details.contains("Attributes          = 0x00000020"), "{details}");
+            assert!(!details.contains("Reparse Tag") && !details.contains("WofCompressedData"), "{details}");
         }
     }
 }
 
-fn words(algorithm: u32) -> [u32; 4] {
+fn filter_words(algorithm: u32) -> [u32; 4] {
     [1, 2, 1, algorithm]
 }
 
@@ -144,11 +144,14 @@ fn files_of_every_algorithm_are_plain_ones() {
     }
     let mut fixture = WofFixture::new(&files);
     for (path, bytes, algorithm) in &files {
-        fixture.compact(path, bytes.len() as u64, words(*algorithm));
+        fixture.compact(path, bytes.len() as u64, filter_words(*algorithm));
     }
     fixture.check();
-    let Some(said) = fixture.details("Windows/5.dll") else { return };
-    assert!(said.contains("Another") && said.contains("Creation Time       = Thu Jan 01 00:00:00 2026"), "{said}");
+    let Some(details) = fixture.details("Windows/5.dll") else { return };
+    assert!(
+        details.contains("Another") && details.contains("Creation Time       = Thu Jan 01 00:00:00 2026"),
+        "{details}"
+    );
 }
 
 #[test]
@@ -175,7 +178,7 @@ fn check_several_records(has_list_in_record: bool) {
     let mut first = MftRecord::new();
     outside(&mut first, "", Err(220), 900_000);
     outside(&mut first, "WofCompressedData", Ok(NtfsRun { n_clusters: n_first, ..run }), packed_len);
-    first.resident(record::REPARSE_POINT, "", &filter(words(LZX)));
+    first.resident(record::REPARSE_POINT, "", &filter(filter_words(LZX)));
     fixture.volume.put_record(further[0], Some(number), first);
     let rest = NtfsRun { start: run.start + n_first, n_clusters: run.n_clusters - n_first };
     let mut second = MftRecord::new();
@@ -229,8 +232,8 @@ fn what_is_compressed_otherwise_keeps_its_reparse_point() {
         let mut fixture = WofFixture::new(&[("sys.dll", bytes.clone(), XPRESS_4K)]);
         fixture.compact("sys.dll", 100_000, words);
         fixture.capture().unwrap();
-        let Some(said) = fixture.details("sys.dll") else { return };
-        assert!(said.contains("Reparse Tag         = 0x80000017"), "{said}");
+        let Some(details) = fixture.details("sys.dll") else { return };
+        assert!(details.contains("Reparse Tag         = 0x80000017"), "{details}");
     }
 }
 
@@ -239,7 +242,7 @@ fn damaged_contents_are_an_error_that_names_the_file() {
     let bytes = contents(100_000, 5);
     let mut fixture = WofFixture::new(&[("Windows/sys.dll", bytes, XPRESS_16K)]);
     let (run, _) = fixture.volume.run("Windows/sys.dll.packed");
-    fixture.compact("Windows/sys.dll", 100_000, words(XPRESS_16K));
+    fixture.compact("Windows/sys.dll", 100_000, filter_words(XPRESS_16K));
     // In the table, the second chunk ends before its start.
     let at = (run.start * CLUSTER_LEN) as usize;
     fixture.volume.bytes[at..at + 4].copy_from_slice(&u32::MAX.to_le_bytes());
@@ -250,7 +253,7 @@ fn damaged_contents_are_an_error_that_names_the_file() {
 #[test]
 fn no_bytes_of_records_make_it_panic() {
     let mut fixture = WofFixture::new(&[("sys.dll", contents(60_000, 5), LZX)]);
-    fixture.compact("sys.dll", 60_000, words(LZX));
+    fixture.compact("sys.dll", 60_000, filter_words(LZX));
     let at = fixture.volume.record_at(fixture.volume.number("sys.dll"));
     let volume = fixture.volume.window();
     let file = volume.file();

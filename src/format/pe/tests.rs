@@ -53,9 +53,9 @@ fn what_is_no_pe_file_says_why() {
 #[test]
 fn the_digest_is_the_one_that_osslsigncode_calculates() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, made) in [("x64", RICH), ("x86", Program { machine: 0x014C, ..RICH })] {
+    for (name, program) in [("x64", RICH), ("x86", Program { machine: 0x014C, ..RICH })] {
         let (path, data) = (folder.path().join(name), folder.path().join("data"));
-        fs::write(&path, made.bytes()).unwrap();
+        fs::write(&path, program.bytes()).unwrap();
         let mut extract = Command::new("osslsigncode");
         extract.args(["extract-data", "-h", "sha256", "-in"]).arg(&path).arg("-out").arg(&data);
         let Ok(done) = extract.output() else {
@@ -63,7 +63,7 @@ fn the_digest_is_the_one_that_osslsigncode_calculates() {
             return;
         };
         assert!(done.status.success(), "{done:?}");
-        let (data, digest) = (fs::read(&data).unwrap(), digest(&Pe::parse(&made.bytes()).unwrap()));
+        let (data, digest) = (fs::read(&data).unwrap(), digest(&Pe::parse(&program.bytes()).unwrap()));
         assert!(data.windows(32).any(|bytes| bytes == digest), "{name}");
         fs::remove_file(folder.path().join("data")).unwrap();
     }

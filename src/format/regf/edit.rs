@@ -22,7 +22,7 @@ const IS_INLINE: u32 = 0x8000_0000;
 /// If the hive is damaged, or was not closed cleanly: Windows would restore it from its log and
 /// lose the change.
 pub fn with_number(bytes: &[u8], path: &str, name: &str, number: u32) -> Result<Option<Vec<u8>>> {
-    assert!(name.is_ascii(), "a name with one byte for each character");
+    assert!(name.is_ascii(), "the name of the value is not ASCII");
     let hive = Hive::read(bytes)?;
     if hive.is_dirty() {
         return Err(Error::new("the registry hive was not closed cleanly: its last changes are in its log"));

@@ -168,9 +168,9 @@ fn run(tool: &str, arguments: &[&str]) -> Option<String> {
         assert!(std::env::var_os("TSMEDIA_REQUIRE_TOOLS").is_none(), "`{tool}` is not installed");
         return None;
     };
-    let said = format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
-    assert!(ran.status.success(), "{tool} {arguments:?}: {said}");
-    Some(said)
+    let output = format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    assert!(ran.status.success(), "{tool} {arguments:?}: {output}");
+    Some(output)
 }
 
 #[test]

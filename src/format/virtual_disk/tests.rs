@@ -21,9 +21,9 @@ impl DiskFixture {
             assert!(std::env::var_os("TSMEDIA_REQUIRE_TOOLS").is_none(), "`qemu-img` is not installed");
             return None;
         }
-        let bench = Self { folder: tempfile::tempdir().unwrap() };
-        bench.put("disk.raw", &content(1));
-        Some(bench)
+        let fixture = Self { folder: tempfile::tempdir().unwrap() };
+        fixture.put("disk.raw", &content(1));
+        Some(fixture)
     }
 
     fn path(&self, name: &str) -> Utf8PathBuf {
@@ -97,29 +97,29 @@ const FORMS: [(&str, &str); 14] = [
 
 #[test]
 fn disks_of_every_form_have_the_bytes_that_qemu_gives_them() {
-    let Some(bench) = DiskFixture::new() else { return };
+    let Some(fixture) = DiskFixture::new() else { return };
     let wanted = content(1);
     for (name, options) in FORMS {
-        bench.qemu_img(&format!("convert -f raw {options} disk.raw {name}"));
-        let raw = bench.raw(name, &[]);
+        fixture.qemu_img(&format!("convert -f raw {options} disk.raw {name}"));
+        let raw = fixture.raw(name, &[]);
         // VHDs have whole cylinders.
         assert!(raw[..LEN] == wanted && raw[LEN..].iter().all(|byte| *byte == 0), "{name}");
         use std::os::unix::fs::MetadataExt;
-        let n_used = fs::metadata(bench.path("copy")).unwrap().blocks() * 512;
+        let n_used = fs::metadata(fixture.path("copy")).unwrap().blocks() * 512;
         assert!(n_used < 5 << 20, "{name}: {n_used} bytes are used");
-        assert_eq!(bench.open(name, &[]).unwrap().in_place().is_some(), ["fixed.vhd", "flat.vmdk"].contains(&name));
+        assert_eq!(fixture.open(name, &[]).unwrap().in_place().is_some(), ["fixed.vhd", "flat.vmdk"].contains(&name));
     }
 }
 
 #[test]
 fn a_disk_is_put_together_of_all_that_is_allowed_below_it() {
-    let Some(bench) = DiskFixture::new() else { return };
+    let Some(fixture) = DiskFixture::new() else { return };
     let io = |line: &str, name: &str| {
-        let ran = Command::new("qemu-io").args(["-f", "qcow2", "-c", line]).arg(bench.path(name)).output();
+        let ran = Command::new("qemu-io").args(["-f", "qcow2", "-c", line]).arg(fixture.path(name)).output();
         ran.is_ok_and(|ran| ran.status.success())
     };
-    bench.qemu_img("convert -f raw -O qcow2 disk.raw base.qcow2");
-    bench.qemu_img("create -q -f qcow2 -b base.qcow2 -F qcow2 top.qcow2");
+    fixture.qemu_img("convert -f raw -O qcow2 disk.raw base.qcow2");
+    fixture.qemu_img("create -q -f qcow2 -b base.qcow2 -F qcow2 top.qcow2");
     if !io("write -P 9 1M 64k", "top.qcow2") || !io("write -z 3M 128k", "top.qcow2") {
         assert!(std::env::var_os("TSMEDIA_REQUIRE_TOOLS").is_none(), "`qemu-io` is not installed");
         return;
@@ -127,48 +127,48 @@ fn a_disk_is_put_together_of_all_that_is_allowed_below_it() {
     let mut wanted = content(1);
     wanted[1 << 20..][..64 << 10].fill(9);
     wanted[3 << 20..][..128 << 10].fill(0);
-    assert!(bench.raw("top.qcow2", &["base.qcow2"]) == wanted);
+    assert!(fixture.raw("top.qcow2", &["base.qcow2"]) == wanted);
     // A raw backing file may begin with anything, since its format is given.
     let mut raw = content(1);
     raw[..4].copy_from_slice(b"QFI\xfb");
-    bench.put("odd.raw", &raw);
-    bench.qemu_img("create -q -f qcow2 -b odd.raw -F raw odd.qcow2");
-    assert!(bench.raw("odd.qcow2", &["odd.raw"]) == raw);
+    fixture.put("odd.raw", &raw);
+    fixture.qemu_img("create -q -f qcow2 -b odd.raw -F raw odd.qcow2");
+    assert!(fixture.raw("odd.qcow2", &["odd.raw"]) == raw);
     // A disk that is longer than its backing file, and a VMDK with a parent.
-    bench.qemu_img("create -q -f qcow2 -b disk.raw -F raw long.qcow2 30M");
-    let long = bench.raw("long.qcow2", &["disk.raw"]);
+    fixture.qemu_img("create -q -f qcow2 -b disk.raw -F raw long.qcow2 30M");
+    let long = fixture.raw("long.qcow2", &["disk.raw"]);
     assert!(long[..LEN] == content(1) && long[LEN..] == vec![0; 10 << 20]);
-    bench.qemu_img("convert -f raw -O vmdk disk.raw base.vmdk");
-    bench.qemu_img("create -q -f vmdk -b base.vmdk -F vmdk top.vmdk");
-    assert!(bench.raw("top.vmdk", &["base.vmdk"]) == content(1));
+    fixture.qemu_img("convert -f raw -O vmdk disk.raw base.vmdk");
+    fixture.qemu_img("create -q -f vmdk -b base.vmdk -F vmdk top.vmdk");
+    assert!(fixture.raw("top.vmdk", &["base.vmdk"]) == content(1));
     let named: Vec<_> =
-        bench.open("top.qcow2", &["base.qcow2"]).unwrap().references().iter().map(|it| it.name.clone()).collect();
+        fixture.open("top.qcow2", &["base.qcow2"]).unwrap().references().iter().map(|it| it.name.clone()).collect();
     assert_eq!(named, ["base.qcow2"]);
 }
 
 #[test]
 fn data_in_a_file_of_its_own_are_read_if_that_is_allowed() {
-    let Some(bench) = DiskFixture::new() else { return };
-    bench.qemu_img("create -q -f qcow2 -o data_file=data.raw,data_file_raw=on apart.qcow2 20M");
-    bench.qemu_img("convert -n -f raw -O qcow2 disk.raw apart.qcow2");
-    assert!(bench.raw("apart.qcow2", &["data.raw"]) == content(1));
-    let said = bench.refused("apart.qcow2", &[]);
+    let Some(fixture) = DiskFixture::new() else { return };
+    fixture.qemu_img("create -q -f qcow2 -o data_file=data.raw,data_file_raw=on apart.qcow2 20M");
+    fixture.qemu_img("convert -n -f raw -O qcow2 disk.raw apart.qcow2");
+    assert!(fixture.raw("apart.qcow2", &["data.raw"]) == content(1));
+    let message = fixture.refused("apart.qcow2", &[]);
     assert!(
-        said.contains("not allowed: data file `data.raw`") && said.contains("--allow-reference data.raw"),
-        "{said}"
+        message.contains("not allowed: data file `data.raw`") && message.contains("--allow-reference data.raw"),
+        "{message}"
     );
 }
 
 #[test]
 fn no_name_is_followed_that_is_not_allowed() {
-    let Some(bench) = DiskFixture::new() else { return };
-    bench.qemu_img("convert -f raw -O qcow2 disk.raw base.qcow2");
-    bench.put("secret", &[7; 512]);
-    fs::create_dir(bench.path("sub")).unwrap();
+    let Some(fixture) = DiskFixture::new() else { return };
+    fixture.qemu_img("convert -f raw -O qcow2 disk.raw base.qcow2");
+    fixture.put("secret", &[7; 512]);
+    fs::create_dir(fixture.path("sub")).unwrap();
     let rebase = |name: &str, backing: &str| {
-        bench.qemu_img(&format!("create -q -f qcow2 {name} 20M"));
+        fixture.qemu_img(&format!("create -q -f qcow2 {name} 20M"));
         let mut command = Command::new("qemu-img");
-        command.args(["rebase", "-u", "-F", "raw", "-b", backing, name]).current_dir(bench.folder.path());
+        command.args(["rebase", "-u", "-F", "raw", "-b", backing, name]).current_dir(fixture.folder.path());
         assert!(command.status().unwrap().success(), "{backing}");
     };
     for backing in [
@@ -184,105 +184,108 @@ fn no_name_is_followed_that_is_not_allowed() {
         "missing $(touch x)",
     ] {
         rebase("top.qcow2", backing);
-        let said = bench.refused("top.qcow2", &["base.qcow2", "sub"]);
+        let message = fixture.refused("top.qcow2", &["base.qcow2", "sub"]);
         assert!(
-            said.starts_with(&format!("`top.qcow2` refers to files that are not allowed: backing file `{backing}`")),
-            "{said}"
+            message.starts_with(&format!("`top.qcow2` refers to files that are not allowed: backing file `{backing}`")),
+            "{message}"
         );
         let is_path = !backing.starts_with(['n', 'h', 'j', 'C']);
-        assert_eq!(said.contains("--allow-reference"), is_path, "{said}");
+        assert_eq!(message.contains("--allow-reference"), is_path, "{message}");
     }
-    assert!(bench.refused("top.qcow2", &[]).contains("--allow-reference 'missing $(touch x)'"));
+    assert!(fixture.refused("top.qcow2", &[]).contains("--allow-reference 'missing $(touch x)'"));
     // The typed path is the one that is opened, and links are not followed elsewhere.
     rebase("top.qcow2", "sub/../disk.raw");
-    assert!(bench.raw("top.qcow2", &["disk.raw"]) == content(1));
+    assert!(fixture.raw("top.qcow2", &["disk.raw"]) == content(1));
     // Allowed through a link to its folder.
-    fs::create_dir(bench.path("real")).unwrap();
-    std::os::unix::fs::symlink("real", bench.path("via")).unwrap();
-    fs::copy(bench.path("disk.raw"), bench.path("real/base.raw")).unwrap();
-    bench.qemu_img("create -q -f qcow2 -b base.raw -F raw real/top.qcow2");
-    assert!(bench.raw("via/top.qcow2", &["via/base.raw"]) == content(1));
+    fs::create_dir(fixture.path("real")).unwrap();
+    std::os::unix::fs::symlink("real", fixture.path("via")).unwrap();
+    fs::copy(fixture.path("disk.raw"), fixture.path("real/base.raw")).unwrap();
+    fixture.qemu_img("create -q -f qcow2 -b base.raw -F raw real/top.qcow2");
+    assert!(fixture.raw("via/top.qcow2", &["via/base.raw"]) == content(1));
     // Each disk of a chain is checked, also with another format.
-    bench.put(
+    fixture.put(
         "text.vmdk",
         b"# Disk DescriptorFile\nversion=1\nCID=1\nparentCID=ffffffff\nRW 4 FLAT \"/etc/hostname\" 0\n",
     );
-    bench.qemu_img("create -q -f qcow2 -u -b text.vmdk -F vmdk chain.qcow2 2048");
-    let said = bench.refused("chain.qcow2", &["text.vmdk"]);
-    assert!(said.contains("`text.vmdk` refers to files that are not allowed: extent `/etc/hostname`"), "{said}");
+    fixture.qemu_img("create -q -f qcow2 -u -b text.vmdk -F vmdk chain.qcow2 2048");
+    let message = fixture.refused("chain.qcow2", &["text.vmdk"]);
+    assert!(message.contains("`text.vmdk` refers to files that are not allowed: extent `/etc/hostname`"), "{message}");
     // A cycle.
-    bench.qemu_img("create -q -f qcow2 circle.qcow2 2048");
-    bench.qemu_img("rebase -u -b circle.qcow2 -F qcow2 circle.qcow2");
-    assert!(bench.refused("circle.qcow2", &["circle.qcow2"]).contains("it refers to itself"));
+    fixture.qemu_img("create -q -f qcow2 circle.qcow2 2048");
+    fixture.qemu_img("rebase -u -b circle.qcow2 -F qcow2 circle.qcow2");
+    assert!(fixture.refused("circle.qcow2", &["circle.qcow2"]).contains("it refers to itself"));
     // Another format than given, and a device.
-    bench.qemu_img("create -q -f qcow2 -u -b disk.raw -F qcow2 wrong.qcow2 2048");
-    assert!(bench.refused("wrong.qcow2", &["disk.raw"]).contains("it is raw, but the disk above it says `qcow2`"));
-    bench.qemu_img("create -q -f qcow2 -u -b /dev/null -F raw device.qcow2 2048");
-    assert!(bench.refused("device.qcow2", &["/dev/null"]).contains("not a regular file"));
+    fixture.qemu_img("create -q -f qcow2 -u -b disk.raw -F qcow2 wrong.qcow2 2048");
+    assert!(fixture.refused("wrong.qcow2", &["disk.raw"]).contains("it is raw, but the disk above it says `qcow2`"));
+    fixture.qemu_img("create -q -f qcow2 -u -b /dev/null -F raw device.qcow2 2048");
+    assert!(fixture.refused("device.qcow2", &["/dev/null"]).contains("not a regular file"));
 }
 
 #[test]
 fn extents_are_a_disks_own_beside_the_descriptor_and_nowhere_else() {
-    let Some(bench) = DiskFixture::new() else { return };
-    bench.qemu_img("convert -f raw -O vmdk -o subformat=twoGbMaxExtentSparse disk.raw split.vmdk");
+    let Some(fixture) = DiskFixture::new() else { return };
+    fixture.qemu_img("convert -f raw -O vmdk -o subformat=twoGbMaxExtentSparse disk.raw split.vmdk");
     let half = LEN / 2;
-    bench.put("first.vmdk", &content(1)[..half]);
-    bench.put("second.vmdk", &content(1)[half..]);
+    fixture.put("first.vmdk", &content(1)[..half]);
+    fixture.put("second.vmdk", &content(1)[half..]);
     let text = |extents: &str| format!("# Disk DescriptorFile\nversion=1\nCID=1\nparentCID=ffffffff\n{extents}\n");
     let n = half / 512;
-    bench.put("flat.vmdk", text(&format!("RW {n} FLAT \"first.vmdk\" 0\nRW {n} FLAT \"second.vmdk\" 0")).as_bytes());
-    assert!(bench.raw("flat.vmdk", &[]) == content(1));
-    bench.put("zero.vmdk", text(&format!("RW {n} ZERO\nRW {n} FLAT \"second.vmdk\" 0")).as_bytes());
-    let raw = bench.raw("zero.vmdk", &[]);
+    fixture.put("flat.vmdk", text(&format!("RW {n} FLAT \"first.vmdk\" 0\nRW {n} FLAT \"second.vmdk\" 0")).as_bytes());
+    assert!(fixture.raw("flat.vmdk", &[]) == content(1));
+    fixture.put("zero.vmdk", text(&format!("RW {n} ZERO\nRW {n} FLAT \"second.vmdk\" 0")).as_bytes());
+    let raw = fixture.raw("zero.vmdk", &[]);
     assert!(raw[..half] == vec![0; half] && raw[half..] == content(1)[half..]);
     // A link next to the descriptor leads out of the folder.
-    std::os::unix::fs::symlink("/etc/hostname", bench.path("link.vmdk")).unwrap();
-    bench.put("linked.vmdk", text("RW 1 FLAT \"link.vmdk\" 0").as_bytes());
-    assert!(bench.refused("linked.vmdk", &[]).contains("not allowed: extent `link.vmdk`"));
+    std::os::unix::fs::symlink("/etc/hostname", fixture.path("link.vmdk")).unwrap();
+    fixture.put("linked.vmdk", text("RW 1 FLAT \"link.vmdk\" 0").as_bytes());
+    assert!(fixture.refused("linked.vmdk", &[]).contains("not allowed: extent `link.vmdk`"));
     // A descriptor without data, data without a descriptor, and truncated data.
-    bench.put("lone.vmdk", text("RW 1 FLAT \"lone-flat.vmdk\" 0").as_bytes());
-    let said = bench.refused("lone.vmdk", &[]);
-    assert!(said.contains("whose data file `lone-flat.vmdk` is not next to it | put all files"), "{said}");
-    let said = bench.refused("split-s001.vmdk", &[]);
-    assert!(said.contains("is an extent of a VMDK") && said.contains("use its descriptor, `split.vmdk`"), "{said}");
-    bench.qemu_img("convert -f raw -O vmdk -o subformat=twoGbMaxExtentFlat disk.raw pieces.vmdk");
-    assert!(bench.raw("pieces.vmdk", &[]) == content(1));
-    assert!(bench.refused("pieces-f001.vmdk", &[]).contains("use its descriptor, `pieces.vmdk`"));
-    bench.put("cut.vmdk", text(&format!("RW {} FLAT \"first.vmdk\" 0", n + 1)).as_bytes());
-    assert!(bench.refused("cut.vmdk", &[]).contains("its descriptor expects"));
+    fixture.put("lone.vmdk", text("RW 1 FLAT \"lone-flat.vmdk\" 0").as_bytes());
+    let message = fixture.refused("lone.vmdk", &[]);
+    assert!(message.contains("whose data file `lone-flat.vmdk` is not next to it | put all files"), "{message}");
+    let message = fixture.refused("split-s001.vmdk", &[]);
+    assert!(
+        message.contains("is an extent of a VMDK") && message.contains("use its descriptor, `split.vmdk`"),
+        "{message}"
+    );
+    fixture.qemu_img("convert -f raw -O vmdk -o subformat=twoGbMaxExtentFlat disk.raw pieces.vmdk");
+    assert!(fixture.raw("pieces.vmdk", &[]) == content(1));
+    assert!(fixture.refused("pieces-f001.vmdk", &[]).contains("use its descriptor, `pieces.vmdk`"));
+    fixture.put("cut.vmdk", text(&format!("RW {} FLAT \"first.vmdk\" 0", n + 1)).as_bytes());
+    assert!(fixture.refused("cut.vmdk", &[]).contains("its descriptor expects"));
     // In another folder, through a link to the descriptor.
-    fs::create_dir(bench.path("elsewhere")).unwrap();
-    std::os::unix::fs::symlink("../flat.vmdk", bench.path("elsewhere/flat.vmdk")).unwrap();
-    assert!(bench.raw("elsewhere/flat.vmdk", &[]) == content(1));
+    fs::create_dir(fixture.path("elsewhere")).unwrap();
+    std::os::unix::fs::symlink("../flat.vmdk", fixture.path("elsewhere/flat.vmdk")).unwrap();
+    assert!(fixture.raw("elsewhere/flat.vmdk", &[]) == content(1));
 }
 
 #[test]
 fn what_is_not_supported_is_an_error_and_never_other_bytes() {
-    let Some(bench) = DiskFixture::new() else { return };
-    bench.qemu_img("convert -f raw -O vmdk disk.raw base.vmdk");
-    bench.qemu_img("create -q -f vmdk -b base.vmdk -F vmdk top.vmdk");
-    bench.qemu_img("convert -f raw -O vmdk disk.raw base.vmdk");
-    let said = bench.refused("top.vmdk", &["base.vmdk"]);
-    assert!(said.contains("has changed since it was made"), "{said}");
-    bench.qemu_img("convert -f raw -O vdi disk.raw disk.vdi");
-    let mut bytes = fs::read(bench.path("disk.vdi")).unwrap();
+    let Some(fixture) = DiskFixture::new() else { return };
+    fixture.qemu_img("convert -f raw -O vmdk disk.raw base.vmdk");
+    fixture.qemu_img("create -q -f vmdk -b base.vmdk -F vmdk top.vmdk");
+    fixture.qemu_img("convert -f raw -O vmdk disk.raw base.vmdk");
+    let message = fixture.refused("top.vmdk", &["base.vmdk"]);
+    assert!(message.contains("has changed since it was made"), "{message}");
+    fixture.qemu_img("convert -f raw -O vdi disk.raw disk.vdi");
+    let mut bytes = fs::read(fixture.path("disk.vdi")).unwrap();
     bytes[0x1a8] = 1;
-    bench.put("child.vdi", &bytes);
-    assert!(bench.refused("child.vdi", &[]).contains("it is a differencing disk"));
-    bench.qemu_img("convert -f raw -O vpc disk.raw disk.vhd");
-    let mut bytes = fs::read(bench.path("disk.vhd")).unwrap();
+    fixture.put("child.vdi", &bytes);
+    assert!(fixture.refused("child.vdi", &[]).contains("it is a differencing disk"));
+    fixture.qemu_img("convert -f raw -O vpc disk.raw disk.vhd");
+    let mut bytes = fs::read(fixture.path("disk.vhd")).unwrap();
     bytes[60..64].copy_from_slice(&[0, 0, 0, 4]);
     bytes[512 + 64..512 + 72].copy_from_slice(b"\0b\0.\0v\0x");
-    bench.put("child.vhd", &bytes);
-    assert!(bench.refused("child.vhd", &[]).contains("most of its data is in its parent `b.vx` | merge"));
-    bench.qemu_img("create -q -f qcow2 -o compression_type=zstd zstd.qcow2 20M");
-    bench.qemu_img("convert -c -f raw -O qcow2 -o compression_type=zstd disk.raw zstd.qcow2");
-    assert!(bench.refused("zstd.qcow2", &[]).contains("Zstandard"));
+    fixture.put("child.vhd", &bytes);
+    assert!(fixture.refused("child.vhd", &[]).contains("most of its data is in its parent `b.vx` | merge"));
+    fixture.qemu_img("create -q -f qcow2 -o compression_type=zstd zstd.qcow2 20M");
+    fixture.qemu_img("convert -c -f raw -O qcow2 -o compression_type=zstd disk.raw zstd.qcow2");
+    assert!(fixture.refused("zstd.qcow2", &[]).contains("Zstandard"));
     // Truncated, and with two clusters at one place in the file.
-    bench.qemu_img("convert -f raw -O qcow2 disk.raw disk.qcow2");
-    let bytes = fs::read(bench.path("disk.qcow2")).unwrap();
-    bench.put("cut.qcow2", &bytes[..bytes.len() / 2]);
-    assert!(bench.refused("cut.qcow2", &[]).contains("is missing: the file has"));
+    fixture.qemu_img("convert -f raw -O qcow2 disk.raw disk.qcow2");
+    let bytes = fs::read(fixture.path("disk.qcow2")).unwrap();
+    fixture.put("cut.qcow2", &bytes[..bytes.len() / 2]);
+    assert!(fixture.refused("cut.qcow2", &[]).contains("is missing: the file has"));
     let mut bytes = bytes;
     let l2 = u64::from_be_bytes(bytes[0x30000..0x30008].try_into().unwrap()) & 0x00ff_ffff_ffff_fe00;
     let entry = bytes[l2 as usize..][..8].to_vec();
@@ -295,15 +298,15 @@ fn what_is_not_supported_is_an_error_and_never_other_bytes() {
 
 #[test]
 fn damaged_disks_are_errors_or_disks_and_never_endless() {
-    let Some(bench) = DiskFixture::new() else { return };
+    let Some(fixture) = DiskFixture::new() else { return };
     let mut state: u64 = 3;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         state >> 33
     };
     for (name, options) in FORMS {
-        bench.qemu_img(&format!("convert -f raw {options} disk.raw {name}"));
-        let file = File::options().read(true).write(true).open(bench.path(name)).unwrap();
+        fixture.qemu_img(&format!("convert -f raw {options} disk.raw {name}"));
+        let file = File::options().read(true).write(true).open(fixture.path(name)).unwrap();
         let file_len = file.metadata().unwrap().len();
         let mut start = vec![0; file_len.min(400 << 10) as usize];
         file.read_exact_at(&mut start, 0).unwrap();
@@ -314,7 +317,7 @@ fn damaged_disks_are_errors_or_disks_and_never_endless() {
                 damaged[at] = if next() % 3 == 0 { 0xff } else { next() as u8 };
             }
             file.write_all_at(&damaged, 0).unwrap();
-            let Ok(disk) = bench.open(name, &[]) else { continue };
+            let Ok(disk) = fixture.open(name, &[]) else { continue };
             // The mapped length is bounded by the file, whatever length the disk claims.
             let mut n_mapped = 0;
             let mut count = |run: map::DiskRun| {

@@ -98,21 +98,21 @@ pub struct ReusedWim {
 impl<'p> Capture<'p> {
     /// Starts a WIM file without images.
     pub fn new(packing: ContentCompression, progress: &'p Progress) -> Result<Self> {
-        let builder = Builder::new(packing, progress).map_err(|ended| capture_error(ended, "creating a WIM file"))?;
+        let builder = Builder::new(packing, progress).map_err(|error| capture_error(error, "creating a WIM file"))?;
         Ok(Self { builder, packing: Some(packing), progress, n_kept: 0, edits: BTreeMap::new() })
     }
 
     /// Starts with the images of an existing WIM file, in its compression. That file is not
     /// changed.
     pub fn extend(path: &Utf8Path, progress: &'p Progress) -> Result<Self> {
-        let builder = Builder::extend(path, progress).map_err(|ended| source_wim_error(ended, path))?;
-        let n_kept = builder.n_images().map_err(|ended| source_wim_error(ended, path))?;
+        let builder = Builder::extend(path, progress).map_err(|error| source_wim_error(error, path))?;
+        let n_kept = builder.n_images().map_err(|error| source_wim_error(error, path))?;
         Ok(Self { builder, packing: None, progress, n_kept, edits: BTreeMap::new() })
     }
 
     /// Reuses the contents of another WIM file without recompressing them.
     pub fn reuse(&mut self, path: &Utf8Path) -> Result<ReusedWim> {
-        let number = self.builder.reuse(path).map_err(|ended| source_wim_error(ended, path))?;
+        let number = self.builder.reuse(path).map_err(|error| source_wim_error(error, path))?;
         Ok(ReusedWim { path: path.to_owned(), number })
     }
 
@@ -134,10 +134,10 @@ impl<'p> Capture<'p> {
             }
         };
         self.progress.check_cancelled()?;
-        let mut left_out = self.builder.add(tree, name, exclusions).map_err(|ended| capture_error(ended, &reading))?;
+        let mut left_out = self.builder.add(tree, name, exclusions).map_err(|error| capture_error(error, &reading))?;
         // The file system determines the order of the files in a folder.
         left_out.sort_by(|a, b| a.path.cmp(&b.path));
-        let index = self.builder.n_images().map_err(|ended| capture_error(ended, &reading))?;
+        let index = self.builder.n_images().map_err(|error| capture_error(error, &reading))?;
         self.edits.extend(edit.map(|edit| (index, edit)));
         Ok((index, left_out))
     }
@@ -145,50 +145,50 @@ impl<'p> Capture<'p> {
     /// Calls `show` for every file and folder of a new image with its path, separated by `/`, in no
     /// particular order.
     pub fn visit(&mut self, index: u32, show: &mut dyn FnMut(&str, Attributes)) -> Result<()> {
-        self.builder.visit(index, show).map_err(|ended| capture_error(ended, "listing an image"))
+        self.builder.visit(index, show).map_err(|error| capture_error(error, "listing an image"))
     }
 
     /// Removes a file or folder from a new image.
     pub fn remove(&mut self, index: u32, path: &str) -> Result<()> {
-        self.builder.remove(index, path).map_err(|ended| capture_error(ended, &format!("leaving out `{path}`")))
+        self.builder.remove(index, path).map_err(|error| capture_error(error, &format!("leaving out `{path}`")))
     }
 
     /// Reuses contents of files whose size and times are the same in an image of another WIM,
     /// without reading them.
     pub fn reuse_unchanged(&mut self, index: u32, old: &ReusedWim, old_index: u32) -> Result<()> {
-        self.builder.reuse_unchanged(index, old.number, old_index).map_err(|ended| source_wim_error(ended, &old.path))
+        self.builder.reuse_unchanged(index, old.number, old_index).map_err(|error| source_wim_error(error, &old.path))
     }
 
     /// Sets a property in the XML of an image, such as `DESCRIPTION`.
     pub fn set_property(&mut self, index: u32, key: &str, value: &str) -> Result<()> {
         self.builder
             .set_property(index, key, value)
-            .map_err(|ended| capture_error(ended, "setting the properties of an image"))
+            .map_err(|error| capture_error(error, "setting the properties of an image"))
     }
 
     /// Writes the WIM file. An existing file is overwritten.
-    pub fn write(mut self, path: &Utf8Path, means: &CaptureOptions) -> Result<()> {
+    pub fn write(mut self, path: &Utf8Path, options: &CaptureOptions) -> Result<()> {
         let writing = "capturing";
-        let n_images = self.builder.n_images().map_err(|ended| capture_error(ended, writing))?;
+        let n_images = self.builder.n_images().map_err(|error| capture_error(error, writing))?;
         self.progress.check_cancelled()?;
-        self.builder.write(path, self.packing, means.n_threads).map_err(|ended| capture_error(ended, writing))?;
+        self.builder.write(path, self.packing, options.n_threads).map_err(|error| capture_error(error, writing))?;
         drop(self.builder);
         self.progress.check_cancelled()?;
         let edit = |index: u32, metadata: &mut Metadata| match self.edits.get(&index) {
             // Always rewritten, even if unchanged: wimlib orders the entries differently.
             Some(edit) => {
-                edit.apply(metadata, means.date);
+                edit.apply(metadata, options.date);
                 true
             }
             None => false,
         };
-        let sealing = Normalization {
+        let normalization = Normalization {
             images: self.n_kept + 1..=n_images,
-            date: means.date,
-            with_check: means.with_check,
+            date: options.date,
+            with_check: options.with_check,
             edit: &edit,
         };
-        normalize::normalize(path, &sealing, self.progress)
+        normalize::normalize(path, &normalization, self.progress)
     }
 }
 
@@ -230,8 +230,8 @@ fn visit(entry: &mut ImageEntry, path: &str, show: &mut dyn FnMut(&str, &mut Ima
 }
 
 /// Converts an error of wimlib, using its own messages.
-pub(super) fn capture_error(ended: CaptureError, doing: &str) -> Error {
-    match ended {
+pub(super) fn capture_error(error: CaptureError, doing: &str) -> Error {
+    match error {
         CaptureError::Interrupted => Error::interrupted(),
         CaptureError::Hibernated => {
             Error::new(format!("{doing}: Windows is hibernated on this volume (`hiberfil.sys` is in use)"))
@@ -281,9 +281,9 @@ fn first_message(lines: &[String]) -> Option<String> {
 }
 
 /// Converts an error about a WIM file that is read.
-fn source_wim_error(ended: CaptureError, path: &Utf8Path) -> Error {
-    match ended {
+fn source_wim_error(error: CaptureError, path: &Utf8Path) -> Error {
+    match error {
         CaptureError::Failed(failure, _) => library_error(path, "reading", failure),
-        ended => capture_error(ended, &format!("reading `{path}`")),
+        error => capture_error(error, &format!("reading `{path}`")),
     }
 }

@@ -17,18 +17,18 @@ fn extract_command(path: &Utf8Path, pattern: impl FnOnce(&str) -> String) -> (St
 
 /// Command that verifies a WIM file.
 pub(super) fn verify(path: &Utf8Path) -> String {
-    let (taken_out, path) = extract_command(path, |within| quote(within).into_owned());
-    format!("{taken_out}wimlib-imagex verify {}", quote(path.as_str()))
+    let (extract, path) = extract_command(path, |within| quote(within).into_owned());
+    format!("{extract}wimlib-imagex verify {}", quote(path.as_str()))
 }
 
 /// Command that exports all images, or the one with `index`, to a new WIM file. `options` are
 /// appended.
 pub fn export(path: &Utf8Path, index: Option<u32>, options: &str) -> String {
-    let (taken_out, path) = extract_command(path, |within| quote(within).into_owned());
+    let (extract, path) = extract_command(path, |within| quote(within).into_owned());
     let images = index.map_or("all".to_owned(), |index| index.to_string());
     let space = if options.is_empty() { "" } else { " " };
     let (from, to) = (quote(path.as_str()), exported_path(path));
-    format!("{taken_out}wimlib-imagex export {from} {images} {}{space}{options}", quote(to.as_str()))
+    format!("{extract}wimlib-imagex export {from} {images} {}{space}{options}", quote(to.as_str()))
 }
 
 /// Command that joins the parts of a split WIM, from the path of one part.
@@ -40,12 +40,12 @@ pub(super) fn join(part: &Utf8Path) -> String {
         let extension = part.extension().unwrap_or_default();
         format!("'{}*.{extension}'", part.with_file_name(stem))
     };
-    let (taken_out, part) = extract_command(part, all_parts);
+    let (extract, part) = extract_command(part, all_parts);
     let stem = part.file_stem().unwrap_or_default().trim_end_matches(|c: char| c.is_ascii_digit());
     let extension = part.extension().map_or(String::new(), |extension| format!(".{extension}"));
     let whole = quote(part.with_file_name(format!("{stem}.wim")).as_str()).into_owned();
     let parts = quote(part.with_file_name(stem).as_str()).into_owned();
-    format!("{taken_out}wimlib-imagex join {whole} {parts}*{extension}")
+    format!("{extract}wimlib-imagex join {whole} {parts}*{extension}")
 }
 
 /// Path of the file that [`export`] creates next to the original.

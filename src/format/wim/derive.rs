@@ -85,7 +85,7 @@ fn derive(
 ) -> Result<Pieced> {
     let path = wim.source().path();
     if wim.is_solid() {
-        return Err(Error::new(format!("`{path}` has solid resources, which no single file can be taken out of"))
+        return Err(Error::new(format!("`{path}` has solid resources, so single files can't be extracted"))
             .help(format!("convert it: `{}`", command::export(path, None, "--compress=LZX"))));
     }
     let mut additions = Additions::default();

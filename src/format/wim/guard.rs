@@ -188,11 +188,11 @@ mod tests {
         let xml = "\u{feff}<WIM><IMAGE INDEX=\"1\"></IMAGE></WIM>";
         let xml: Vec<u8> = xml.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let header = header(Resource::stored(table_at, 50, 0), Resource::stored(table_at + 50, xml.len() as u64, 0));
-        let said = refusal(
+        let message = refusal(
             &header,
             &[(208, &bytes), (table_at, &table), (table_at + 50, &xml)],
             table_at + 50 + xml.len() as u64,
         );
-        assert!(said.contains("folders"), "{said}");
+        assert!(message.contains("folders"), "{message}");
     }
 }

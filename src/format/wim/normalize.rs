@@ -39,7 +39,7 @@ pub(super) struct Normalization<'a> {
 }
 
 /// Normalizes a WIM file in place.
-pub(super) fn normalize(path: &Utf8Path, sealing: &Normalization, progress: &Progress) -> Result<()> {
+pub(super) fn normalize(path: &Utf8Path, options: &Normalization, progress: &Progress) -> Result<()> {
     let failed = |error| Error::io("finishing", path, error);
     let wrong = |why: String| Error::new(format!("finishing `{path}`: {why}"));
     let file = open::open_own(path).map_err(failed)?;
@@ -59,11 +59,11 @@ pub(super) fn normalize(path: &Utf8Path, sealing: &Normalization, progress: &Pro
     let packing = read_compression(path)?;
     let mut edited = Vec::new();
     for (&at, index) in images.iter().zip(1..) {
-        if sealing.images.contains(&index) {
+        if options.images.contains(&index) {
             progress.check_cancelled()?;
             let unpacked = unpack(&file, packing, &blobs[at]).map_err(wrong)?;
             let mut metadata = Metadata::parse(&unpacked).map_err(wrong)?;
-            if (sealing.edit)(index, &mut metadata) {
+            if (options.edit)(index, &mut metadata) {
                 edited.push((at, metadata.to_bytes()));
             }
         }
@@ -104,8 +104,8 @@ pub(super) fn normalize(path: &Utf8Path, sealing: &Normalization, progress: &Pro
 
     let table = table::table_to_bytes(&blobs);
     for (image, index) in xml.images.iter_mut().zip(1..) {
-        if sealing.images.contains(&index) {
-            let FileTime(time) = sealing.date.into();
+        if options.images.contains(&index) {
+            let FileTime(time) = options.date.into();
             image.set_time("CREATIONTIME", time);
             image.set_time("LASTMODIFICATIONTIME", time);
         }
@@ -116,7 +116,7 @@ pub(super) fn normalize(path: &Utf8Path, sealing: &Normalization, progress: &Pro
     file.write_all_at(&table, header.table.offset).map_err(failed)?;
     file.write_all_at(&xml, header.xml.offset).map_err(failed)?;
     let mut end = header.xml.offset + header.xml.len;
-    if sealing.with_check {
+    if options.with_check {
         let integrity = build_integrity_table(&file, header.table.offset + header.table.len, progress, &failed)?;
         file.write_all_at(&integrity, end).map_err(failed)?;
         header.integrity = Resource::stored(end, integrity.len() as u64, 0);

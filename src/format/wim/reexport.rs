@@ -38,17 +38,17 @@ pub fn reexport(
     with_check: bool,
     progress: &Progress,
 ) -> Result<()> {
-    let say = |ended| match ended {
+    let to_error = |error| match error {
         // Only the source can be damaged.
         CaptureError::Failed(failure @ (LibraryError::Damaged(_) | LibraryError::NotAWim), _) => {
             library_error(from, "reading", failure)
         }
-        ended => capture_error(ended, &format!("re-exporting `{from}`")),
+        error => capture_error(error, &format!("re-exporting `{from}`")),
     };
     progress.check_cancelled()?;
-    let mut builder = Builder::new(ContentCompression::Lzx, progress).map_err(say)?;
-    builder.take(from, index).map_err(say)?;
-    builder.write(to, Some(ContentCompression::Lzx), 0).map_err(say)?;
+    let mut builder = Builder::new(ContentCompression::Lzx, progress).map_err(to_error)?;
+    builder.take(from, index).map_err(to_error)?;
+    builder.write(to, Some(ContentCompression::Lzx), 0).map_err(to_error)?;
     drop(builder);
     // No image counts as new, so that all keep their times.
     let images = std::ops::RangeInclusive::new(1, 0);

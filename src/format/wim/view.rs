@@ -54,7 +54,7 @@ impl WimView {
             return Err(library_error(path, "opening", LibraryError::NotAWim));
         }
         let damaged = |why: String| library_error(path, "reading", LibraryError::Damaged(why));
-        let header = WimHeader::parse(&start).ok_or_else(|| damaged("its header is".into()))?;
+        let header = WimHeader::parse(&start).ok_or_else(|| damaged("its header is malformed".into()))?;
         if header.n_parts > 1 {
             return Err(split_part_error(path, header.part, header.n_parts));
         }
@@ -302,7 +302,7 @@ mod tests {
         };
         assert_eq!(refusal(b""), "`a.iso!/a.wim` is empty");
         assert_eq!(refusal(b"text"), "`a.iso!/a.wim` is not a WIM file");
-        assert_eq!(refusal(b"MSWIM\0\0\0"), "`a.iso!/a.wim` is damaged: its header is");
+        assert_eq!(refusal(b"MSWIM\0\0\0"), "`a.iso!/a.wim` is damaged: its header is malformed");
         assert_eq!(refusal(b"WLPWM\0\0\0"), "`a.iso!/a.wim` is a pipable WIM, which Windows can't read");
         let header = |n_parts: u16| {
             let mut bytes = [0; HEADER_LEN];

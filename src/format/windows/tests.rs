@@ -240,13 +240,13 @@ fn hives_that_hivex_wrote_are_read() {
          setval 2\n@\nstring:oem35.inf\nVersion\nhex:{}:{}\ncommit {}\n",
         ValueType::BYTES.0,
         hex(value),
-        scratch.root.join("made")
+        scratch.root.join("edited")
     );
     fs::write(scratch.root.join("script"), script).unwrap();
     if !done("hivexsh", &["-w", "-f", scratch.root.join("script").as_str(), empty.as_str()]) {
         return;
     }
-    scratch.put("Windows/System32/config/DRIVERS", fs::read(scratch.root.join("made")).unwrap());
+    scratch.put("Windows/System32/config/DRIVERS", fs::read(scratch.root.join("edited")).unwrap());
     let drivers = scratch.read().drivers.unwrap();
     assert_eq!((drivers.network, drivers.storage), (set(&[]), set(&["oem35.inf"])));
 }
@@ -345,14 +345,14 @@ fn large_hives_are_read_in_one_go() {
     if !is_thorough() {
         return;
     }
-    let made = |n_packages: usize| {
+    let build = |n_packages: usize| {
         let names: Vec<_> = (0..n_packages).map(|n| format!("e{n:06}.inf_amd64_0123456789abcdef")).collect();
         let version = ValueData::from_bytes([&driver_version(NET).bytes[..], &[0; 200]].concat());
         let packages: Vec<_> = names.iter().map(|name| (name.as_str(), None, version.clone())).collect();
         hive(vec![driver_database(&packages)])
     };
     for n_packages in [10_000, 40_000, 140_000] {
-        let bytes = made(n_packages);
+        let bytes = build(n_packages);
         let start = std::time::Instant::now();
         let drivers = super::read::read_drivers(&bytes).unwrap().unwrap();
         let took = start.elapsed();

@@ -53,8 +53,8 @@ fn refused(bytes: &[u8]) -> String {
 #[test]
 fn files_are_read_stored_and_deflated() {
     let long = "text ".repeat(1000);
-    let made = make(&[("folder/", 0, b""), ("folder\\a", 0, b"stored"), ("b", 8, long.as_bytes())]);
-    let mut archive = open(&made.bytes).unwrap();
+    let archive = make(&[("folder/", 0, b""), ("folder\\a", 0, b"stored"), ("b", 8, long.as_bytes())]);
+    let mut archive = open(&archive.bytes).unwrap();
     let names: Vec<_> = archive.members().iter().map(|member| (member.name.as_str(), member.len)).collect();
     assert_eq!(names, [("folder/a", 6), ("b", 5000)]);
     assert_eq!(archive.read("folder/a", 6).unwrap(), b"stored");
@@ -71,10 +71,10 @@ fn archives_that_are_a_danger_are_refused() {
     assert!(refused(&make(&[("a", 0, b"x"), ("A", 0, b"y")]).bytes).contains("twice"));
     assert!(refused(&make(&[("a", 12, b"x")]).bytes).contains("is not supported"));
     let damaged = |at: usize, with: &[u8]| {
-        let mut made = make(&[("a", 8, &[b'x'; 900]), ("b", 0, b"y")]);
-        let at = made.directory + at;
-        made.bytes[at..at + with.len()].copy_from_slice(with);
-        refused(&made.bytes)
+        let mut archive = make(&[("a", 8, &[b'x'; 900]), ("b", 0, b"y")]);
+        let at = archive.directory + at;
+        archive.bytes[at..at + with.len()].copy_from_slice(with);
+        refused(&archive.bytes)
     };
     assert!(damaged(8, &[1]).contains("encrypted"));
     assert!(damaged(24, &[0xff; 4]).contains("at most 1000 are read"));

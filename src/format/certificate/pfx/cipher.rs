@@ -119,7 +119,7 @@ fn compute_mac(
     iterations: u32,
     data: &[u8],
 ) -> Option<Zeroizing<Vec<u8>>> {
-    fn made<H: Digest + EagerHash>(key: &[u8], data: &[u8]) -> Option<Zeroizing<Vec<u8>>>
+    fn hmac<H: Digest + EagerHash>(key: &[u8], data: &[u8]) -> Option<Zeroizing<Vec<u8>>>
     where
         Hmac<H>: Mac + KeyInit,
     {
@@ -129,10 +129,10 @@ fn compute_mac(
     let mac = Purpose::Mac;
     // Block and output length of each hash in bytes.
     match hash.to_string().as_str() {
-        "1.3.14.3.2.26" => made::<Sha1>(&derive::<Sha1>(password, salt, mac, iterations, 64, 20), data),
-        "2.16.840.1.101.3.4.2.1" => made::<Sha256>(&derive::<Sha256>(password, salt, mac, iterations, 64, 32), data),
-        "2.16.840.1.101.3.4.2.2" => made::<Sha384>(&derive::<Sha384>(password, salt, mac, iterations, 128, 48), data),
-        "2.16.840.1.101.3.4.2.3" => made::<Sha512>(&derive::<Sha512>(password, salt, mac, iterations, 128, 64), data),
+        "1.3.14.3.2.26" => hmac::<Sha1>(&derive::<Sha1>(password, salt, mac, iterations, 64, 20), data),
+        "2.16.840.1.101.3.4.2.1" => hmac::<Sha256>(&derive::<Sha256>(password, salt, mac, iterations, 64, 32), data),
+        "2.16.840.1.101.3.4.2.2" => hmac::<Sha384>(&derive::<Sha384>(password, salt, mac, iterations, 128, 48), data),
+        "2.16.840.1.101.3.4.2.3" => hmac::<Sha512>(&derive::<Sha512>(password, salt, mac, iterations, 128, 64), data),
         _ => None,
     }
 }
@@ -165,9 +165,9 @@ pub(super) fn check_password(
     }
     for candidate in candidates {
         work.spend(iterations)?;
-        let made = compute_mac(hash, &candidate, salt.value(), iterations, data)
+        let computed = compute_mac(hash, &candidate, salt.value(), iterations, data)
             .ok_or_else(|| PfxError::Unsupported(format!("protected by a MAC of `{hash}`")))?;
-        if made.as_slice() == digest.value() {
+        if computed.as_slice() == digest.value() {
             return Ok(candidate);
         }
     }
@@ -178,7 +178,7 @@ pub(super) fn check_password(
 fn parse_algorithm(identifier: AnyRef<'_>) -> Result<(ObjectIdentifier, Option<AnyRef<'_>>), PfxError> {
     let parts = fields(identifier.value())?;
     let number = parts.first().and_then(|number| number.decode_as::<ObjectIdentifier>().ok());
-    Ok((number.ok_or_else(|| malformed("an algorithm has no number"))?, parts.get(1).copied()))
+    Ok((number.ok_or_else(|| malformed("an algorithm has no OID"))?, parts.get(1).copied()))
 }
 
 /// Encryption algorithm with its parameters.
@@ -281,17 +281,17 @@ impl<'a> Protection<'a> {
             Self::Pbes1 { cipher, salt, iterations } => {
                 // 24 bytes of key take two rounds of SHA-1, the initialization vector one.
                 work.spend(iterations.saturating_mul(3))?;
-                let made = |purpose, len| derive::<Sha1>(password, salt, purpose, *iterations, 64, len);
-                let iv = made(Purpose::Iv, 8);
+                let derive_for = |purpose, len| derive::<Sha1>(password, salt, purpose, *iterations, 64, len);
+                let iv = derive_for(Purpose::Iv, 8);
                 match cipher {
                     Pbes1::TripleDes3 => {
-                        decrypt_cbc::<cbc::Decryptor<TdesEde3>>(&made(Purpose::Key, 24), &iv, encrypted)
+                        decrypt_cbc::<cbc::Decryptor<TdesEde3>>(&derive_for(Purpose::Key, 24), &iv, encrypted)
                     }
                     Pbes1::TripleDes2 => {
-                        decrypt_cbc::<cbc::Decryptor<TdesEde2>>(&made(Purpose::Key, 16), &iv, encrypted)
+                        decrypt_cbc::<cbc::Decryptor<TdesEde2>>(&derive_for(Purpose::Key, 16), &iv, encrypted)
                     }
-                    Pbes1::Rc2_128 => decrypt_rc2(&made(Purpose::Key, 16), &iv, encrypted),
-                    Pbes1::Rc2_40 => decrypt_rc2(&made(Purpose::Key, 5), &iv, encrypted),
+                    Pbes1::Rc2_128 => decrypt_rc2(&derive_for(Purpose::Key, 16), &iv, encrypted),
+                    Pbes1::Rc2_40 => decrypt_rc2(&derive_for(Purpose::Key, 5), &iv, encrypted),
                 }
             }
             Self::Pbes2 { cipher, iv, salt, iterations, prf } => {
@@ -336,8 +336,8 @@ fn decrypt_rc2(key: &[u8], iv: &[u8], encrypted: &[u8]) -> Option<Zeroizing<Vec<
 
 /// Encrypts data with 3DES and a key derived as in RFC 7292, B, with SHA-1.
 pub(super) fn encrypt(plain: &[u8], password: &Password, salt: &[u8], iterations: u32) -> Vec<u8> {
-    let made = |purpose, len| derive::<Sha1>(password, salt, purpose, iterations, 64, len);
-    let (key, iv) = (made(Purpose::Key, 24), made(Purpose::Iv, 8));
+    let derive_for = |purpose, len| derive::<Sha1>(password, salt, purpose, iterations, 64, len);
+    let (key, iv) = (derive_for(Purpose::Key, 24), derive_for(Purpose::Iv, 8));
     let cipher = cbc::Encryptor::<TdesEde3>::new_from_slices(&key, &iv);
     cipher.map(|cipher| cipher.encrypt_padded_vec::<Pkcs7>(plain)).unwrap_or_default()
 }

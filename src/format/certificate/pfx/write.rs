@@ -112,7 +112,7 @@ pub fn encode(
     let password = Password::new(password);
     let der = |other: &Certificate| other.der().to_vec();
     let seed: Vec<u8> = std::iter::once(certificate).chain(others).flat_map(der).collect();
-    let salt = |what: &str| salt(key, what, &seed);
+    let salt = |purpose: &str| salt(key, purpose, &seed);
 
     let key_salt = salt("key");
     let shrouded = ShroudedKey {
@@ -174,10 +174,11 @@ fn key_id_attribute() -> der::Result<der::asn1::SetOfVec<BagAttribute>> {
 }
 
 /// Derives a salt from the private key and the contents of the file.
-fn salt(key: &PrivateKey, what: &str, held: &[u8]) -> [u8; 8] {
+fn salt(key: &PrivateKey, purpose: &str, contents: &[u8]) -> [u8; 8] {
     let mut salt = [0; 8];
     if let Ok(mac) = <Hmac<Sha256> as KeyInit>::new_from_slice(key.pkcs8()) {
-        let mac = mac.chain_update(format!("tsmedia pfx salt: {what}\0")).chain_update(held).finalize().into_bytes();
+        let mac =
+            mac.chain_update(format!("tsmedia pfx salt: {purpose}\0")).chain_update(contents).finalize().into_bytes();
         salt.copy_from_slice(&mac[..8]);
     }
     salt

@@ -48,7 +48,7 @@ pub(in crate::format::wim) enum LibraryTree<'a> {
 pub(in crate::format::wim) struct Builder<'p> {
     handle: WimHandle,
     /// WIM files with reused contents, which are read while this one is written.
-    olds: Vec<WimHandle>,
+    reused: Vec<WimHandle>,
     /// Files with a reparse point whose contents are not on the volume, by index of an image of an
     /// NTFS volume.
     hollow: HashMap<u32, HashSet<String>>,
@@ -126,7 +126,7 @@ impl<'p> Builder<'p> {
         unsafe {
             sys::wimlib_register_progress_function(handle.0.as_ptr(), Some(on_progress), watch.0.as_ptr().cast())
         };
-        Self { handle, olds: Vec::new(), hollow: HashMap::new(), watch, log }
+        Self { handle, reused: Vec::new(), hollow: HashMap::new(), watch, log }
     }
 
     /// Number of images so far.
@@ -138,12 +138,12 @@ impl<'p> Builder<'p> {
     /// [`reuse_unchanged`](Self::reuse_unchanged).
     pub(in crate::format::wim) fn reuse(&mut self, path: &Utf8Path) -> Result<usize, CaptureError> {
         let old = WimHandle::open_images(path, None).map_err(|failure| self.log.failed(failure))?;
-        let mut olds = [old.0.as_ptr()];
+        let mut reused = [old.0.as_ptr()];
         // SAFETY: both are open; the other one is kept until this one has been written and freed.
-        let code = unsafe { sys::wimlib_reference_resources(self.handle.0.as_ptr(), olds.as_mut_ptr(), 1, 0) };
-        self.olds.push(old);
+        let code = unsafe { sys::wimlib_reference_resources(self.handle.0.as_ptr(), reused.as_mut_ptr(), 1, 0) };
+        self.reused.push(old);
         self.check_result(code)?;
-        Ok(self.olds.len() - 1)
+        Ok(self.reused.len() - 1)
     }
 
     /// Exports an image of another WIM file, or all of them, with their properties. A single image
@@ -166,7 +166,7 @@ impl<'p> Builder<'p> {
                 code => code,
             }
         };
-        self.olds.push(old);
+        self.reused.push(old);
         self.check_result(code)
     }
 
@@ -264,7 +264,7 @@ impl<'p> Builder<'p> {
         old: usize,
         old_index: u32,
     ) -> Result<(), CaptureError> {
-        let old = self.olds[old].0.as_ptr();
+        let old = self.reused[old].0.as_ptr();
         // SAFETY: both are open.
         let code = unsafe {
             sys::wimlib_reference_template_image(self.handle.0.as_ptr(), index as c_int, old, old_index as c_int, 0)

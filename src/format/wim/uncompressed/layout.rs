@@ -40,7 +40,7 @@ struct PlacedBlob<'a> {
 /// # Errors
 ///
 /// If folders are nested too deeply, or two separate contents have the same SHA-1.
-pub fn layout(volume: &Volume, slack: Slack, words: &MediumText) -> Result<Layout> {
+pub fn layout(volume: &Volume, slack: Slack, text: &MediumText) -> Result<Layout> {
     let rooms = Rooms::new(slack, UNIT);
     let tree = Tree::new(&volume.root);
     let order = ArrangementOrder::new(&tree, &volume.parts, rooms);
@@ -53,7 +53,7 @@ pub fn layout(volume: &Volume, slack: Slack, words: &MediumText) -> Result<Layou
     // Generated files change with almost every build, as the structures do, so both are at the end.
     place_contents(&tree, &order, ContentOrigin::Here, &mut end, &mut blobs);
 
-    let sha1s = content_sha1s(&blobs, words)?;
+    let sha1s = content_sha1s(&blobs, text)?;
     let metadata = build_metadata(volume, &sha1s)?.to_bytes();
     let mut extents: Vec<_> = blobs.iter().map(|blob| Extent::new(blob.content, blob.offset)).collect();
     let stored = |offset: u64, bytes: &[u8], flags: u8| Resource::stored(offset, bytes.len() as u64, flags);
@@ -65,7 +65,7 @@ pub fn layout(volume: &Volume, slack: Slack, words: &MediumText) -> Result<Layou
     let of_table = stored(end, &table, 0);
     end += len_with_room(rooms, of_table.len);
     let total_len = of_table.offset + of_table.len;
-    let mut xml = build_xml(volume, &tree, words);
+    let mut xml = build_xml(volume, &tree, text);
     xml.total_len = Some(total_len);
     let xml = xml.to_bytes();
     let of_xml = stored(end, &xml, 0);
@@ -89,10 +89,10 @@ pub fn layout(volume: &Volume, slack: Slack, words: &MediumText) -> Result<Layou
     put(&table, of_table.offset);
     // The digest is an extent of its own, so that a writer can fill it in when it is known.
     let at = find_seal(&xml).ok_or_else(|| Error::new("the XML has no element for the digest of the structure"))?;
-    let (before, after) = (&xml[..at], &xml[at + words.seal.len() as usize..]);
+    let (before, after) = (&xml[..at], &xml[at + text.seal.len() as usize..]);
     put(before, of_xml.offset);
-    put(after, of_xml.offset + at as u64 + words.seal.len());
-    extents.push(Extent::new(words.seal, of_xml.offset + at as u64));
+    put(after, of_xml.offset + at as u64 + text.seal.len());
+    extents.push(Extent::new(text.seal, of_xml.offset + at as u64));
     Ok(Layout::new(of_xml.offset + of_xml.len, extents))
 }
 
@@ -158,13 +158,13 @@ fn len_with_room(rooms: Rooms, len: u64) -> u64 {
 }
 
 /// SHA-1 of each content, by its address.
-fn content_sha1s(blobs: &[PlacedBlob], words: &MediumText) -> Result<HashMap<usize, Sha1>> {
+fn content_sha1s(blobs: &[PlacedBlob], text: &MediumText) -> Result<HashMap<usize, Sha1>> {
     let mut sha1s = HashMap::with_capacity(blobs.len());
     let mut seen = HashSet::with_capacity(blobs.len());
     for PlacedBlob { content, .. } in blobs {
         let sha1 = match content {
             Content::Bytes(bytes) => Sha1::hash(bytes),
-            Content::Source(source) => words.sha1s.get(&source.key()).copied().unwrap_or(Sha1([0; 20])),
+            Content::Source(source) => text.sha1s.get(&source.key()).copied().unwrap_or(Sha1([0; 20])),
         };
         if sha1 != Sha1([0; 20]) && !seen.insert(sha1) {
             return Err(Error::new("two separate contents have the same SHA-1")
@@ -228,7 +228,7 @@ fn build_children(
     Ok(entries)
 }
 
-fn build_xml(volume: &Volume, tree: &Tree, words: &MediumText) -> Xml {
+fn build_xml(volume: &Volume, tree: &Tree, text: &MediumText) -> Xml {
     let n_files = tree.items().len() as u64 - tree.n_folders();
     let len: u64 = (0..tree.items().len()).map(|item| tree.file_len(item)).sum();
     let mut image = ImageXml::default();
@@ -240,8 +240,8 @@ fn build_xml(volume: &Volume, tree: &Tree, words: &MediumText) -> Xml {
     image.set_time("CREATIONTIME", FileTime::from(volume.date).0);
     image.set_time("LASTMODIFICATIONTIME", FileTime::from(volume.date).0);
     image.set("NAME", &volume.label);
-    let words_of_it = [("DESCRIPTION", words.comment), (CREATED_BY, words.created_by), (VERSION, words.version)];
-    for (name, text) in words_of_it {
+    let texts = [("DESCRIPTION", text.comment), (CREATED_BY, text.created_by), (VERSION, text.version)];
+    for (name, text) in texts {
         if let Some(text) = text {
             image.set(name, text);
         }

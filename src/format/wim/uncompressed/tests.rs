@@ -25,8 +25,8 @@ fn volume(files: &[(&str, Content)]) -> Volume {
 fn lay_out(volume: &Volume, slack: Slack) -> Layout {
     let seal = Content::bytes(encode_seal(Digests::NOT_YET.blake3));
     let comment = Some("a <TSMEDIA> of another's");
-    let words = MediumText { created_by: Some("Ö. Who"), version: None, comment, sha1s: &HashMap::new(), seal: &seal };
-    layout(volume, slack, &words).unwrap()
+    let text = MediumText { created_by: Some("Ö. Who"), version: None, comment, sha1s: &HashMap::new(), seal: &seal };
+    layout(volume, slack, &text).unwrap()
 }
 
 fn bytes(layout: &Layout) -> Vec<u8> {
@@ -101,8 +101,8 @@ fn damage_of_any_byte_is_read_or_refused() {
 fn contents_of_the_same_sha1_that_are_not_one_are_refused() {
     let volume = volume(&[("a", Content::bytes(*b"same")), ("b", Content::bytes(*b"same"))]);
     let seal = Content::bytes(encode_seal(Digests::NOT_YET.blake3));
-    let words = MediumText { created_by: None, version: None, comment: None, sha1s: &HashMap::new(), seal: &seal };
-    assert!(layout(&volume, Slack::Ample, &words).unwrap_err().to_string().contains("SHA-1"));
+    let text = MediumText { created_by: None, version: None, comment: None, sha1s: &HashMap::new(), seal: &seal };
+    assert!(layout(&volume, Slack::Ample, &text).unwrap_err().to_string().contains("SHA-1"));
 }
 
 #[test]
