@@ -45,7 +45,7 @@ pub enum MalformedCertificate {
     /// The encoding ends early.
     Truncated,
     /// The data are damaged or not a certificate, with a fragment that gives the reason.
-    NotOne(String),
+    Invalid(String),
 }
 
 /// Public key of a certificate, by type.
@@ -67,7 +67,7 @@ impl Certificate {
     /// If `der` does not start with a certificate.
     pub fn from_der(der: &[u8]) -> Result<Self, MalformedCertificate> {
         if der.len() > MAX_CERTIFICATE_LEN {
-            return Err(MalformedCertificate::NotOne(format!(
+            return Err(MalformedCertificate::Invalid(format!(
                 "it has {} bytes; at most {MAX_CERTIFICATE_LEN} are read",
                 der.len()
             )));
@@ -75,11 +75,11 @@ impl Certificate {
         let whole = Der(der).next_tagged(SEQUENCE).ok_or_else(|| match is_truncated(der) {
             true => MalformedCertificate::Truncated,
             false => {
-                MalformedCertificate::NotOne("its encoding is invalid: it does not begin like a certificate".into())
+                MalformedCertificate::Invalid("its encoding is invalid: it does not begin like a certificate".into())
             }
         })?;
         let fields = CertificateFields::read(whole.whole)
-            .map_err(|why| MalformedCertificate::NotOne(format!("its encoding is invalid: {why}")))?;
+            .map_err(|why| MalformedCertificate::Invalid(format!("its encoding is invalid: {why}")))?;
         Ok(Self { der: whole.whole.to_vec(), fields })
     }
 
@@ -215,7 +215,7 @@ impl fmt::Display for MalformedCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Truncated => f.write_str("it is truncated"),
-            Self::NotOne(why) => f.write_str(why),
+            Self::Invalid(why) => f.write_str(why),
         }
     }
 }
@@ -234,7 +234,7 @@ impl fmt::Display for SubjectKey {
 fn from_der_error(error: &der::Error) -> MalformedCertificate {
     match error.kind() {
         der::ErrorKind::Incomplete { .. } => MalformedCertificate::Truncated,
-        kind => MalformedCertificate::NotOne(format!("its encoding is invalid: {kind}")),
+        kind => MalformedCertificate::Invalid(format!("its encoding is invalid: {kind}")),
     }
 }
 

@@ -104,13 +104,13 @@ pub struct VariablesHeader {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VariablesError {
     /// The file has another format.
-    NotOne,
+    OtherFormat,
     /// Unknown `ALG_ID`.
     Algorithm(u32),
     /// The header is inconsistent.
     Damaged,
     /// The file ends early.
-    Cut,
+    Truncated,
     /// Wrong password, or damaged text.
     Password,
 }
@@ -118,10 +118,10 @@ pub enum VariablesError {
 impl fmt::Display for VariablesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotOne => f.write_str("it does not begin like the variables file of a medium"),
+            Self::OtherFormat => f.write_str("it does not begin like the variables file of a medium"),
             Self::Algorithm(id) => write!(f, "it is encrypted with an unknown algorithm ({id:#06x})"),
             Self::Damaged => f.write_str("its header is inconsistent"),
-            Self::Cut => f.write_str("it is truncated"),
+            Self::Truncated => f.write_str("it is truncated"),
             Self::Password => f.write_str("the password is wrong, or the text is damaged"),
         }
     }
@@ -137,10 +137,10 @@ impl VariablesHeader {
 
     /// Reads the header. The text need not be there.
     pub fn read(bytes: &[u8]) -> Result<Self, VariablesError> {
-        let (header, _) = bytes.split_first_chunk::<HEADER_LEN>().ok_or(VariablesError::NotOne)?;
+        let (header, _) = bytes.split_first_chunk::<HEADER_LEN>().ok_or(VariablesError::OtherFormat)?;
         let word = |at: usize| u32::from_le_bytes([0, 1, 2, 3].map(|n| header[4 * at + n]));
         if word(0) != SIGNATURE || word(1) != REST_LEN {
-            return Err(VariablesError::NotOne);
+            return Err(VariablesError::OtherFormat);
         }
         let (plain_len, cipher_len) = (word(2) as usize, word(3) as usize);
         let algorithm = VariablesCipher::ALL.into_iter().find(|algorithm| algorithm.id() == word(4));
@@ -191,7 +191,7 @@ pub fn encode(text: &str, password: &str, algorithm: VariablesCipher) -> Vec<u8>
 /// Decrypts a text and removes its NUL.
 pub fn decode(bytes: &[u8], password: &str) -> Result<Zeroizing<String>, VariablesError> {
     let header = VariablesHeader::read(bytes)?;
-    let body = bytes[HEADER_LEN..].get(..header.cipher_len).ok_or(VariablesError::Cut)?;
+    let body = bytes[HEADER_LEN..].get(..header.cipher_len).ok_or(VariablesError::Truncated)?;
     let (mut body, key) = (Zeroizing::new(body.to_vec()), derive_key(password, header.algorithm));
     let iv = header.algorithm.iv();
     let n_plain = match header.algorithm {

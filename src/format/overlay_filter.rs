@@ -35,7 +35,7 @@ pub struct UnfilteredVolume {
     patches: BTreeMap<u64, Vec<u8>>,
     /// Compressed files, sorted by offset of their contents.
     files: Vec<CompressedFile>,
-    /// MftRecord numbers of other files with a reparse point whose contents are not on the volume.
+    /// Record numbers of other files with a reparse point whose contents are not on the volume.
     hollow: HashSet<u64>,
     /// Reader of the last file, with its index.
     reader: Option<(usize, ChunkReader)>,

@@ -46,7 +46,7 @@ const SECOND_GRANULE: u64 = 64 << 20;
 const CONTENT: &str = "SMS";
 
 /// Boot image, which is never on the second partition.
-const STARTED: &str = "sources/boot.wim";
+const BOOT_IMAGE: &str = "sources/boot.wim";
 
 /// Microsoft basic data: EBD0A0A2-B9E5-4433-87C0-68B6B72699C7.
 const BASIC_DATA: Guid =
@@ -82,7 +82,7 @@ pub fn layout_with_ntfs(
 
 /// Returns `true` if a file is too large for FAT32 and may be on NTFS.
 pub fn needs_ntfs(path: &str, len: u64) -> bool {
-    len > MAX_FILE_LEN && !path.eq_ignore_ascii_case(STARTED)
+    len > MAX_FILE_LEN && !path.eq_ignore_ascii_case(BOOT_IMAGE)
 }
 
 /// Returns `true` if a path is in the folder that is on NTFS as a whole.

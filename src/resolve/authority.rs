@@ -324,7 +324,7 @@ fn parse_single(bytes: &[u8], path: &Utf8Path) -> Result<Certificate, (String, S
         Err(PemError::Malformed(_, MalformedCertificate::Truncated)) => {
             (format!("`{path}` is truncated"), "copy it again".into())
         }
-        Err(PemError::Malformed(_, MalformedCertificate::NotOne(why))) => (
+        Err(PemError::Malformed(_, MalformedCertificate::Invalid(why))) => (
             format!("`{path}` is not a certificate: {why}"),
             "name a certificate in PEM or DER (`.cer`, `.crt`, `.pem`)".into(),
         ),

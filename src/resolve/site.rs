@@ -130,21 +130,21 @@ fn report_unopened_pfx(
     let is_pem = bytes.starts_with(b"-----BEGIN");
     let message = match why {
         PfxError::WrongPassword => format!("the password does not open `{path}`"),
-        PfxError::NotOne(_) if is_pem => format!("`{path}` is a PEM file; expected a PFX file"),
+        PfxError::Invalid(_) if is_pem => format!("`{path}` is a PEM file; expected a PFX file"),
         why => format!("`{path}` can't be used: {why}"),
     };
     let problem = Problem::new(Rule::UnusableClientCertificate, message);
     let help = match why {
         PfxError::WrongPassword => "give the password that the file was exported with",
         PfxError::Truncated => "copy it again: it is truncated",
-        PfxError::NotOne(_) if is_pem => {
+        PfxError::Invalid(_) if is_pem => {
             "convert it: `openssl pkcs12 -export -in cert.pem -inkey key.pem -out media.pfx`"
         }
-        PfxError::NotOne(_) => "export the certificate with its private key, as PFX",
+        PfxError::Invalid(_) => "export the certificate with its private key, as PFX",
         PfxError::Unsupported(_) => "export it again, with an RSA key, AES or 3DES, and a password",
         PfxError::NoKey => "export the certificate again with its private key, which must be marked exportable",
         PfxError::NoCertificate => "export the certificate again together with its key",
-        PfxError::KeyOfNone => "export the key with the certificate that belongs to it",
+        PfxError::NoMatchingCertificate => "export the key with the certificate that belongs to it",
     };
     let problem = match why {
         PfxError::WrongPassword => problem.at(request.place(password), "").at(request.place(file), "the file"),

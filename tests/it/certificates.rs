@@ -163,7 +163,7 @@ fn what_is_wrong_with_a_pfx_file_is_told() {
     chain(&folder);
     let file = fs::read(authority::pfx(&folder, "client", "client", "x", &[])).unwrap();
     assert_eq!(pfx::open(&file[..file.len() - 40], "x").err(), Some(PfxError::Truncated));
-    assert!(matches!(pfx::open(read(&folder.join("root.pem")).der(), "x"), Err(PfxError::NotOne(_))));
+    assert!(matches!(pfx::open(read(&folder.join("root.pem")).der(), "x"), Err(PfxError::Invalid(_))));
     let none = fs::read(authority::pfx(&folder, "client", "client", "x", &["-nokeys"])).unwrap();
     assert_eq!(pfx::open(&none, "x").err(), Some(PfxError::NoKey));
     let none = fs::read(authority::pfx(&folder, "client", "client", "x", &["-nocerts"])).unwrap();

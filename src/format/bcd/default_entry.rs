@@ -29,7 +29,7 @@ pub enum DefaultEntryFault {
     /// The entry uses this device in place of a RAM disk.
     NoRamDisk(Option<String>),
     /// A file of the RAM disk is on another device: its path and that device.
-    Elsewhere(String, String),
+    OtherDevice(String, String),
     /// Boot program and Windows are on different devices.
     TwoDevices(String, Option<String>),
     /// No RAM disk template.
@@ -97,7 +97,7 @@ impl DefaultEntry {
             None | Some(BcdDevice::Boot | BcdDevice::Locate { .. } | BcdDevice::Other(_)) => {
                 Ok(path.trim_start_matches('\\').replace('\\', "/"))
             }
-            Some(other) => Err(DefaultEntryFault::Elsewhere(path.to_owned(), other.to_string())),
+            Some(other) => Err(DefaultEntryFault::OtherDevice(path.to_owned(), other.to_string())),
         };
         let boot_image = ours(path, Some(&**on))?;
         // Windows PE runs from the RAM disk that its loader was read from, so both elements have to
@@ -146,7 +146,7 @@ impl fmt::Display for DefaultEntryFault {
             Self::NoEntry => f.write_str("has no default entry"),
             Self::NoRamDisk(Some(device)) => write!(f, "starts Windows from `{device}` instead of a boot image"),
             Self::NoRamDisk(None) => f.write_str("does not say where Windows is started from"),
-            Self::Elsewhere(path, device) => {
+            Self::OtherDevice(path, device) => {
                 write!(f, "looks for `{path}` on `{device}` instead of its own medium")
             }
             Self::TwoDevices(device, Some(system)) => {
@@ -213,14 +213,14 @@ mod tests {
         assert_eq!(without(DEVICE), Err(DefaultEntryFault::NoRamDisk(None)));
         let plain = BcdValue::Device(partition.clone());
         assert_eq!(set(DEVICE, &plain), Err(DefaultEntryFault::NoRamDisk(Some(partition.to_string()))));
-        let elsewhere = DefaultEntryFault::Elsewhere(r"\a.wim".into(), partition.to_string());
-        assert_eq!(set(DEVICE, &on_partition(r"\a.wim")), Err(elsewhere));
+        let other_device = DefaultEntryFault::OtherDevice(r"\a.wim".into(), partition.to_string());
+        assert_eq!(set(DEVICE, &on_partition(r"\a.wim")), Err(other_device));
         assert!(matches!(set(SYSTEM_DEVICE, &plain), Err(DefaultEntryFault::TwoDevices(_, Some(_)))));
         assert!(matches!(without(SYSTEM_DEVICE), Err(DefaultEntryFault::TwoDevices(_, None))));
         assert_eq!(without(SDI_PATH), Err(DefaultEntryFault::NoSdi));
         assert_eq!(
             set(SDI_DEVICE, &plain),
-            Err(DefaultEntryFault::Elsewhere(r"\boot\boot.sdi".into(), partition.to_string()))
+            Err(DefaultEntryFault::OtherDevice(r"\boot\boot.sdi".into(), partition.to_string()))
         );
         assert_eq!(without(PATH), Err(DefaultEntryFault::Program(None, Firmware::Uefi)));
     }

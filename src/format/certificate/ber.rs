@@ -145,7 +145,7 @@ fn put_field(tag: u8, value: &[u8], out: &mut Vec<u8>) {
 }
 
 fn malformed(what: &str) -> MalformedCertificate {
-    MalformedCertificate::NotOne(format!("its encoding is invalid: {what}"))
+    MalformedCertificate::Invalid(format!("its encoding is invalid: {what}"))
 }
 
 #[cfg(test)]
@@ -182,9 +182,9 @@ mod tests {
             assert_eq!(to_der(bytes).err(), Some(MalformedCertificate::Truncated), "{bytes:x?}");
         }
         for bytes in [&[0x3F, 1, 1][..], &[4, 0x80, 0, 0], &[0x24, 3, 2, 1, 9], &[0x30, 0x88, 0]] {
-            assert!(matches!(to_der(bytes), Err(MalformedCertificate::NotOne(_))), "{bytes:x?}");
+            assert!(matches!(to_der(bytes), Err(MalformedCertificate::Invalid(_))), "{bytes:x?}");
         }
         let deep = [0x30, 0x80].repeat(100_000);
-        assert!(matches!(to_der(&deep), Err(MalformedCertificate::NotOne(_))));
+        assert!(matches!(to_der(&deep), Err(MalformedCertificate::Invalid(_))));
     }
 }

@@ -55,7 +55,7 @@ pub enum PfxError {
     /// The file ends early.
     Truncated,
     /// The file is damaged or not a PFX file.
-    NotOne(String),
+    Invalid(String),
     /// Wrong password.
     WrongPassword,
     /// Unsupported algorithm or key. Completes the sentence "it is …".
@@ -65,7 +65,7 @@ pub enum PfxError {
     /// No certificate.
     NoCertificate,
     /// No certificate matches the private key.
-    KeyOfNone,
+    NoMatchingCertificate,
 }
 
 /// Opens a PFX file.
@@ -76,7 +76,7 @@ pub enum PfxError {
 /// matching certificate.
 pub fn open(bytes: &[u8], password: &str) -> Result<PfxContents, PfxError> {
     if bytes.len() > MAX_CERTIFICATE_LEN {
-        return Err(PfxError::NotOne(format!("it has {} bytes; at most {MAX_CERTIFICATE_LEN} are read", bytes.len())));
+        return Err(PfxError::Invalid(format!("it has {} bytes; at most {MAX_CERTIFICATE_LEN} are read", bytes.len())));
     }
     if bytes.first() != Some(&SEQUENCE) {
         return Err(malformed("it does not begin like one"));
@@ -186,7 +186,7 @@ impl PfxReader {
         let der = octet_string(value.value())?;
         let certificate = Certificate::from_der(der).map_err(|error| match error {
             MalformedCertificate::Truncated => malformed("a certificate in it is truncated"),
-            MalformedCertificate::NotOne(why) => malformed(&format!("a certificate in it is damaged: {why}")),
+            MalformedCertificate::Invalid(why) => malformed(&format!("a certificate in it is damaged: {why}")),
         })?;
         self.certificates.push(certificate);
         Ok(())
@@ -211,7 +211,7 @@ impl PfxReader {
                 return Ok(PfxContents { certificate, others: certificates, key });
             }
         }
-        Err(PfxError::KeyOfNone)
+        Err(PfxError::NoMatchingCertificate)
     }
 }
 
@@ -252,7 +252,7 @@ fn data_content(info: AnyRef<'_>) -> Result<&[u8], PfxError> {
 }
 
 fn malformed(why: &str) -> PfxError {
-    PfxError::NotOne(why.into())
+    PfxError::Invalid(why.into())
 }
 
 fn to_der(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, PfxError> {
@@ -266,7 +266,7 @@ fn from_der_error(error: &der::Error) -> PfxError {
 fn from_malformed(malformed: MalformedCertificate) -> PfxError {
     match malformed {
         MalformedCertificate::Truncated => PfxError::Truncated,
-        MalformedCertificate::NotOne(why) => PfxError::NotOne(why),
+        MalformedCertificate::Invalid(why) => PfxError::Invalid(why),
     }
 }
 
@@ -274,12 +274,12 @@ impl fmt::Display for PfxError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Truncated => f.write_str("it is truncated"),
-            Self::NotOne(why) => write!(f, "it is damaged or not a PKCS #12 file: {why}"),
+            Self::Invalid(why) => write!(f, "it is damaged or not a PKCS #12 file: {why}"),
             Self::WrongPassword => f.write_str("wrong password"),
             Self::Unsupported(how) => write!(f, "it is {how}, which is not supported"),
             Self::NoKey => f.write_str("it contains no private key"),
             Self::NoCertificate => f.write_str("it contains no certificate"),
-            Self::KeyOfNone => f.write_str("its private key matches none of its certificates"),
+            Self::NoMatchingCertificate => f.write_str("its private key matches none of its certificates"),
         }
     }
 }

@@ -70,14 +70,14 @@ fn what_is_wrong_with_a_container_is_told() {
         bytes[at] = byte;
         VariablesHeader::read(&bytes)
     };
-    assert_eq!(VariablesHeader::read(b"<?xml"), Err(VariablesError::NotOne));
-    assert_eq!(with(0, 1), Err(VariablesError::NotOne));
-    assert_eq!(with(4, 21), Err(VariablesError::NotOne));
+    assert_eq!(VariablesHeader::read(b"<?xml"), Err(VariablesError::OtherFormat));
+    assert_eq!(with(0, 1), Err(VariablesError::OtherFormat));
+    assert_eq!(with(4, 21), Err(VariablesError::OtherFormat));
     assert_eq!(with(8, 0xF9), Err(VariablesError::Damaged));
     assert_eq!(with(12, 0x10), Err(VariablesError::Damaged));
     assert_eq!(with(16, 0x11), Err(VariablesError::Algorithm(0x6611)));
     assert_eq!(with(20, 1), Err(VariablesError::Damaged));
-    assert_eq!(decode(&whole[..HEADER_LEN + 255], "p"), Err(VariablesError::Cut));
+    assert_eq!(decode(&whole[..HEADER_LEN + 255], "p"), Err(VariablesError::Truncated));
     // Lengths that are consistent with each other only.
     let mut long = whole;
     long[8..16].copy_from_slice(&[0xF0, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0]);

@@ -51,7 +51,7 @@ impl Fixture {
         Window::new(Arc::new(file), 0, self.bytes.len() as u64)
     }
 
-    /// MftRecord number of a file.
+    /// Record number of a file.
     pub fn number(&self, path: &str) -> u64 {
         let volume = self.window();
         let table = MasterFileTable::open(&volume).unwrap();

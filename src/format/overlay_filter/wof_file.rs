@@ -48,7 +48,7 @@ pub(super) struct WofFile {
     pub packing: ResourceCompression,
     /// Compressed contents.
     pub stream: Stream,
-    /// MftRecord numbers and records, base record first, with the update sequence numbers undone.
+    /// Record numbers and records, base record first, with the update sequence numbers undone.
     records: Vec<(u64, Vec<u8>)>,
 }
 

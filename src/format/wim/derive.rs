@@ -240,8 +240,8 @@ fn count_files(metadata: &Metadata, lens: &HashMap<[u8; 20], u64>, text: &mut Im
 }
 
 /// Derives a GUID from the inputs of a WIM.
-pub(super) fn derive_guid(made_of: &[&[u8]]) -> [u8; 16] {
-    let digests: Vec<u8> = made_of.iter().flat_map(|bytes| Digest::hash(bytes).0).collect();
+pub(super) fn derive_guid(inputs: &[&[u8]]) -> [u8; 16] {
+    let digests: Vec<u8> = inputs.iter().flat_map(|bytes| Digest::hash(bytes).0).collect();
     let mut guid = [0; 16];
     guid.copy_from_slice(&Digest::hash(&digests).0[..16]);
     guid
