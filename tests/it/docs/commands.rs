@@ -50,8 +50,9 @@ impl Workplace {
         Self { root, state, _temporary: temporary }
     }
 
-    /// Runs a command where the one before left off: `cd` and `export` last.
+    /// Runs a command in the folder and with the variables that the previous one left.
     fn run(&self, command: &str) -> Outcome {
+        // One shell for all commands would need a way to tell their outputs apart; so its state is saved and loaded.
         const SCRIPT: &str = r#"exec 2>&1
 cd "$(cat "$0/folder")" && . "$0/variables" && eval "$1"
 code=$?
@@ -110,6 +111,7 @@ fn copy(from: &Path, to: &Path) {
     settle(to);
 }
 
+/// Sets the times of a file or folder to 2026-01-01.
 fn settle(path: &Path) {
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600);
     fs::File::open(path).unwrap().set_times(FileTimes::new().set_accessed(time).set_modified(time)).unwrap();
@@ -151,63 +153,72 @@ fn steps(block: &Block) -> Vec<Step> {
     steps
 }
 
-/// Result of running a page.
-struct Findings {
+/// A page whose commands are run.
+struct Run<'a> {
+    page: &'a Page,
+    workplace: Workplace,
     failures: Vec<String>,
     /// Outputs that the page shows differently.
     differences: Vec<String>,
-    /// The page with the real outputs.
-    text: String,
+    /// Real outputs that differ, by the first line that they replace, with the line after the last.
+    replaced: BTreeMap<usize, (usize, String)>,
 }
 
-fn run(page: &Page) -> Findings {
-    let (mut wrong, mut differences) = (Vec::new(), Vec::new());
-    let mut replaced: BTreeMap<usize, (usize, String)> = BTreeMap::new();
-    let workplace = Workplace::new();
-    for part in page.parts() {
-        let block = match part {
-            Part::Run(command) => {
-                let ran = workplace.run(&command);
-                if !ran.success {
-                    wrong.push(format!("{}: the hidden command `{command}` failed:\n{}", page.path, ran.output));
+impl<'a> Run<'a> {
+    fn new(page: &'a Page) -> Self {
+        let (failures, differences, replaced) = Default::default();
+        Self { page, workplace: Workplace::new(), failures, differences, replaced }
+    }
+
+    fn run(&mut self) {
+        for part in self.page.parts() {
+            match part {
+                Part::Run(command) => {
+                    self.run_command(&command, false);
                 }
-                continue;
-            }
-            Part::Block(block) => block,
-        };
-        if let Some(path) = &block.file {
-            workplace.write(path, &block.text());
-            let has_key = |key| block.lines.iter().any(|line| line.starts_with(key));
-            if has_key("manifest-version") || has_key("sequence-version") {
-                let ran = workplace.run(&format!("tsmedia check {path}"));
-                if ran.success == block.has_mistakes {
-                    let is_valid = if ran.success { "is" } else { "is not" };
-                    wrong.push(format!("{}: `{path}` {is_valid} valid:\n{}", page.path, ran.output));
+                Part::Block(block) => {
+                    self.write_file(&block);
+                    if block.language() == "console" {
+                        self.run_block(&block);
+                    }
                 }
-            }
-        }
-        if block.language() != "console" {
-            continue;
-        }
-        let must_fail = block.info == "console fails";
-        for step in steps(&block) {
-            let ran = workplace.run(&step.command);
-            if ran.success == must_fail {
-                let ended = if must_fail { "succeeded" } else { "failed" };
-                wrong.push(format!("{}: `{}` {ended}:\n{}", page.path, step.command, ran.output));
-            }
-            let Some(shown) = step.output else { continue };
-            let (start, end) = (block.start + shown.start, block.start + shown.end);
-            let real: String = ran.output.trim_end().lines().flat_map(|line| [line.trim_end(), "\n"]).collect();
-            let shown: String = block.lines[shown].iter().flat_map(|line| [line.as_str(), "\n"]).collect();
-            if real != shown {
-                let path = &page.path;
-                differences.push(format!("{path}: `{}` prints\n{real}\nand the page shows\n{shown}", step.command));
-                replaced.insert(start, (end, real));
             }
         }
     }
-    Findings { failures: wrong, differences, text: with_outputs(&page.text, &replaced) }
+
+    /// Runs a command that must succeed or must fail, and returns its output.
+    fn run_command(&mut self, command: &str, must_fail: bool) -> String {
+        let ran = self.workplace.run(command);
+        if ran.success == must_fail {
+            let ended = if must_fail { "succeeded" } else { "failed" };
+            self.failures.push(format!("{}: `{command}` {ended}:\n{}", self.page.path, ran.output));
+        }
+        ran.output
+    }
+
+    fn write_file(&mut self, block: &Block) {
+        let Some(path) = &block.file else { return };
+        self.workplace.write(path, &block.text());
+        let has_key = |key| block.lines.iter().any(|line| line.starts_with(key));
+        if has_key("manifest-version") || has_key("sequence-version") {
+            self.run_command(&format!("tsmedia check {path}"), block.has_mistakes);
+        }
+    }
+
+    fn run_block(&mut self, block: &Block) {
+        for step in steps(block) {
+            let output = self.run_command(&step.command, block.info == "console fails");
+            let Some(shown) = step.output else { continue };
+            let (start, end) = (block.start + shown.start, block.start + shown.end);
+            let real: String = output.trim_end().lines().flat_map(|line| [line.trim_end(), "\n"]).collect();
+            let shown: String = block.lines[shown].iter().flat_map(|line| [line.as_str(), "\n"]).collect();
+            if real != shown {
+                let (path, command) = (&self.page.path, &step.command);
+                self.differences.push(format!("{path}: `{command}` prints\n{real}\nand the page shows\n{shown}"));
+                self.replaced.insert(start, (end, real));
+            }
+        }
+    }
 }
 
 /// Replaces ranges of lines, given by their start.
@@ -230,12 +241,13 @@ fn assert_pages_run(pages: &[Page]) {
     let is_update = std::env::var_os("UPDATE").is_some();
     let mut wrong = Vec::new();
     for page in pages {
-        let found = run(page);
-        wrong.extend(found.failures);
+        let mut run = Run::new(page);
+        run.run();
+        wrong.extend(run.failures);
         if !is_update {
-            wrong.extend(found.differences);
-        } else if found.text != page.text {
-            fs::write(Path::new(ROOT).join(&page.path), &found.text).unwrap();
+            wrong.extend(run.differences);
+        } else if !run.replaced.is_empty() {
+            fs::write(Path::new(ROOT).join(&page.path), with_outputs(&page.text, &run.replaced)).unwrap();
         }
     }
     assert!(wrong.is_empty(), "UPDATE=1 rewrites outputs.\n\n{}", wrong.join("\n\n"));
