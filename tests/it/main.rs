@@ -24,4 +24,5 @@ mod lsp;
 mod manifest_mutations;
 mod manifest_values;
 mod patched;
+mod scripting_reference;
 mod wim;

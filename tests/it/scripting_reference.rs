@@ -1,0 +1,407 @@
+//! Pages for scripts: every field of JSON output, record and saved plan is documented with its type, and so is every
+//! environment variable.
+//!
+//! Fields are the first cells of tables whose header begins with `Field`: `a.b` is a key in an object, `a[]` an element
+//! of an array, and `*` any key. The second cell is the type.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::path::Path;
+
+use serde_json::Value as Json;
+
+use crate::fixtures::desk::{Desk, MANIFEST};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const JSON_PAGE: &str = "docs/reference/json.md";
+const RECORD_PAGE: &str = "docs/reference/record.md";
+
+/// A documented field.
+#[derive(Clone, Debug)]
+struct Field {
+    section: String,
+    path: String,
+    types: String,
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(ROOT).join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Returns the fields that a page documents.
+fn fields(page: &str) -> Vec<Field> {
+    let (mut fields, mut section, mut in_table) = (Vec::new(), String::new(), false);
+    for line in read(page).lines() {
+        if let Some(heading) = line.strip_prefix('#') {
+            section = heading.trim_start_matches('#').trim().to_owned();
+        }
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        in_table = line.starts_with('|') && (in_table || cells[1] == "Field");
+        if let Some(path) = cells.get(1).and_then(|cell| cell.strip_prefix('`')?.strip_suffix('`'))
+            && in_table
+        {
+            let (path, types) = (path.to_owned(), cells[2].to_owned());
+            fields.push(Field { section: section.clone(), path, types });
+        }
+    }
+    assert!(fields.len() > 20, "{page} has {} fields", fields.len());
+    fields
+}
+
+/// Returns the fields of sections, each below a path.
+fn below(all: &[Field], sections: &[(&str, &str)]) -> Vec<Field> {
+    let mut fields = Vec::new();
+    for (start, section) in sections {
+        let n_before = fields.len();
+        fields.extend(all.iter().filter(|field| field.section == *section).map(|field| match *start {
+            "" => field.clone(),
+            start => Field { path: format!("{start}.{}", field.path), ..field.clone() },
+        }));
+        assert!(fields.len() > n_before, "there is no section `{section}` with fields");
+    }
+    fields
+}
+
+/// Returns the keys of all paths.
+fn keys(fields: &[Field]) -> BTreeSet<String> {
+    let keys = fields.iter().flat_map(|field| field.path.split('.'));
+    keys.map(|key| key.trim_end_matches("[]").to_owned()).filter(|key| !key.is_empty() && key != "*").collect()
+}
+
+/// Reads the sources below a folder, without their tests.
+fn sources(folder: &str) -> Vec<(String, String)> {
+    let mut sources = Vec::new();
+    for entry in fs::read_dir(Path::new(ROOT).join(folder)).unwrap() {
+        let entry = entry.unwrap();
+        let path = format!("{folder}/{}", entry.file_name().to_str().unwrap());
+        if entry.file_type().unwrap().is_dir() {
+            sources.extend(self::sources(&path));
+        } else if path.ends_with(".rs") && !path.ends_with("tests.rs") && !path.contains("/tests/") {
+            let text = read(&path);
+            let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+            sources.push((path, text.to_owned()));
+        }
+    }
+    sources
+}
+
+/// Returns the string literals of a source with the text before and after each, quotes excluded.
+fn literals(source: &str) -> Vec<(&str, &str, &str)> {
+    let (mut literals, mut at) = (Vec::new(), 0);
+    while let Some(start) = source[at..].find('"').map(|start| at + start + 1) {
+        let Some(end) = source[start..].find('"').map(|end| start + end) else { break };
+        literals.push((&source[..start - 1], &source[start..end], &source[end + 1..]));
+        // A quote in a character or an escape would swap inside and outside: go on right after the opening one.
+        at = if is_word(&source[start..end], '-') { end + 1 } else { start };
+    }
+    literals
+}
+
+/// Returns `true` for a word of letters of one case, digits and a separator.
+fn is_word(text: &str, separator: char) -> bool {
+    let is_upper = separator == '_';
+    let is_letter = |c: char| if is_upper { c.is_ascii_uppercase() } else { c.is_ascii_lowercase() };
+    text.starts_with(is_letter) && text.chars().all(|c| is_letter(c) || c.is_ascii_digit() || c == separator)
+}
+
+/// Returns the keys of JSON objects that a source builds: `"key": value` and `object["key"] = value`.
+fn built_keys(source: &str) -> BTreeSet<String> {
+    let is_index = |before: &str| {
+        before.strip_suffix('[').is_some_and(|before| before.ends_with(|c: char| c.is_alphanumeric() || c == ']'))
+    };
+    let is_key =
+        |(before, word, after): &(&str, &str, &str)| is_word(word, '-') && (after.starts_with(':') || is_index(before));
+    literals(source).into_iter().filter(is_key).map(|(_, word, _)| word.to_owned()).collect()
+}
+
+/// Returns the names of fields in the types of a source that serde writes or reads, or in some of them.
+fn serde_names(source: &str, types: Option<&[&str]>) -> BTreeSet<String> {
+    let kebab = |name: &str| {
+        let mut kebab = String::new();
+        for c in name.chars() {
+            if c.is_uppercase() && !kebab.is_empty() {
+                kebab.push('-');
+            }
+            kebab.push(if c == '_' { '-' } else { c.to_ascii_lowercase() });
+        }
+        kebab
+    };
+    let set = |attributes: &str, key: &str| {
+        let (_, rest) = attributes.split_once(&format!("{key} = \""))?;
+        Some(rest.split('"').next().unwrap_or_default().to_owned())
+    };
+    let (mut names, mut n_types) = (BTreeSet::new(), 0);
+    let (mut attributes, mut lines) = (String::new(), source.lines());
+    while let Some(line) = lines.next() {
+        let declaration = line.trim_start_matches("pub ").trim_start_matches("(crate) ");
+        let name = declaration.strip_prefix("struct ").or_else(|| declaration.strip_prefix("enum "));
+        let Some(name) = name.and_then(|rest| rest.split(|c: char| !c.is_alphanumeric()).next()) else {
+            match line.starts_with("#[") {
+                true => attributes += line,
+                false if line.starts_with("//") => {}
+                false => attributes.clear(),
+            }
+            continue;
+        };
+        let of_type = std::mem::take(&mut attributes);
+        let is_wanted = types.is_none_or(|types| types.contains(&name));
+        // A type that is written as another one has no fields of its own.
+        let is_as_another = of_type.contains("serde(from");
+        if !is_wanted || is_as_another || !of_type.contains("erialize") || !line.ends_with('{') {
+            continue;
+        }
+        n_types += 1;
+        let tag = set(&of_type, "tag");
+        let mut of_field = String::new();
+        for line in lines.by_ref().take_while(|line| *line != "}").map(str::trim) {
+            let plain = line.trim_start_matches("pub ");
+            let field = plain
+                .split_once(": ")
+                .map(|(field, _)| field)
+                .filter(|field| is_word(field.trim_start_matches('_'), '-') || field.contains('_'));
+            let variant = plain.strip_suffix(" {").filter(|_| tag.is_none());
+            if let Some(name) = field.or(variant).filter(|_| !line.starts_with(['/', '#'])) {
+                names.insert(set(&of_field, "rename").unwrap_or_else(|| kebab(name)));
+            }
+            if line.starts_with("#[") {
+                of_field += line
+            } else if !line.starts_with("//") {
+                of_field.clear()
+            }
+        }
+        names.extend(tag);
+    }
+    assert_eq!(n_types, types.map_or(n_types.max(1), <[_]>::len), "types {types:?}");
+    names
+}
+
+fn assert_same(documented: &BTreeSet<String>, real: &BTreeSet<String>, page: &str) {
+    let missing: Vec<_> = real.difference(documented).collect();
+    assert!(missing.is_empty(), "{page} lacks fields with the keys {missing:?}");
+    let gone: Vec<_> = documented.difference(real).collect();
+    assert!(gone.is_empty(), "{page} has fields with keys that the program does not write: {gone:?}");
+}
+
+#[test]
+fn every_key_of_the_json_is_documented() {
+    let mut real = BTreeSet::new();
+    for (_, source) in sources("src/report").iter().chain(&sources("src/cli")) {
+        real.extend(built_keys(source));
+    }
+    // Properties of policies, with their keys in the last column.
+    let policy = read("src/report/policy.rs");
+    let (_, table) = policy.split_once("const SHOWN").unwrap();
+    for row in table.split_once("];").unwrap().0.lines().filter(|line| line.trim().starts_with("(\"")) {
+        real.insert(row.split('"').nth(5).unwrap().to_owned());
+    }
+    for (path, name) in [
+        ("src/format/wim/compatibility.rs", "Incompatibility"),
+        ("src/format/wim/missing.rs", "MissingContents"),
+        ("src/plan.rs", "ExistingFile"),
+    ] {
+        real.extend(serde_names(&read(path), Some(&[name])));
+    }
+    assert!(real.len() > 150, "{} keys", real.len());
+    assert_same(&keys(&fields(JSON_PAGE)), &real, JSON_PAGE);
+}
+
+#[test]
+fn every_field_of_the_record_and_the_saved_plan_is_documented() {
+    let mut real = BTreeSet::new();
+    for path in ["src/record.rs", "src/record/recorded.rs", "src/plan/saved.rs", "src/output/secret_fingerprint.rs"] {
+        real.extend(serde_names(&read(path), None));
+    }
+    real.extend(serde_names(&read("src/output.rs"), Some(&["TemplateValue"])));
+    real.extend(serde_names(&read("src/plan.rs"), Some(&["ExistingFile"])));
+    assert!(real.len() > 30, "{real:?}");
+    assert_same(&keys(&fields(RECORD_PAGE)), &real, RECORD_PAGE);
+}
+
+/// Reports values whose path is not documented, or with another type.
+fn undocumented(value: &Json, path: &str, fields: &[Field], wrong: &mut BTreeSet<String>) {
+    let is_at = |field: &Field| {
+        let (mut own, mut parts) = (path.split('.'), field.path.split('.'));
+        own.by_ref().zip(parts.by_ref()).all(|(own, part)| own == part || part == "*")
+            && path.split('.').count() == field.path.split('.').count()
+    };
+    let is_below =
+        |field: &Field| field.path.starts_with(&format!("{path}.")) || field.path.starts_with(&format!("{path}[]"));
+    let mut require = |word: &str| {
+        let is_right = |field: &&Field| field.types.contains(word) || field.types.contains("any");
+        if !fields.iter().filter(|field| is_at(field)).any(|field| is_right(&field)) {
+            wrong.insert(format!("`{path}` ({word})"));
+        }
+    };
+    match value {
+        Json::Null => require("null"),
+        Json::Bool(_) => require("boolean"),
+        Json::Number(_) => require("integer"),
+        Json::String(_) => require("string"),
+        Json::Array(elements) if elements.is_empty() => {
+            if !fields.iter().any(|field| is_at(field) || is_below(field)) {
+                wrong.insert(format!("`{path}` (array)"));
+            }
+        }
+        Json::Array(elements) => {
+            elements.iter().for_each(|element| undocumented(element, &format!("{path}[]"), fields, wrong));
+        }
+        Json::Object(map) => {
+            for (key, value) in map {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                undocumented(value, &path, fields, wrong);
+            }
+        }
+    }
+}
+
+fn assert_documented(value: &Json, fields: &[Field], what: &str) {
+    let mut wrong = BTreeSet::new();
+    undocumented(value, "", fields, &mut wrong);
+    assert!(wrong.is_empty(), "{what} has fields that are not documented like this: {wrong:#?}\nin {value:#}");
+}
+
+/// A project that was built, and whose content, label and certificates changed since.
+fn changed() -> Desk {
+    let desk = Desk::new();
+    desk.put(
+        "media.toml",
+        MANIFEST.replace("label = \"WIN11", "label = \"{{ vars.name }}") + "\n[vars]\nname = 'WIN'\n",
+    );
+    desk.done(&["apply"]);
+    desk.done(&["plan", "--out", "old.plan"]);
+    desk.put("packages/vpn/new.txt", "new\n");
+    desk.put("packages/vpn/vpn.conf", "server = vpn2.example.com\n");
+    desk.edit("'WIN'", "'W'");
+    desk
+}
+
+/// A task sequence of which it depends on the computer what runs.
+const SEQUENCE: &str = "
+sequence-version = 1
+name = 'Install VPN'
+[[steps]]
+type = 'set-variable'
+name = 'Remember'
+variable = 'Where'
+value = 'a'
+[[steps]]
+type = 'group'
+name = 'Programs'
+[[steps.steps]]
+type = 'run-command-line'
+name = 'Install VPN'
+command-line = 'vpn.exe /q'
+package = 'BER00021'
+condition = { wmi = 'SELECT * FROM Win32_Battery WHERE Voltage > 1' }
+";
+
+#[test]
+fn every_field_that_commands_print_is_documented_with_its_type() {
+    let all = fields(JSON_PAGE);
+    let desk = changed();
+    let wrong = MANIFEST.replace("packages/vpn", "packages/vpm").replace("kind = ", "kinds = ");
+    desk.put("wrong.toml", &wrong);
+    let stick = MANIFEST.replace("{{ media.name }}-{{ site.code }}.iso\"", "win11.img\"\nformat = \"usb\"");
+    desk.put("stick.toml", stick.replace("prompt = false\n", ""));
+    desk.done(&["apply", "stick.toml", "--site", "BER"]);
+    File::create(desk.path("stick.img")).unwrap().set_len(1 << 30).unwrap();
+    desk.put("vpn.toml", SEQUENCE);
+    desk.put("new.toml", SEQUENCE.replace("Install VPN", "Install the VPN").replace("'a'", "'b'"));
+    desk.done(&["sequence", "export", "vpn.toml", "-o", "vpn.xml"]);
+    desk.put("laptop.toml", "facts-version = 1\nmedia = 'bootable'\n[expect]\nresult = 'failure'\n");
+    let medium = [("", "Finished media")];
+    let plan = [("", "Plan and apply"), ("outputs[].reasons[]", "Reasons")];
+    let verify = [("", "One medium"), ("programs[]", "Boot programs")];
+    for (line, sections, is_success) in [
+        ("check wrong.toml", &[("", "Problems")][..], false),
+        ("plan", &plan, true),
+        ("plan --site BER --no-patch", &plan, true),
+        ("apply old.plan", &[("", "Stale saved plans"), ("moved[].reasons[]", "Reasons")], false),
+        ("diff media.record.json media.toml --site BER", &[("", "Media")], true),
+        ("diff out/win11-BER.iso out/win11-HAM.iso", &[("", "Media")], true),
+        ("inspect out/win11-BER.iso", &medium, true),
+        ("inspect images/boot.wim", &[("", "WIM files")], true),
+        ("inspect --layout out/win11-BER.iso", &[("", "Layouts")], true),
+        ("inspect --layout out/win11-BER.iso out/win11-HAM.iso", &[("", "Layouts")], true),
+        ("verify out/win11-BER.iso", &verify, true),
+        ("verify out/win11-BER.iso --manifest media.toml", &verify, false),
+        (
+            "verify out/win11-BER.iso out/win11-HAM.iso",
+            &[("", "Several media"), ("media[]", "One medium"), ("media[].programs[]", "Boot programs")],
+            true,
+        ),
+        ("apply", &plan, true),
+        ("check --explain", &[("", "Rules")], true),
+        ("cache", &[("", "Cache")], true),
+        ("capture packages -o packages.wim", &[("", "Capture")], true),
+        ("write out/win11.img stick.img --dry-run", &[("", "Write")], true),
+        ("write out/win11.img stick.img", &[("", "Write")], true),
+        ("write out/win11.img out/win11-BER.iso", &[("", "Write")], false),
+        ("inspect out/win11.img", &medium, true),
+        ("sequence show vpn.toml", &[("", "Show"), ("steps[]", "Show")], true),
+        ("sequence import vpn.xml", &[("", "Import")], true),
+        ("diff vpn.toml new.toml", &[("", "Task sequences")], true),
+        ("simulate vpn.toml --facts laptop.toml", &[("", "Simulate")], false),
+    ] {
+        let arguments: Vec<_> = line.split(' ').chain(["--json"]).collect();
+        let ran = desk.run(&arguments);
+        let message = String::from_utf8_lossy(&ran.stderr);
+        assert_eq!(ran.status.success(), is_success, "{line}: {message}");
+        let value: Json = serde_json::from_slice(&ran.stdout).unwrap_or_else(|_| panic!("{line}: {message}"));
+        assert!(value.pointer("").is_some_and(|value| *value != Json::Array(Vec::new())), "{line} prints nothing");
+        assert_documented(&value, &below(&all, sections), line);
+    }
+}
+
+#[test]
+fn every_field_in_records_and_saved_plans_is_documented_with_its_type() {
+    let all = fields(RECORD_PAGE);
+    let record = below(&all, &[("", "Fields of the record")]);
+    let moved = |from: &str, to: &str| -> Vec<Field> {
+        let moved = record.iter().filter_map(|field| {
+            let path = format!("{to}{}", field.path.strip_prefix(from)?);
+            Some(Field { path, ..field.clone() })
+        });
+        moved.collect()
+    };
+    let mut plan = below(&all, &[("", "Fields of the saved plan")]);
+    plan.extend(moved("outputs[].summary.", "manifests[].outputs[].wanted.summary."));
+    plan.extend(moved("outputs[].files[].", "manifests[].outputs[].wanted.files[]."));
+    plan.extend(moved("captures[].", "manifests[].captures[].wanted."));
+
+    let desk = Desk::new();
+    let secret = "[security]\npassword = { env = \"MEDIA_PASSWORD\" }\n[vars]\nname = 'x'\n";
+    desk.put("media.toml", MANIFEST.replace("label = \"WIN11", "label = \"{{ vars.name }}") + secret);
+    desk.put("capture.toml", "manifest-version = 1\n[capture]\npath = 'a.wim'\nsource = [{ path = 'packages' }]\n");
+    desk.put("values.toml", "name = 'z'\n");
+    let run = |line: &str| {
+        let mut command = desk.command(&line.split(' ').collect::<Vec<_>>());
+        let ran = command.env("MEDIA_PASSWORD", "bP7-qX2_mK9.vR4+tW6").output().unwrap();
+        assert!(ran.status.success(), "{line}: {}", String::from_utf8_lossy(&ran.stderr));
+    };
+    run("apply media.toml");
+    run("apply capture.toml");
+    run("plan media.toml --site BER --vars values.toml --var name=y --out some.plan");
+    run("plan media.toml capture.toml --out new.plan");
+    let parse = |path: &str| serde_json::from_slice::<Json>(&desk.get(path)).unwrap();
+    let of_media = parse("media.record.json");
+    assert!(of_media.pointer("/outputs/0/summary/secrets/values/0").is_some(), "{of_media:#}");
+    assert_documented(&of_media, &record, "the record of media");
+    assert_documented(&parse("capture.record.json"), &record, "the record of a capture");
+    assert_documented(&parse("some.plan"), &plan, "a saved plan");
+    assert_documented(&parse("new.plan"), &plan, "a saved plan");
+}
+
+#[test]
+fn every_environment_variable_that_is_read_is_documented() {
+    let page = read("docs/reference/environment.md");
+    let mut names = BTreeSet::new();
+    for (_, source) in sources("src").iter().filter(|(_, source)| source.contains("env::var")) {
+        names.extend(
+            literals(source).into_iter().filter(|(_, word, _)| is_word(word, '_')).map(|(_, word, _)| word.to_owned()),
+        );
+    }
+    assert!(names.contains("SOURCE_DATE_EPOCH") && names.contains("TERM"), "{names:?}");
+    let missing: Vec<_> = names.iter().filter(|name| !page.contains(&format!("\n| `{name}` |"))).collect();
+    assert!(missing.is_empty(), "docs/reference/environment.md lacks {missing:?}");
+}
