@@ -237,6 +237,7 @@ fn resolve(request: &MediumRequest<'_>, problems: &mut Problems) -> Option<Media
         check(request, &medium, problems);
     }
     let is_wrong = |problems: &Problems| problems.n_errors_added() > n_errors;
+    // A pending capture makes the content incomplete, so stop even without an error.
     if is_wrong(problems) || !request.notes.awaited.borrow().is_empty() {
         return None;
     }

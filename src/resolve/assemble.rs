@@ -33,6 +33,8 @@ impl AssembledMedium {
     /// not bootable as a disc.
     pub fn prompt(&self) -> Option<Prompt> {
         let entries = &self.start.entries;
+        // BIOS prompts only if `bootfix.bin` is on the medium; UEFI prompts inside the EFI boot
+        // image.
         let is_bios = entries.iter().any(|entry| entry.firmware == Firmware::Bios);
         let bios = is_bios && matches!(self.root.get(BOOTFIX), Some(Node::File(_)));
         (!entries.is_empty()).then_some(Prompt { bios, uefi: self.start.prompts_under_uefi })
@@ -63,6 +65,7 @@ pub(super) fn assemble(
         origin.add(&placement);
         tree.place(request, placement, problems);
     }
+    // Content comes first, so that tsmedia's own files are the ones that find a path taken.
     for file in data {
         place_own(request, &origin, &mut tree.root, &file.path, file.content, problems);
     }
@@ -152,6 +155,8 @@ impl LooseFiles {
 
     /// Returns the JSON pointer of the entry that supplies a path on the medium.
     fn pointer_of(&self, path: &str) -> String {
+        // An entry supplies a path if its folder contains it, or if the path is a parent of the
+        // entry.
         let brings = |(at, node, _): &&(String, Node, String)| {
             let below = match at.as_str() {
                 "" | "." => Some(path),

@@ -51,6 +51,7 @@ pub(super) fn read_authorities(request: &MediumRequest<'_>, problems: &mut Probl
             .extend(read_authority(request, &path, &pointer, problems).map(|certificate| (certificate, path, pointer)));
     }
     authorities.issuing = found.iter().map(|(certificate, ..)| certificate.clone()).collect();
+    // Without a valid root, every chain below it would fail as well, so report only the root.
     if authorities.root.is_some() || site.root_ca.is_none() {
         for (certificate, path, pointer) in &found {
             check_issuing(request, certificate, &authorities, path, pointer, problems);
@@ -176,6 +177,8 @@ fn check_issuing(
         let problem = Problem::warning(message).at(place.clone(), "");
         problems.add(problem.help("have it reissued with SHA-256"));
     }
+    // Names are not unique: a renewed authority keeps its name, so try every certificate with the
+    // issuer's name.
     let signers: Vec<_> = all.all().filter(|signer| certificate.is_issued_by(signer)).collect();
     let checked: Vec<_> = signers.iter().map(|signer| certificate.check_signed_by(signer)).collect();
     let problem = if certificate.is_self_issued() {

@@ -216,6 +216,8 @@ pub(super) fn read_encrypted_files(
 fn inherited_files(request: &MediumRequest<'_>, folder: &Folder, data: Option<&BaseData>) -> Folder {
     let mut files = Folder::default();
     for taken in TAKEN {
+        // Keep the spelling of the base: Windows programs compare names without case, other readers
+        // don't.
         let name = folder.spelling(taken).and_then(|name| Name::new(&name).ok());
         if let (Some(node), Some(name)) = (folder.get(taken), name) {
             files.put(name, node.clone());

@@ -231,6 +231,7 @@ pub fn find_boot_files(source: BootSource, wanted: &BootOptions) -> Result<BootF
                 BootSource::Medium { folder, records, .. } => folder::find_on_medium(folder, records, wanted)?,
                 BootSource::Image { .. } => Candidates::default(),
             };
+            // Fall back to the boot image for files that are independent of the boot programs.
             let has_sdi = found.files.iter().any(|(path, _)| path.eq_ignore_ascii_case(BOOT_SDI));
             if let Some((wim, index)) = image.filter(|_| !has_sdi) {
                 found.add(image::boot_sdi(wim, index)?);
@@ -288,6 +289,7 @@ fn add_stores(root: &mut Folder, wanted: &BootOptions) -> Result<Option<BootNote
     let (boot_image, boot_sdi) = (backslashes(BOOT_IMAGE_PATH), backslashes(BOOT_SDI));
     let mut built = Vec::new();
     for (firmware, path) in STORES {
+        // A folder at that path is reported as a conflict when the store is inserted.
         let is_there = matches!(root.get(path), Some(Node::File(_)));
         let is_built = match wanted.store {
             Some(BootStore::Built) => true,

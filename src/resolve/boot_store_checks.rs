@@ -46,6 +46,7 @@ pub(super) fn check_stores(request: &MediumRequest<'_>, medium: &AssembledMedium
         }
         match Hive::read(&bytes).and_then(|hive| BcdStore::read(&hive)) {
             Ok(store) => sdis.extend(check_store(request, medium, path, *firmware, &store, problems)),
+            // Keep the cause: the hive reader names the offset there.
             Err(error) => {
                 let mut why = error.to_string();
                 if let Some(cause) = std::error::Error::source(&error) {

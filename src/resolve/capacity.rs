@@ -34,6 +34,7 @@ pub(super) fn fit_capacity(
     let Capacity::AtMost(capacity) = media.capacity else { return };
     let whole = Output::from(media.clone());
     let is_disc = media.form == Form::Disc;
+    // The bounds are cheap: only media between them have to be laid out.
     if is_disc && size_bound::at_most(&whole) <= capacity.0 {
         return;
     }
@@ -46,6 +47,7 @@ pub(super) fn fit_capacity(
             Err(error) => return report_layout_error(request, origins, &error, problems),
         }
     }
+    // Splitting a WIM file changes the set, so start over with its parts.
     loop {
         match set::split_into_discs(media, capacity) {
             Ok(Ok(discs)) => {
@@ -140,6 +142,8 @@ fn report_set_too_large(
 ) {
     let problem = match too_large {
         TooLarge::Start(overflow) => {
+            // Name the largest content that has to be on the first disc, since packages can move to
+            // other discs.
             let mut first = media.root.clone();
             first.remove(crate::media::PACKAGES);
             let on_first: Vec<_> =

@@ -98,6 +98,8 @@ impl Resolver {
         {
             description.extend(value.clone().map(|value| (key, value)));
         }
+        // Names and partitions are part of the images, but not of the table, so describe them by
+        // source.
         let of_source = |source: &CaptureSource| {
             let name = source.name.clone().map(|name| (format!("name of {}", source.title), name));
             let has_choice = source.partitions != Selection::All;

@@ -48,6 +48,8 @@ impl ContentOrigins {
 
     /// Returns the JSON pointer of the entry that a path on the medium belongs to, ignoring case.
     pub fn pointer_of(&self, path: &str) -> Option<String> {
+        // The deepest matching folder wins: an entry may place files inside the folder of another
+        // one.
         let holds = |folder: &str| match (folder, path.get(..folder.len())) {
             ("" | ".", _) => true,
             (_, Some(start)) if start.eq_ignore_ascii_case(folder) => {

@@ -140,6 +140,8 @@ fn check_drivers(
     };
     let fits = |inf: &Inf| inf.architectures.contains(&architecture);
     let mut loaded = Vec::new();
+    // Sort the drivers by what is wrong with them, so that each problem is reported once with a
+    // list.
     let (mut others, mut unsigned, mut elsewhere, mut foreign) = (vec![], vec![], vec![], vec![]);
     for driver in &drivers {
         match &driver.inf {
@@ -160,6 +162,8 @@ fn check_drivers(
             Err(_) => {}
         }
     }
+    // A folder with unsuitable drivers is named as such; archives are only suspected without any
+    // driver.
     if loaded.is_empty() {
         let archives = match at_target {
             Some(Node::Folder(folder)) if elsewhere.is_empty() => find_archives(&folder.files()),

@@ -85,6 +85,7 @@ fn check_compatibility(
 pub(super) fn check_package_wims(request: &MediumRequest<'_>, package: &Placement, problems: &mut Problems) {
     let pointer = &package.pointer;
     let files = wim_files(package);
+    // Parts of a split WIM have the same GUID in their headers.
     let mut sets: BTreeMap<[u8; 16], Vec<(WimHeader, Utf8PathBuf)>> = BTreeMap::new();
     for source in &files {
         let path = source.path();
@@ -190,6 +191,7 @@ fn missing_help(sources: &dyn Sources, wim: &KnownWim, index: u32) -> String {
     let entries = folder.read_dir_utf8().into_iter().flatten().flatten();
     let mut beside: Vec<_> = entries
         .map(|entry| path.with_file_name(entry.file_name()))
+        // The output of the suggested command itself can't be the missing file.
         .filter(|other| other != path && *other != command::exported_path(path))
         .filter(|other| {
             is_named_like_wim(other) && sources.read_start(other, MAGIC.len()).is_ok_and(|start| start == MAGIC)

@@ -33,6 +33,7 @@ pub(super) fn find(walked: &ListedFolder, cache: Option<&Objects>) -> Vec<Utf8Pa
             candidates.push(Arc::clone(source));
         }
     }
+    // Checking a few small files is cheaper than looking them up in the cache.
     let cache = cache.filter(|_| candidates.len() >= FEW);
     let key = key(&candidates);
     if cache.is_some_and(|cache| cache.bytes(&key).is_some()) {

@@ -58,6 +58,7 @@ pub(super) fn build(request: &MediumRequest<'_>, base: Option<&Base>, problems: 
     if let Some(base_data) = base_data {
         data.inherit(base_data);
     }
+    // Options of the base stay in effect unless the manifest sets them explicitly.
     if base_data.is_none() || rendered.is_written("/media/unattended") {
         data.is_unattended = media.unattended;
     }
@@ -121,6 +122,8 @@ fn replace_points(manifest: &Manifest, data: &mut MediaData) {
     const POINTS: [(Mode, &str); 2] = [(Mode::Dynamic, "SMSTSLocationMPs"), (Mode::SiteBased, "SMSTSMP")];
     let Some(mode) = manifest.media.mode else { return };
     let removed: Vec<_> = POINTS.iter().filter_map(|(_, name)| data.remove(name)).collect();
+    // The base may have its points under the variable of the other mode; move them unless the
+    // manifest has its own.
     let wanted = POINTS.iter().find(|(of, _)| *of == mode);
     if let (Some((_, name)), Some(value), true) =
         (wanted, removed.into_iter().next(), manifest.contact_variables().is_empty())
@@ -235,7 +238,7 @@ fn sequence_policy(
             Some((format!("`{key}` of the step `{}`", step.name), value))
         })
         .collect();
-    // Missing or skipped secrets were reported.
+    // Missing or skipped secrets were reported. Stop only here, so that all of them are.
     let found = found.into_iter().collect::<Option<Vec<_>>>()?;
     let values = || found.iter().map(|(_, value)| &**value);
     let replaced = match of_base.and_then(|policy| policy.text.text()) {

@@ -43,6 +43,7 @@ pub(super) fn possible_medium(path: &Utf8Path) -> Option<&Utf8Path> {
 pub(super) fn problem_from(error: &Error, path: &Utf8Path, value: Option<&Json>) -> Problem {
     let problem = Problem::from(error);
     let Some(meant) = error.subject() else { return problem };
+    // Keep the medium as the author wrote it, and replace only the path on it.
     let within = split(path).map_or(0, |(_, within)| within.len());
     match value.and_then(Json::as_str).map(|written| written.trim_end_matches('/')) {
         Some(written) => {
@@ -66,6 +67,8 @@ pub(super) fn missing_medium(path: &Utf8Path, value: Option<&Json>) -> Option<Pr
     }
     let problem = Problem::error(format!("the medium `{medium}` does not exist"));
     let written = value.and_then(Json::as_str).and_then(|written| {
+        // The written value may be shorter than the resolved path, but both end with the path on
+        // the medium.
         let rest = written.len() - (path.as_str().len() - medium.as_str().len()).min(written.len());
         Some((written.get(..rest)?, written.get(rest..)?))
     });
@@ -163,6 +166,8 @@ fn not_found_error(tree: &MediumTree, medium: &Utf8Path, within: &str) -> io::Er
     let error = Error::new(format!("`{within}` is not on the medium `{medium}`"));
     let mut there = String::new();
     let mut folder = Arc::clone(&tree.root);
+    // Follow the path while it exists. Suggest a similar name only for the last part, since for
+    // others everything below would be a guess.
     for (part, is_last) in path_parts(within) {
         if let Some(Node::Folder(below)) = folder.get(part) {
             there = join_path(&there, &folder.spelling(part).unwrap_or_else(|| part.to_owned()));

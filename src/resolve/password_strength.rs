@@ -83,6 +83,8 @@ pub fn estimate_bits(password: &str) -> u32 {
     let is_mixed = password.contains(char::is_lowercase) && password.contains(char::is_uppercase);
     let mut hundredths = 0;
     let mut at = 0;
+    // Guessers try words, runs, sequences and years first, so these are charged as a whole, and
+    // other characters one by one.
     while at < chars.len() {
         let word = COMMON.iter().filter(|word| starts_with(&plain[at..], word)).map(|word| word.len()).max();
         let same = run_len(&chars[at..], |a, b| a == b);

@@ -129,6 +129,8 @@ fn check_references(
     let boot_images: Vec<_> = sequences.clone().filter_map(|one| one.property("TS_BootImageID")).collect();
     let references = sequences.filter_map(|one| one.sequence.as_ref()).flat_map(|sequence| &sequence.references);
     let mut reported: Vec<&str> = Vec::new();
+    // A child task sequence (`*`) has its steps in the policy already, and the boot image is on the
+    // medium anyway.
     for reference in references {
         let Some(id) = reference.package.as_deref() else { continue };
         let is_child = reference.program.as_deref() == Some("*");

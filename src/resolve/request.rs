@@ -124,6 +124,7 @@ impl MediumRequest<'_> {
     /// in this run, notes that it has to be captured first.
     pub fn unreadable(&self, path: &Utf8Path, error: &io::Error, pointer: &str, problems: &mut Problems) {
         let made = medium_path::possible_medium(path).unwrap_or(path);
+        // For a path on a medium, the medium itself is what a capture produces.
         match self.notes.captures.get(&FileIdentity::of(made)) {
             Some(manifest) if error.kind() == io::ErrorKind::NotFound => {
                 let message = format!("`{made}` does not exist yet: `{manifest}` captures it");

@@ -70,6 +70,7 @@ impl Secrets {
     }
 
     pub(super) fn fetch(&mut self, origin: SecretOrigin) -> FetchedSecret {
+        // Failures are kept as well, so that a command that fails runs only once.
         if let Some(fetched) = self.fetched.get(&origin) {
             return fetched.clone();
         }

@@ -85,6 +85,8 @@ pub(super) fn check_programs(
     let is_disc = request.rendered.manifest.format() == OutputFormat::Iso;
     contents.extend(found.efi_image.iter().filter(|_| is_disc).map(|content| ("", content, ReadAs::Volume)));
     let mut findings = ProgramFindings::default();
+    // Files in the tree are programs themselves; the EFI boot image is a volume that may contain
+    // several.
     for (path, content, read_as) in contents {
         let read = match request.sources.programs(content, read_as) {
             Ok(read) => read,
@@ -204,6 +206,8 @@ fn check_program(
         findings.unsigned.push(name.clone());
         return;
     }
+    // A program may have several signatures. One valid signature suffices, so remember the first
+    // problem until all were checked.
     let mut good = Vec::new();
     let mut bad = None;
     for signature in program.signatures() {
@@ -258,6 +262,7 @@ fn check_signer(
         return;
     }
     let is_by_other = known.iter().any(|known| known.authority == other_authority);
+    // Prefer naming the other Microsoft authority, since `secure-boot-ca` can select it.
     let who = match known.first() {
         _ if is_by_other => other_authority.to_string(),
         Some(known) => known.authority.to_string(),

@@ -42,6 +42,7 @@ pub(super) fn add_site(
     let manifest = &request.rendered.manifest;
     let site = manifest.sites.first();
     let has_certificate = manifest.certificate.is_some() || site.is_some_and(|site| site.certificate.is_some());
+    // Which kinds carry a certificate follows from the console's wizards; capture media have none.
     let takes_certificate = match manifest.media.kind {
         Kind::Bootable | Kind::Prestaged => site.is_some(),
         Kind::StandAlone => has_certificate,

@@ -52,6 +52,7 @@ pub struct ContentFault {
 /// Lists a folder and everything below it, using all cores.
 pub fn walk(root: &Utf8Path) -> io::Result<ListedFolder> {
     let canonical = root.canonicalize_utf8()?;
+    // The calling thread works as well.
     let idle = thread::available_parallelism().map_or(0, |threads| threads.get() - 1);
     let walk = TreeWalk { inside: &canonical, n_idle: AtomicUsize::new(idle), n_files: AtomicU64::new(0) };
     let mut walked = walk.folder(root, slice::from_ref(&canonical))?;
@@ -122,6 +123,8 @@ impl TreeWalk<'_> {
         let mut listed = Vec::with_capacity(folders.len());
         while let Some(((_, path), rest)) = folders[listed.len()..].split_first() {
             if !rest.is_empty() && self.n_idle.fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1)).is_ok() {
+                // Hand over the second half: halves of halves balance even if the folders differ in
+                // size.
                 let (mine, theirs) = folders[listed.len()..].split_at(rest.len().div_ceil(2));
                 thread::scope(|scope| {
                     let theirs = scope.spawn(|| {

@@ -50,6 +50,7 @@ impl VolumeTree {
             Ok(refused) => refused,
             Err(misplaced) => return self.report(request, path, &misplaced, pointer, problems),
         };
+        // Refused paths are relative to the root, those in the folder to its own path.
         let is_there = |at: &str| {
             let within = at.strip_prefix(path).and_then(|at| at.strip_prefix('/')).unwrap_or(at);
             is_same_source(self.root.get(at), folder.get(within))

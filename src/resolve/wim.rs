@@ -107,6 +107,7 @@ impl KnownWim {
 
     /// Finds the facts about a WIM in a source in the cache, or reads them.
     pub fn open_source(source: Arc<Source>, cache: Option<Rc<Objects>>) -> Result<Self> {
+        // A cached entry that can't be parsed counts as missing.
         let known = cache.as_ref().and_then(|cache| parse(&cache.bytes(&key(&source))?));
         let (facts, files, folders, windows, missing, opened) = match known {
             Some((facts, files, folders, windows, missing)) => {
@@ -235,6 +236,7 @@ impl KnownWim {
     /// Writes new facts to the cache if they are certain to hold beyond this run.
     pub fn remember(&self) {
         let (Some(cache), Some((_, Some(since)))) = (&self.cache, self.opened.get()) else { return };
+        // Facts read within one tick of the last change may belong to the state before it.
         if self.is_news.get() && since.is_lasting_of(&self.source) && is_unchanged(&self.source) {
             cache.keep(&key(&self.source), &self.to_bytes());
             self.is_news.set(false);

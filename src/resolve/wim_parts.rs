@@ -55,6 +55,7 @@ pub(super) fn insert_parts(
         false => SplitOutcome::Direct,
         true => wim::ensure_reexported(&wim, None)?.map_or(SplitOutcome::Deferred, |_| SplitOutcome::Reexported),
     };
+    // A file larger than a part can't be split, so shorter lengths may fail.
     let parts = match lens.iter().find_map(|len| wim::split(&wim, *len).ok()) {
         Some(parts) => parts,
         None => wim::split(&wim, most)?,

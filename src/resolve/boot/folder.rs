@@ -54,6 +54,7 @@ pub(super) fn find_on_medium(
         let within = folder.iter().find(|(_, node)| is_media(node)).map(|(name, _)| name.to_string());
         return Err(NoBootFiles::NotMedia(within));
     }
+    // Only the first name decides, as everything below `boot` and `efi` is taken.
     let is_boot_related = |path: &str| is_boot_related(path.split('/').next().unwrap_or_default());
     let mut all: Vec<_> = folder.files().into_iter().filter(|(path, _)| is_boot_related(path)).collect();
     all.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -194,6 +195,7 @@ impl FolderWalk {
         let mut true_path = None;
         if fs::symlink_metadata(path).map_err(failed)?.is_symlink() {
             let target = path.canonicalize_utf8().map_err(failed)?;
+            // `open` catches links to a parent, which would recurse forever.
             if !target.starts_with(&self.root) || self.open.contains(&target) {
                 return Err(NoBootFiles::BadLink { link: path.to_owned(), target });
             }

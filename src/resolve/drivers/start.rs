@@ -87,6 +87,8 @@ fn with_first_app(bytes: &[u8]) -> Result<Vec<u8>, String> {
         );
     }
     let text = inf::decode_text(bytes);
+    // Both sections are merged into one `[LaunchApps]`, which keeps the order: existing apps, with
+    // the driver script first. Everything outside these sections stays where it is.
     let (mut before, mut after) = (Vec::new(), Vec::new());
     let mut apps = vec![APP.to_owned()];
     let mut section = String::new();
@@ -101,6 +103,8 @@ fn with_first_app(bytes: &[u8]) -> Result<Vec<u8>, String> {
             "launchapp" | "launchapps" if is_heading => is_found = true,
             "launchapp" | "launchapps" if trimmed.is_empty() || trimmed.starts_with(';') => {}
             "launchapp" => match trimmed.split_once('=') {
+                // `[LaunchApps]` separates program and arguments with commas, so such a path can't
+                // be moved there.
                 Some((key, app)) if key.trim().eq_ignore_ascii_case("AppPath") => {
                     let app = app.trim().trim_matches('"');
                     if app.contains([' ', ',']) {

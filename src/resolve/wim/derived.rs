@@ -37,6 +37,8 @@ pub enum DerivedImage {
 pub fn derive_boot_image(known: &KnownWim, index: u32, additions: &Folder, date: Date) -> Result<DerivedImage> {
     let is_edited = additions.iter().len() > 0;
     let edit = ImageEdit { additions, removals: &[], date };
+    // A solid file can't be edited, so the image is re-exported first; the copy has one image,
+    // already marked.
     let (source, index, is_marked) = match &known.facts.packed {
         None => (Arc::clone(&known.source), index, known.facts.boot_index == Some(index)),
         Some(_) => {
@@ -63,6 +65,8 @@ pub fn derive_boot_image(known: &KnownWim, index: u32, additions: &Folder, date:
     }
     let since = known.cache.as_ref().and_then(|cache| cache.start_reading());
     let wim = read_structure(known, &source)?;
+    // Edit in place if the image is marked as bootable; otherwise export it alone, marked, and edit
+    // the copy.
     let derived = with_progress(known, &wim, |progress| {
         if is_marked {
             return wim.edit(index, &edit, progress);

@@ -22,6 +22,8 @@ pub(super) fn to_bytes(sources: &[Pieced], inputs: &[SourceFile]) -> Option<Vec<
     for source in sources {
         let mut runs = Vec::new();
         for stretch in source.stretches(0..source.len()) {
+            // Identify inputs by stat rather than path: the same file may be reached under several
+            // names.
             runs.push(match stretch {
                 Stretch::Bytes(bytes) => {
                     own.extend_from_slice(bytes);
@@ -54,6 +56,7 @@ pub(super) fn parse(bytes: &[u8], inputs: &[SourceFile], path: &Utf8Path) -> Opt
             found.push(match input {
                 Some(input) => {
                     let file = Arc::clone(inputs.get(input)?);
+                    // A damaged cache entry must not point outside the file.
                     start.checked_add(len).filter(|end| *end <= file.stat.len)?;
                     ByteRun::Range { file, start, len }
                 }

@@ -80,6 +80,7 @@ pub fn ensure_reexported(known: &KnownWim, index: Option<u32>) -> Result<Option<
         cache.file(&key(packed, index), progress, |temporary| {
             let target = temporary_path(temporary.target());
             reexport(&from, index, &target, packed.with_check, progress)?;
+            // The source may have been replaced during the minutes of re-exporting.
             if is_unchanged(&known.source) { Ok(()) } else { Err(changed(known.path())) }
         })
     })?;
