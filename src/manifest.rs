@@ -235,6 +235,7 @@ fn render_sites<M: DeserializeOwned>(
     mut reader: ManifestReader<'_>,
 ) -> Result<Vec<Rendered<M>>> {
     let templates = Templates::new();
+    // Sites are selected before templates are rendered, so only literal values are available.
     let near_vars = template_vars::site_vars(tree, None, given_vars.clone());
     let (sites, all_sites) = site::select_sites(tree, &near_vars, options, &templates, &mut reader);
     let ManifestReader { problems, folders, inputs, .. } = reader;
@@ -253,6 +254,7 @@ fn render_sites<M: DeserializeOwned>(
     let mut rendered = Vec::new();
     let (mut found, mut silent, mut lowered) = (Vec::new(), Vec::new(), rules::lowered::LoweredRules::new());
     for site in &sites {
+        // Problems of one site are collected first, and merged with those of the others at the end.
         let mut problems_here = Vec::new();
         let written = tree;
         let mut folders = folders.clone();
@@ -270,6 +272,7 @@ fn render_sites<M: DeserializeOwned>(
                 Some(folder) => folder.clone(),
                 None => profile::parent_folder(path).to_owned(),
             });
+            // Read the sequence before the library, since its steps name the entries to take.
             let (json, spans) = tree.flatten();
             sequence =
                 task_sequence::read(path, (&json, &spans), &context, &folders, (problems, inputs), &mut in_sequence);
@@ -304,11 +307,15 @@ fn render_sites<M: DeserializeOwned>(
             }
         }
         let code = site.as_ref().and_then(|site| site.code.clone());
+        // Problems that the manifest lowers to nothing are only counted.
         let lower = |problem| rules::lowered::lower(problem, &lowered_here);
-        let (said, unsaid): (Vec<_>, Vec<_>) = problems_here.into_iter().map(lower).partition(|(_, is_said)| *is_said);
-        let mut problems_here: Vec<_> = said.into_iter().map(|(problem, _)| problem).collect();
-        silent.extend(unsaid.into_iter().map(|(problem, _)| (problem, code.clone().unwrap_or_default())));
+        let (shown, hidden): (Vec<_>, Vec<_>) =
+            problems_here.into_iter().map(lower).partition(|(_, is_shown)| *is_shown);
+        let mut problems_here: Vec<_> = shown.into_iter().map(|(problem, _)| problem).collect();
+        silent.extend(hidden.into_iter().map(|(problem, _)| (problem, code.clone().unwrap_or_default())));
         lowered.extend(lowered_here.clone());
+        // Holes are values whose templates failed; their errors are known, so don't report wrong
+        // types.
         let manifest = (!has_errors && spans.holes.is_empty()).then(|| serde_json::from_value(value.clone()));
         match manifest {
             Some(Ok(manifest)) => {
@@ -410,6 +417,7 @@ fn render(
     }
     let own_vars = site_table.and_then(|table| table.get("vars"));
     let vars = template_vars::site_vars(tree, own_vars, given_vars);
+    // Render `vars` first, then the site, which may use them, then `media`, which may use both.
     let vars = templates.render_space("vars", &vars, &mut context, sources, found);
     let site_rendered = site.map(|site| render_site(&site.node, &vars, templates, &mut context, sources, found));
     let captures = root.get("capture").is_some();
@@ -439,6 +447,7 @@ fn render(
         };
         table.0.push(TableEntry { node: Node { value, place: entry.node.place.clone() }, ..entry.clone() });
     }
+    // Values from the command line exist even if the manifest has no `[vars]`.
     if root.get("vars").is_none()
         && let Some(first) = vars.0.first()
     {
@@ -508,14 +517,14 @@ pub fn merge_shared_problems(found: Vec<Problem>, is_shared: impl Fn(&Problem) -
             None => kept.push((problem, key, 0)),
         }
     }
-    let told = |(mut problem, _, n_more): (Problem, ProblemKey, usize)| {
+    let with_count = |(mut problem, _, n_more): (Problem, ProblemKey, usize)| {
         if n_more > 0 {
             let sites = if n_more == 1 { "site" } else { "sites" };
             problem.message += &format!(" (and {n_more} more {sites})");
         }
         problem
     };
-    kept.into_iter().map(told).collect()
+    kept.into_iter().map(with_count).collect()
 }
 
 /// A problem found at several sites.
@@ -534,6 +543,7 @@ fn merge_site_problems(found: Vec<(Problem, String)>, n_sites: usize) -> Vec<Pro
     let mut grouped: Vec<ProblemGroup> = Vec::new();
     for (problem, code) in found {
         let key = ProblemKey::new(&problem);
+        // Two similar problems of one site are separate mistakes, unless they are equal.
         let same =
             |group: &&mut ProblemGroup| group.key == key && (group.problem == problem || !group.codes.contains(&code));
         match grouped.iter_mut().find(same) {
@@ -551,6 +561,7 @@ fn merge_site_problems(found: Vec<(Problem, String)>, n_sites: usize) -> Vec<Pro
         .map(|ProblemGroup { mut problem, codes, is_literal, .. }| {
             let quoted: Vec<_> = codes.iter().map(|code| format!("`{code}`")).collect();
             let names_site = quoted.iter().any(|code| problem.message.contains(code.as_str()));
+            // Messages with different values are shown only for the first site.
             let suffix = match (is_literal, codes.len()) {
                 (false, n_codes) if n_codes > 1 => format!(" (site {} and {} more)", quoted[0], n_codes - 1),
                 (_, n_codes) if n_codes == n_sites || names_site => String::new(),

@@ -116,6 +116,8 @@ impl<'a> ManifestReader<'a> {
         let mut under: Option<Node> = None;
         let mut all_sound = is_sound;
         for (name, place) in profile_names(&tree) {
+            // Count repetitions too: profiles that name the same parents several times grow
+            // exponentially.
             self.n_profiles += 1;
             if self.n_profiles > limits::MAX_PROFILES {
                 if self.n_profiles == limits::MAX_PROFILES + 1 {
@@ -130,6 +132,7 @@ impl<'a> ManifestReader<'a> {
                 continue;
             };
             all_sound &= is_sound;
+            // Later profiles take precedence over earlier ones.
             under = Some(match under {
                 Some(far) => profile.merged_over(far),
                 None => profile,
@@ -167,6 +170,7 @@ impl<'a> ManifestReader<'a> {
                 return Ok(None);
             }
         };
+        // Compare canonical paths: a profile may name itself through a link.
         let canonical = path.canonicalize_utf8().unwrap_or_else(|_| path.clone()).to_string();
         if above.contains(&canonical) {
             let message = format!("the profile `{name}` inherits from itself");

@@ -62,6 +62,7 @@ pub fn editor_schema() -> String {
     drop_required(&mut schema["properties"]["sites"]["items"], "code");
     drop_required(&mut schema, "boot");
     drop_required(&mut schema["properties"]["boot"], "image");
+    // One editor schema covers both kinds of manifest, so add the tables that only captures have.
     let of_captures = schema::closed_object(keys(&capture));
     for (key, table) in capture["properties"].as_object().into_iter().flatten() {
         if schema["properties"].get(key).is_none() {
@@ -125,6 +126,7 @@ fn close_by_kind(schema: &mut Json, of_captures: Json) {
         pointers.map(|pointer| pointer.trim_start_matches('/').to_owned()).collect::<Vec<_>>()
     };
     let all: BTreeSet<_> = KINDS.iter().flat_map(|kind| refused(kind)).collect();
+    // Tables with keys that some kind refuses; all others look the same for every kind.
     let tables: BTreeSet<_> = all.iter().filter_map(|path| Some(path.split_once('/')?.0)).collect();
     let closed = |refused: &[String]| {
         let is_taken = |path: &str| !refused.iter().any(|refused| refused == path);
@@ -144,6 +146,8 @@ fn close_by_kind(schema: &mut Json, of_captures: Json) {
     let mut cases = vec![(json!({ "required": ["capture"] }), of_captures)];
     cases.extend(KINDS.iter().map(of_kind));
     let chain = schema::if_chain(cases, closed(&[]));
+    // The cases below decide which keys are allowed, and `additionalProperties` does not see keys
+    // of other subschemas.
     for table in &tables {
         schema["properties"][table]["additionalProperties"] = json!(true);
     }

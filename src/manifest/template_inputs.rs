@@ -35,6 +35,7 @@ pub fn template_inputs(
     let mut values = BTreeMap::new();
     let mut seen = BTreeSet::new();
     while let Some(name) = waiting.pop_first() {
+        // Values may name each other in a circle, which is reported elsewhere.
         if !seen.insert(name.clone()) {
             continue;
         }
@@ -53,6 +54,7 @@ pub fn template_inputs(
             values.insert(name, node.to_json());
         }
     }
+    // `vars.net` includes `vars.net.dns`, so list only the outermost values.
     let is_part = |name: &str| name.match_indices('.').any(|(at, _)| values.contains_key(&name[..at]));
     let whole = values.iter().filter(|(name, _)| !is_part(name));
     whole.map(|(name, value)| TemplateValue { name: name.clone(), value: value.clone() }).collect()

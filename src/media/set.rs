@@ -110,7 +110,8 @@ impl<'a> DiscSet<'a> {
         }
         let room = DiscRoom { capacity: capacity.0, first: 0, others: 0 };
         let mut set = Self { media, capacity, id: set_id(&first), first, room };
-        // Use the highest number, for the longest possible disc.
+        // Sizes of discs depend on their numbers, which are not known yet. Use the highest number,
+        // for the longest possible disc.
         let mut longest = set.disc(MAX_DISCS, MAX_DISCS, Folder::default())?;
         set.room.others = size_bound::at_most(&longest) + size_bound::folder("SMS") + size_bound::folder(PACKAGES);
         longest.root = set.first.root.clone();
@@ -130,6 +131,7 @@ impl<'a> DiscSet<'a> {
         {
             return Ok(Some(TooLarge::Start(overflow)));
         }
+        // Bounds may be too high, so lay out a disc with only the item before refusing it.
         for (index, item) in packages.items.iter().enumerate() {
             let mut needed = item.len;
             let mut above = item.folder;
@@ -167,10 +169,13 @@ impl<'a> DiscSet<'a> {
             secret_content: whole.secret_content.clone(),
             disc: None,
         };
+        // Only the first disc starts.
         if number > 1 {
             disc.description.retain(|(key, _)| ![lists::PROMPT, lists::PRESTART].contains(key));
         }
         disc.description.extend([("set", self.id.clone()), ("disc", number.to_string())]);
+        // Only the last disc knows the number of discs; otherwise all would change when one is
+        // added.
         if number == n_discs {
             disc.description.push(("discs", n_discs.to_string()));
         }
@@ -182,6 +187,8 @@ impl<'a> DiscSet<'a> {
         let mut parts = Vec::new();
         for entry in &self.media.entries {
             let is_here = disc.root.get(&entry.path);
+            // Content with path `.` is spread over the root, which counts as being on the first
+            // disc.
             if is_here.is_none() && !(entry.path == "." && number == 1) {
                 continue;
             }
@@ -284,6 +291,8 @@ impl<'a> PackageItems<'a> {
             let n_items = all.items.len();
             match node {
                 Node::Folder(folder) if len > set.room.flow() => {
+                    // Keep a package whole if it has a file that floats anyway, and a disc can hold
+                    // all of it.
                     let is_one = set.room.others + len <= set.room.capacity && has_large(&path, folder, &set.room);
                     if is_one {
                         all.items.push(new_item(&path, len, None, &set.room));
@@ -297,6 +306,7 @@ impl<'a> PackageItems<'a> {
                     all.is_divided.push(false);
                 }
             }
+            // A disc preferably ends after a whole package, so its last item counts for all of it.
             if let Some(last) = all.items[n_items..].last_mut() {
                 last.ends = len;
             }
@@ -325,6 +335,7 @@ impl<'a> PackageItems<'a> {
         for (disc, items) in filled.iter().enumerate() {
             items.iter().for_each(|item| disc_of[*item] = Some(disc));
         }
+        // Items of a package are consecutive, in the order in which `divide` added them.
         let mut next = 0;
         for (package, (path, node)) in self.packages.iter().enumerate() {
             let n_items = self.of[next..].iter().take_while(|of| **of == package).count();

@@ -151,6 +151,7 @@ impl Parser<'_> {
             };
             return Err(self.problem(self.at - 1..self.at, message, "remove entries that media do not need"));
         }
+        // A trailing comma is common after editing by hand, so report it as such.
         let comma = self.at - 1;
         self.skip_space();
         if self.peek().is_some_and(|byte| byte == end.as_bytes()[0]) {
@@ -169,6 +170,7 @@ impl Parser<'_> {
             Ok(number) => number.as_i64().map(Value::Integer).or(number.as_f64().map(Value::Float)),
             Err(_) => None,
         };
+        // Rounding a large ID to a float would change it silently.
         let is_whole = !raw.contains(['.', 'e', 'E']);
         match value {
             Some(Value::Float(_)) if is_whole => {
@@ -186,6 +188,7 @@ impl Parser<'_> {
         loop {
             match bytes.get(end) {
                 Some(b'"') => break,
+                // Only find the end here; the JSON library resolves escape sequences.
                 Some(b'\\') => end += 2,
                 Some(0..0x20) => {
                     let help = "write `\\n` for a line break and `\\t` for a tab";

@@ -34,6 +34,7 @@ fn near_misses(text: &str) -> Vec<(Range<usize>, &str)> {
             let name = rest[..len].trim_end_matches('.');
             let before = text[..at].trim_end_matches(' ');
             let behind = text[at + name.len()..].trim_start_matches(' ');
+            // `before` and `behind` exclude spaces, which all these languages allow around names.
             let signs = SIGNS.iter().find(|(open, close)| before.ends_with(open) && behind.starts_with(close));
             let Some((open, close)) = signs else { continue };
             let start = before.len() - open.len();

@@ -136,6 +136,7 @@ impl<D: Dialect> SchemaChecker<D> {
         let mut homes = vec![String::new()];
         homes.extend(self.keys("").iter().map(|table| format!("/{table}")));
         homes.extend(self.dialect.nested_tables().iter().map(|table| (*table).to_owned()));
+        // The keys of a list are those of its entries.
         homes.retain(|home| {
             let is_list = schema::find(&self.schema, home).is_some_and(|schema| schema["type"] == "array");
             let home = if is_list { format!("{home}/0") } else { home.clone() };

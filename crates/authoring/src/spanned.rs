@@ -97,6 +97,8 @@ impl Node {
                 for entry in near.0 {
                     match far.0.iter_mut().find(|old| old.name == entry.name) {
                         Some(old) => {
+                            // Keep the position of the entry, so that the order of the lower file
+                            // decides.
                             let below = std::mem::replace(
                                 &mut old.node,
                                 Self { value: Value::Failed, place: entry.key.clone() },

@@ -16,6 +16,7 @@ pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -
     let candidates = candidates.into_iter().take(MAX_SUGGESTIONS);
     let candidates: Vec<&'a str> = candidates.filter(|candidate| candidate.len() <= MAX_SUGGESTED_LEN).collect();
     let wrong = plain(wrong);
+    // Two mistakes are allowed even in short names, such as swapped and missing letters.
     let at_most = (wrong.chars().count() / 3).max(2);
     candidates
         .iter()
@@ -36,6 +37,7 @@ fn nearest_by_words<'a>(wrong: &str, candidates: &[&'a str]) -> Option<&'a str> 
         words.map(str::to_lowercase).collect()
     }
     let wrong = words(wrong);
+    // Short words such as `of` occur in too many names.
     let is_in = |some: &[String], all: &[String]| {
         let is_found = |word: &String| word.len() >= 3 && all.iter().any(|other| other == word);
         !some.is_empty() && some.iter().all(is_found)
@@ -60,6 +62,7 @@ pub fn similar_path(path: &Utf8Path, written: &str) -> Option<String> {
     let mut found = Utf8PathBuf::new();
     let parts: Vec<_> = path.components().collect();
     for (at, part) in parts.iter().enumerate() {
+        // Follow the path as far as it exists, and replace only the parts that don't.
         let next = found.join(part);
         if next.symlink_metadata().is_ok() {
             found = next;
@@ -71,12 +74,15 @@ pub fn similar_path(path: &Utf8Path, written: &str) -> Option<String> {
         let is_last = at + 1 == parts.len();
         let name = match in_other_case {
             Some(name) => name.as_str(),
+            // A similar name of a folder would be a guess, with another guess below.
             None if is_last => nearest(part.as_str(), names.iter().map(String::as_str))?,
             None => return None,
         };
         found = found.join(name);
     }
     let written = Utf8Path::new(written);
+    // `found` is absolute, or relative to the current folder; return only as many parts as were
+    // written.
     let is_here = written.starts_with(".");
     let n_parts = written.components().count() - usize::from(is_here);
     let meant: Utf8PathBuf = found.components().skip(parts.len().saturating_sub(n_parts)).collect();

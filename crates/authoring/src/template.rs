@@ -113,6 +113,7 @@ impl Templates {
             table.0.iter().map(|entry| self.names_in(&entry.node).iter().filter_map(needed).collect()).collect();
         let mut rendered: Vec<Option<Node>> = vec![None; table.0.len()];
         loop {
+            // Each round renders what needs only rendered values; the rest at the end is circular.
             let ready: Vec<_> = (0..table.0.len())
                 .filter(|index| rendered[*index].is_none())
                 .filter(|index| needs[*index].iter().all(|needed| rendered[*needed].is_some()))
@@ -184,6 +185,7 @@ impl Templates {
         sources: &Problems,
         found: &mut Vec<Problem>,
     ) -> Value {
+        // A template that uses a failed value would only report the same mistake again.
         let names = self.names(text);
         context.used.borrow_mut().extend(names.iter().cloned());
         if names.iter().any(|name| context.is_failed(name)) {
@@ -205,6 +207,7 @@ impl Templates {
         source::check(text)?;
         self.budget.begin().map_err(|spent| budget_failure(spent, None))?;
         let names = || self.names(text);
+        // Evaluate a lone expression as such, so that it keeps its type.
         if let Some((inner, start)) = lone_expression(text) {
             let shift = |range: std::ops::Range<usize>| range.start + start..range.end + start;
             source::check_expression(inner)
@@ -212,6 +215,8 @@ impl Templates {
             let parsed = self.environment.compile_expression(inner).and_then(|_| machinery::parse_expr(inner));
             match parsed {
                 Ok(expression) => {
+                    // Compile with the machinery rather than `eval`, so that instructions can be
+                    // replaced.
                     let mut code = CodeGenerator::new("<expression>", inner);
                     code.compile_expr(&expression);
                     let value = self.execute(code.finish().0, context, &mut String::new());
@@ -258,6 +263,7 @@ impl Templates {
         output: &mut String,
     ) -> Result<Option<minijinja::Value>, minijinja::Error> {
         budget::replace_instructions(&mut code);
+        // The engine limits the steps of one evaluation; the budget limits those of all.
         let max_steps = max_steps(code.source());
         let mut environment = Cow::Borrowed(&self.environment);
         if Some(max_steps) != environment.fuel() {
@@ -266,6 +272,7 @@ impl Templates {
         let (root, blocks) = (Serde(&context.json).into(), BTreeMap::new());
         let mut output = machinery::make_string_output(output);
         let result = machinery::eval(&environment, &code, root, &blocks, &mut output, AutoEscape::None);
+        // After an error the engine does not return its count, so charge the maximum.
         let n_steps =
             result.as_ref().ok().and_then(|(_, state)| state.fuel_levels()).map_or(max_steps, |(used, _)| used);
         self.budget.charge_steps(n_steps);
@@ -291,6 +298,7 @@ impl Templates {
 
 /// Replaces each subscript that is a string literal by an attribute, and returns the original keys.
 fn with_named_subscripts(text: &str) -> (String, Vec<(String, String)>) {
+    // The engine lists only attributes as names in use, so subscripts are rewritten for it.
     let (mut named, mut keys, mut rest) = (String::new(), Vec::new(), text);
     while let Some(at) = rest.find('[') {
         let (before, after) = (&rest[..at], &rest[at + 1..]);

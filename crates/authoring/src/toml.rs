@@ -72,6 +72,7 @@ struct TomlReader<'a> {
 
 impl<'a> TomlReader<'a> {
     fn place(&self, span: std::ops::Range<usize>) -> Place {
+        // The parser may return places within a character, where slicing would panic.
         let boundary = |mut at: usize| {
             at = (at + self.start).min(self.text.len());
             while !self.text.is_char_boundary(at) {
@@ -118,6 +119,7 @@ impl<'a> TomlReader<'a> {
                 TableEntry { node: self.node(value, &place, pointer_len + 1 + name.len()), name, key: place }
             })
             .collect();
+        // The parser sorts keys by name.
         entries.sort_by_key(|entry| entry.key.span.start);
         if let Some(last) = entries.last().filter(|_| n_keys > MAX_TOML_KEYS) {
             self.report_limit(
@@ -130,6 +132,7 @@ impl<'a> TomlReader<'a> {
 
     fn node(&mut self, value: Spanned<DeValue<'_>>, key: &Place, pointer_len: usize) -> Node {
         let mut place = self.place(value.span());
+        // Tables made by dotted keys have no text of their own.
         if place.span.is_empty() {
             place = key.clone();
         }
@@ -312,6 +315,7 @@ impl<'a> TomlReader<'a> {
             let advice = "rename it, or write all its keys in its first definition";
             return help(&format!("`{raw}` is already {kind}, so it can't have keys"), advice);
         }
+        // The parser only names what it expected; the line shows what the author meant.
         let value = line.split_once('=').map_or("", |(_, value)| value.trim());
         if value.starts_with("{{") || value.starts_with("{%") {
             let advice = format!("put templates in quotes: `\"{}\"`", value.replace('"', "'"));

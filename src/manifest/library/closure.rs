@@ -73,10 +73,13 @@ impl<'a, 'w, 't> Closure<'a, 'w, 't> {
     /// Inlines child task sequences, then takes the content of all steps that may run from a medium
     /// of this kind.
     pub(super) fn add_sequence(&mut self, sequence: &mut Sequence, kind: MediaKind) {
+        // Expand first: whether a step may run from media depends on the groups around it,
+        // including those of the parent.
         self.n_steps = sequence.walk().len();
         sequence.steps = self.expand_children(mem::take(&mut sequence.steps), 0);
         for ((_, step), reached) in sequence.walk().into_iter().zip(reach(sequence, Some(kind))) {
             let (Some(action), true) = (step.action(), reached.may_run()) else { continue };
+            // Steps of a child are named together with the child, since names may repeat.
             let by = match step.places.whole().and_then(|place| self.child_names.get(&place.source)) {
                 Some(child) => format!("step `{}` of `{child}`", step.name),
                 None => format!("step `{}`", step.name),
@@ -124,6 +127,7 @@ impl<'a, 'w, 't> Closure<'a, 'w, 't> {
     /// Returns the steps of a child task sequence that a step at `place` runs.
     fn child_steps(&mut self, at: usize, place: &Place, depth: usize) -> Option<Vec<Step>> {
         let entry = &self.entries[at];
+        // Only entries around the step are a cycle; a child may run several times in a row.
         if self.running.contains(&at) {
             let message = format!("the task sequence `{}` runs itself", entry.id);
             let problem = Problem::new(Rule::InvalidChildSequence, message).at(place.clone(), "runs it again");
@@ -132,12 +136,14 @@ impl<'a, 'w, 't> Closure<'a, 'w, 't> {
         }
         let child = match self.children.get(&at) {
             Some(known) => known.clone(),
+            // A child that runs several times is read, and its problems are reported, only once.
             None => {
                 let read = self.read_child(entry);
                 self.children.insert(at, read.clone());
                 read
             }
         }?;
+        // Limit the expanded steps: children that run children several times grow exponentially.
         self.n_steps += child.walk().len();
         let is_deep = depth > MAX_SEQUENCE_DEPTH;
         if self.n_steps > MAX_SEQUENCE_STEPS || is_deep {
@@ -199,17 +205,20 @@ impl<'a, 'w, 't> Closure<'a, 'w, 't> {
         let is_own = |one: &CarriedContent| {
             one.table.is_some_and(is_table) && matches_content(&one.id, one.model_name.as_deref(), &need.id)
         };
+        // Content that the manifest lists itself takes precedence.
         if self.own.iter().any(is_own) {
             return;
         }
         let named = |entry: &LibraryEntry| entry.is_named(&need.id);
         let Some(at) = self.entries.iter().position(|entry| is_table(entry.table) && named(entry)) else {
             let other = self.entries.iter().find(|entry| named(entry));
+            // An ID listed in the wrong table is a mistake even if the base might have the content.
             if !self.may_be_in_base || other.is_some() {
                 self.report_missing(need, other, place);
             }
             return;
         };
+        // Taken entries are not followed again, so circular dependencies end here.
         if let Some((_, needed_by)) = self.taken.iter_mut().find(|(taken, _)| *taken == at) {
             if !needed_by.contains(&by) {
                 needed_by.push(by);

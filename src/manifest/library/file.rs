@@ -91,6 +91,7 @@ impl Libraries {
         problems: &mut Problems,
     ) -> Result<(Option<Rc<LibraryFile>>, Vec<Problem>)> {
         let source = problems.add_source_once(path.as_str(), text);
+        // Keep syntax errors with the file, so that they are merged like other problems of sites.
         let before = problems.mark();
         let tree = parse(source, text, problems);
         let mut wrong = problems.take_since(before);
@@ -168,6 +169,7 @@ pub(super) fn site_entries(
 ) -> Vec<LibraryEntry> {
     let mut entries: Vec<LibraryEntry> = Vec::new();
     for file in files {
+        // IDs must be unique in a file; between files, later ones win.
         let mut of_file: Vec<LibraryEntry> = Vec::new();
         for (table, node) in
             TABLES.iter().flat_map(|table| table_entries(&file.tables, table).map(move |node| (*table, node)))

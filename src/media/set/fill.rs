@@ -62,6 +62,8 @@ pub fn fill(items: &[SetItem], folders: &[SharedFolder], room: &DiscRoom) -> Vec
     while discs.is_empty() || next < items.len() || !passed.is_empty() {
         let used = if discs.is_empty() { room.first } else { room.others };
         let mut disc = FilledDisc { used, folders: vec![false; folders.len()], items: Vec::new() };
+        // An empty disc takes any item, so that the loop always ends; the caller refuses such a
+        // set. The first disc is not empty: it has the content for starting.
         let is_empty = |disc: &FilledDisc| !discs.is_empty() && disc.items.is_empty();
         let take = |disc: &mut FilledDisc, number: usize, end: u64| {
             let needed = disc.needed(&items[number], folders);
@@ -71,15 +73,18 @@ pub fn fill(items: &[SetItem], folders: &[SharedFolder], room: &DiscRoom) -> Vec
             }
             fits
         };
+        // Floating items that were passed come first, and may use the reserve.
         passed.retain(|number| !take(&mut disc, *number, room.capacity));
         while let Some(item) = items.get(next) {
             let is_taken = take(&mut disc, next, if item.floats { room.capacity } else { end });
             match (is_taken, item.floats) {
                 (false, false) => break,
+                // A floating item waits for the next disc, and the flow continues here.
                 (false, true) => passed.push(next),
                 (true, _) => {}
             }
             next += 1;
+            // The end depends only on items up to here, so later changes don't move it.
             if is_taken && disc.used + share * WINDOW >= end && may_end_after(item, share * MEAN) {
                 break;
             }

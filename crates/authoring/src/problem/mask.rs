@@ -53,6 +53,7 @@ pub fn scrub(text: &mut String, raw: &str, is_near: bool) {
     if value.is_empty() {
         return;
     }
+    // Long secrets are masked anywhere in the text.
     if value.len() >= MIN_LEN && text.contains(&value) {
         *text = text.replace(&value, MASK);
     }
@@ -263,6 +264,7 @@ impl SecretScan<'_> {
         let is_reference_key = REFERENCE_KEYS.contains(&key.as_str());
         let parents_are_secret = names[..names.len() - 1].iter().any(|name| is_secret_name(name)) || is_secret_table;
         let is_secret = !is_reference_key && (is_secret_name(&key) || parents_are_secret);
+        // A colon counts too: authors paste YAML, and JSON ends up in comments.
         let has_sign = self.is_sign(last + 1, b"=:");
         if !has_sign {
             // The equals sign was forgotten, unless this is prose.
@@ -275,6 +277,7 @@ impl SecretScan<'_> {
                 false => last + 1,
             };
         }
+        // A value on the line below its key is a mistake, but still a secret.
         let mut value = last + 2;
         while is_secret
             && self.kind(value) == Some(TokenKind::LineBreak)
@@ -288,6 +291,7 @@ impl SecretScan<'_> {
         if self.is_sign(value, b"[{") {
             return value;
         }
+        // Another key beside it may name a secret, which is known only at the end.
         let scope = self.scopes.last().copied().unwrap_or_default();
         self.pairs.push(Pair { scope, key, value: value..value + 1 });
         if self.is_name(value) { value + 1 } else { value }
@@ -304,11 +308,14 @@ impl SecretScan<'_> {
                 }
                 end
             }
+            // Booleans such as `password = true` are not secret, and the mistake is clearer with
+            // them.
             Some(TokenKind::Word) if matches!(self.raw(start), "true" | "false") && self.is_end(start + 1) => start + 1,
             Some(TokenKind::Text) if self.is_end(start + 1) => {
                 self.found.push(self.tokens[start].range.clone());
                 start + 1
             }
+            // Unquoted values and text after a string are syntax errors, so their end is unknown.
             Some(_) => self.mask_line(start),
         }
     }

@@ -159,6 +159,8 @@ mod name {
 pub fn replace_instructions(instructions: &mut Instructions<'_>) {
     // The last argument is the slot of a cached filter; `MAX` disables the cache.
     let filter = |name| Instruction::ApplyFilter(name, Some(2), u8::MAX);
+    // The engine has no hooks for operators and literals, but it calls filters and functions by
+    // name.
     let mut at = 0;
     while let Some(instruction) = instructions.get_mut(at) {
         let replacement = match instruction {

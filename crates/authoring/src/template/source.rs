@@ -53,8 +53,10 @@ fn check_tokens(text: &str, is_expression: bool) -> Result<(), TemplateFailure> 
         let Ok((token, span)) = token else { break };
         match &token {
             Token::Ident(word) if is_block_start && REFUSED.contains(word) => return Err(refused_word(word, span)),
+            // `loop.recursive` and the like are attributes, not the keyword.
             Token::Ident("recursive") if is_for && !is_after_dot => return Err(refused_word("recursive", span)),
             Token::Ident("elif") => n_elif += 1,
+            // Count per expression: the parser recurses only within one.
             Token::VariableStart | Token::BlockStart => n_operators = 0,
             Token::Ident(word) if !OPERATOR_WORDS.contains(word) => {}
             Token::TemplateData(_) | Token::VariableEnd | Token::BlockEnd | Token::Comma | Token::Colon => {}
