@@ -52,9 +52,9 @@ impl Expect {
         };
         match (self.result.filter(|result| *result != ended), &trace.end) {
             (Some(_), SequenceEnd::Failure { step, why }) => {
-                add("result", "", format!("the sequence fails at `{step}`: {why}"));
+                add("result", "", format!("the task sequence fails at `{step}`: {why}"));
             }
-            (Some(_), SequenceEnd::Success) => add("result", "", "the sequence succeeds".into()),
+            (Some(_), SequenceEnd::Success) => add("result", "", "the task sequence succeeds".into()),
             (None, _) => {}
         }
         let named = |name: &str| trace.entries.iter().filter(|entry| is_named(&entry.path, name)).collect::<Vec<_>>();
@@ -102,7 +102,7 @@ impl Expect {
             Environment::FullOs | Environment::Any => System::FullOs,
         };
         if self.ends_in.is_some_and(|expected| expected != ends_in) {
-            add("ends-in", "", format!("the sequence ends in {}", super::environment_name(trace.environment)));
+            add("ends-in", "", format!("the task sequence ends in {}", super::environment_name(trace.environment)));
         }
         if let Some(expected) = &self.downloads {
             let is_from_network = |effect: &Effect| match effect {

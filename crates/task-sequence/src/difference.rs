@@ -65,6 +65,7 @@ pub fn differences(old: &Sequence, new: &Sequence) -> Vec<Difference> {
     let pairs = pairs(&old, &new);
     let moved = out_of_order(&old, &new, &pairs);
     for (at, place) in new.iter().enumerate() {
+        // One step can have several changes: renamed, moved and changed are reported separately.
         let mut add = |kind| found.push(Difference { path: place.path.clone(), kind });
         let Some(was) = pairs[at] else {
             // Steps in a new group are covered by the group.
@@ -179,6 +180,8 @@ fn pairs(old: &[LocatedStep<'_>], new: &[LocatedStep<'_>]) -> Vec<Option<usize>>
             }
         }
     };
+    // Pair from strict to loose, so that an exact match is never taken by a similar step: same place and
+    // values, same place, same name anywhere.
     pair(&|old, new, _| old.path == new.path && old.values() == new.values());
     pair(&|old, new, _| old.path == new.path);
     pair(&|old, new, _| old.step.name == new.step.name);
@@ -200,6 +203,7 @@ fn pairs(old: &[LocatedStep<'_>], new: &[LocatedStep<'_>]) -> Vec<Option<usize>>
 /// steps that stayed in their group.
 fn out_of_order(old: &[LocatedStep<'_>], new: &[LocatedStep<'_>], pairs: &[Option<usize>]) -> Vec<usize> {
     let group_was = |at: usize| new[at].group.map(|group| pairs[group]);
+    // A step stays in its group if that group is the counterpart of its old one, even if it was renamed.
     let stayed = |at: &usize| pairs[*at].is_some_and(|was| old[was].group.map(Some) == group_was(*at));
     let mut moved: Vec<_> = (0..new.len()).filter(|at| pairs[*at].is_some() && !stayed(at)).collect();
     let mut groups: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();

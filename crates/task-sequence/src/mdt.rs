@@ -119,7 +119,7 @@ fn without_empty_groups(steps: Vec<crate::Step>) -> Vec<crate::Step> {
 
 /// Returns `true` for a sequence that the toolkit runs itself, recognized by its content.
 ///
-/// Versions are no evidence, since consoles write 3.00 as well. Sequences of Configuration Manager
+/// Versions don't distinguish them, since consoles write 3.00 as well. Sequences of Configuration Manager
 /// with steps of the toolkit's integration run them with `smsswd.exe`.
 pub fn is_toolkit(sequence: &Element) -> bool {
     sequence.children().any(is_of_toolkit)

@@ -215,6 +215,7 @@ impl PolicyReader {
             Part::End if name == "Policy" => self.is_in_policy = false,
             Part::Start(element) if name == "instance" => {
                 let class = attribute(element, "class")?.unwrap_or_default();
+                // Instances outside of policies share one policy without an ID.
                 if !self.is_in_policy && self.policies.last().is_none_or(|policy| policy.id.is_some()) {
                     self.policies.push(Policy::default());
                 }
@@ -232,6 +233,7 @@ impl PolicyReader {
                 self.value_start = range.end;
             }
             Part::Text(text) if name == "value" && self.property.is_some() => {
+                // A sequence is limited by the length of the file, which is limited itself.
                 let max_len = if self.property.as_deref() == Some(SEQUENCE) { usize::MAX } else { MAX_PROPERTY_LEN };
                 if self.value.len() + text.len() <= max_len {
                     push(&mut self.value, text);

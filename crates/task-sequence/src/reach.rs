@@ -94,6 +94,7 @@ struct Walker {
 impl Walker {
     fn steps(&mut self, steps: &[Step], worlds: Vec<World>, is_disabled: bool) -> Flow {
         let mut on = worlds;
+        // Failures of all steps are joined, since the group may continue after any of them.
         let mut failed = Joined::default();
         for step in steps {
             let after = self.step(step, std::mem::take(&mut on), is_disabled);
@@ -108,6 +109,7 @@ impl Walker {
         let is_disabled = is_disabled || step.is_disabled;
         self.found.push(Reached { is_disabled, before: before.clone(), ..Reached::default() });
         if is_disabled {
+            // Children of a disabled group still get an entry, so that the result matches `Sequence::walk`.
             self.steps(step.children(), Vec::new(), true);
             return Flow { on: before, failed: Vec::new() };
         }
@@ -115,6 +117,7 @@ impl Walker {
             Some(condition) => split(condition, "condition", index, before.clone()),
             None => (before.clone(), Vec::new()),
         };
+        // An unreachable step is explained by the step that ended the sequence, not by its own condition.
         if before.is_empty() {
             self.found[index].ended_by = self.last;
         } else if runs.is_empty()
@@ -128,13 +131,16 @@ impl Walker {
             Body::Group(steps) => {
                 let mut flow = self.steps(steps, runs, false);
                 if step.continues_on_error {
+                    // A failure inside of the group counts as its end.
                     flow.on.append(&mut flow.failed);
                 }
                 flow
             }
             Body::Action(_) | Body::Foreign(_) => after_step(step, index, runs),
         };
+        // Worlds in which the condition is false skip the step.
         flow.on.extend(passed);
+        // Only the innermost step is to blame, not the groups around it.
         if flow.on.is_empty() && had_any && !matches!(step.body, Body::Group(_)) {
             self.last = Some(index);
         }
@@ -158,6 +164,8 @@ fn after_step(step: &Step, index: usize, runs: Vec<World>) -> Flow {
     let mut flow = Flow::default();
     // It is not documented whether the engine skips a step in the wrong system or fails.
     flow.on.extend(unfit.into_iter().map(World::uncertain));
+    // Setup Windows and Configuration Manager ignores continue-on-error (R104). All other steps may fail for
+    // reasons that are not modeled, so both outcomes are possible.
     match step.continues_on_error && !step.action().is_some_and(|action| action.is("setup-windows")) {
         true => flow.on.extend(runs.iter().cloned()),
         false => flow.failed.extend(runs.iter().cloned().chain(flow.on.iter().cloned())),
@@ -180,6 +188,7 @@ struct Joined {
 impl Joined {
     fn extend(&mut self, worlds: impl IntoIterator<Item = World>) {
         for mut world in worlds {
+            // Once there were too many worlds, later ones must not split by variables again.
             if self.has_forgotten {
                 world.forget();
             }
@@ -254,6 +263,7 @@ fn find_contradiction(condition: &Condition, part: &str, index: usize, worlds: V
             let mut held = worlds;
             for (at, condition) in parts.iter().enumerate() {
                 let own = format!("{part}/all/{at}");
+                // The first part that is false in all remaining worlds contradicts the parts before it.
                 let on = split(condition, &own, index, held.clone()).0;
                 if on.is_empty() {
                     return find_contradiction(condition, &own, index, held);
@@ -264,6 +274,7 @@ fn find_contradiction(condition: &Condition, part: &str, index: usize, worlds: V
         }
         Condition::Any(parts) => match &parts[..] {
             [only] => find_contradiction(only, &format!("{part}/any/0"), index, worlds),
+            // All parts are false. Explain the first one, but label the whole `any`.
             [first, ..] => {
                 let first = find_contradiction(first, &format!("{part}/any/0"), index, worlds);
                 Contradiction { part: part.to_owned(), ..first }

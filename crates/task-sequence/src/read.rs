@@ -148,6 +148,7 @@ impl Reader<'_> {
         }
         self.n_steps += 1;
         if self.n_steps > MAX_SEQUENCE_STEPS {
+            // Report once, not for each further step.
             if self.n_steps == MAX_SEQUENCE_STEPS + 1 {
                 let message = format!(
                     "the task sequence has more than {MAX_SEQUENCE_STEPS} steps and groups, too many for a site"
@@ -220,6 +221,7 @@ impl Reader<'_> {
                 // `type_of` only returns types of the catalog.
                 let Some(kind) = catalog::find(kind) else { return Vec::new() };
                 let values = table.values(kind.keys);
+                // These include the imported variables and omissions, which excuse missing required keys below.
                 let mut of_action = table.values(&ACTION_KEYS);
                 table.allow_missing(&kept_keys(kind, &of_action));
                 let own = kind.keys.iter().chain(&ACTION_KEYS).map(|key| key.name);
@@ -278,6 +280,7 @@ impl Reader<'_> {
         let folder = self.above.last().and_then(|path| path.parent()).unwrap_or(Utf8Path::new(""));
         let path = folder.join(file);
         self.inputs.note(&path);
+        // Compare canonical paths, since a file can include itself under another name.
         let same =
             |above: &Utf8PathBuf| above.canonicalize().ok().is_some_and(|it| path.canonicalize().ok() == Some(it));
         if self.above.iter().any(same) {
@@ -290,6 +293,7 @@ impl Reader<'_> {
             Ok(text) => text,
             Err(error) => {
                 let problem = Problem::error(match std::error::Error::source(&error) {
+                    // A missing file is the most common mistake, and gets a message without the system's error.
                     _ if !path.exists() => format!("the included file `{file}` does not exist"),
                     Some(cause) => format!("the included file `{file}` can't be read: {cause}"),
                     None => format!("the included file `{file}` can't be read: {error}"),

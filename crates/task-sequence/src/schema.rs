@@ -117,6 +117,7 @@ fn step(types: &[StepType]) -> Json {
     }
     let of_type = |kind: &StepType| {
         let own = |(key, form): (&String, &Json)| {
+            // The object already accepts these values, so the chain need not repeat the schema.
             let is_own = key != "type" && !same_values(form, &properties[key]);
             (key.clone(), if is_own { form.clone() } else { json!(true) })
         };
@@ -155,6 +156,7 @@ fn of_all_types(types: &[StepType], key: &str) -> Json {
             None => forms.push((form, vec![kind.name])),
         }
     }
+    // All types that have the key describe it in the same words.
     if let [(form, _)] = forms[..] {
         return form.clone();
     }
@@ -174,6 +176,7 @@ fn of_all_types(types: &[StepType], key: &str) -> Json {
         Err(several) => json!({ "anyOf": several }),
     };
     if let Json::Object(map) = &mut schema {
+        // Defaults differ between types, so the merged key has none.
         map.remove("default");
         map.insert("description".into(), json!(description));
     }

@@ -358,6 +358,7 @@ fn string(text: &str) -> String {
     if is_multiline {
         return multiline(text);
     }
+    // Paths and command lines are easier to read without escapes.
     let is_literal = text.contains(['\\', '"']) && text.chars().all(is_plain);
     if is_literal && !text.contains('\'') {
         return format!("'{text}'");

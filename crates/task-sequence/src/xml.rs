@@ -127,6 +127,7 @@ fn step_element(step: &Step) -> Result<Element> {
         let failed = |error: Error| error.within(format!("can't read the XML of `{}`", step.name));
         return document::parse(xml).map_err(failed);
     }
+    // Errors name the innermost step, since groups pass them on unchanged.
     let failed = |error: Error| error.within(format!("can't write the step `{}` as XML", step.name));
     let name = match &step.body {
         Body::Group(_) => "group",
@@ -200,6 +201,7 @@ fn attributes(step: &Step) -> Vec<(String, String)> {
         add("continueOnError", "true");
     }
     if let Some(minutes) = timeout {
+        // Minutes in the editor and in sequence files, seconds in the XML.
         add("timeout", &(minutes * 60).to_string());
     }
     if let Some(runs_in) = runs_in {
@@ -348,11 +350,13 @@ fn read_step(element: &Element, depth: usize) -> Result<Step> {
         return Ok(step);
     }
     if let Body::Action(action) = &mut step.body {
+        // A time limit that the editor would not accept is kept as an attribute.
         let minutes =
             element.attribute("timeout").and_then(|seconds| seconds.parse().ok()).map(|seconds: i64| seconds / 60);
         action.timeout = minutes.filter(|minutes| (1..=999).contains(minutes));
     }
     let written = attributes(&step);
+    // Keep the attributes that writing the step would not produce.
     let is_kept = |(name, value): &&(String, String)| match written.iter().find(|one| one.0 == *name) {
         Some(written) => written.1 != *value,
         None => !(["disable", "continueOnError"].contains(&name.as_str()) && value.eq_ignore_ascii_case("false")),

@@ -47,14 +47,14 @@ fn failures_go_where_continue_on_error_sends_them() {
     let facts = format!("media = 'client'\n{}{}{}", fails("1"), fails("2"), fails("4"));
     insta::assert_snapshot!(lines(&run(&steps, &facts).0), @r"
       OS  group G1
-      OS  fail    1: exit code 1, where 0 and 3010 are a success
+      OS  fail    1: exit code 1; the success codes are 0 and 3010
                     continues with the next step (continue on error)
-      OS  fail    2: exit code 1, where 0 and 3010 are a success
+      OS  fail    2: exit code 1; the success codes are 0 and 3010
                     continues after `G1` (continue on error)
       OS  group G2
-      OS  fail    4: exit code 1, where 0 and 3010 are a success
+      OS  fail    4: exit code 1; the success codes are 0 and 3010
                     ends the task sequence
-    the task sequence fails at `G2 / 4`, after 0 restarts: exit code 1, where 0 and 3010 are a success
+    the task sequence fails at `G2 / 4`, after 0 restarts: exit code 1; the success codes are 0 and 3010
     ");
 }
 
@@ -145,22 +145,22 @@ fn what_can_not_work_fails_where_it_would_on_the_target() {
     fails(
         &last("type = 'install-software-updates'"),
         "media = 'client'\nstarts-in = 'windows-pe'",
-        "it runs in full OS only, and Windows PE is running",
+        "the step runs only in full OS, but Windows PE is running",
     );
-    fails(&last("type = 'auto-apply-drivers'"), alone, "it needs the site, and such media have none");
+    fails(&last("type = 'auto-apply-drivers'"), alone, "the step needs the site, which such media do not have");
     fails(
         &last("type = 'prepare-windows-for-capture'"),
         "media = 'client'\ndomain-member = true",
-        "Sysprep fails on a member of a domain",
+        "Sysprep fails on domain members",
     );
     fails(
         &last("type = 'set-variable'\nvariable = '_SMSTSInWinPE'\nvalue = 'x'"),
         alone,
-        "`_SMSTSInWinPE` can't be set: names with `_` in front are read-only",
+        "`_SMSTSInWinPE` is read-only: it begins with `_`",
     );
     let grows = "[[steps]]\nname = 'X'\ntype = 'set-variable'\nvariable = 'A'\nvalue = '%A%%A%%A%%A%'\n".repeat(50);
     let grows = format!("{}value = '0123456789'\n{grows}", grows.split("value").next().unwrap());
-    fails(&grows, alone, "the value of `A` has 10240 characters, and 4000 is the most (long-variable-value)");
+    fails(&grows, alone, "the value of `A` has 10240 characters; at most 4000 are allowed (long-variable-value)");
     let package = last("type = 'run-command-line'\ncommand-line = 'x'\npackage = 'BER00021'");
     fails(
         &package,
@@ -195,9 +195,9 @@ fn a_command_that_says_its_exit_code_ends_with_it_unless_the_facts_know_better()
     let steps = [step("A", "cmd /c exit 1"), step("B", "CMD.exe /c exit /b %Code%"), step("C", "cmd /c exit 5")];
     let facts = "media = 'client'\nvariables = { Code = '7' }\n[[step]]\nname = 'C'\nexit-codes = [0]\n";
     insta::assert_snapshot!(lines(&run(&steps.concat(), facts).0), @r"
-      OS  fail  A: exit code 1, where 0 and 3010 are a success
+      OS  fail  A: exit code 1; the success codes are 0 and 3010
                   continues with the next step (continue on error)
-      OS  fail  B: exit code 7, where 0 and 3010 are a success
+      OS  fail  B: exit code 7; the success codes are 0 and 3010
                   continues with the next step (continue on error)
       OS  run   C (exit code 0)
     the task sequence succeeds in full OS, after 0 restarts
@@ -246,13 +246,13 @@ fn what_is_expected_and_does_not_come_is_told() {
                  variables = { X = '1' }\nrestarts = 1\nends-in = 'windows-pe'\ndownloads = ['BER00021']\n";
     let unmet = run(&steps, facts).1;
     insta::assert_snapshot!(simulated::unmet("x", &unmet), @r"
-    unmet  x: `result`: the sequence succeeds
-    unmet  x: `runs`: `B` is passed over: it is disabled
+    unmet  x: `result`: the task sequence succeeds
+    unmet  x: `runs`: `B` is skipped: disabled
     unmet  x: `skips`: `A` runs
     unmet  x: `fails`: `C` is never reached
     unmet  x: `variables`: `X` is not set at the end, not `1`
     unmet  x: `restarts`: the computer restarts 0 times
-    unmet  x: `ends-in`: the sequence ends in full OS
+    unmet  x: `ends-in`: the task sequence ends in full OS
     unmet  x: `downloads`: nothing comes from a distribution point
     ");
 }

@@ -1,4 +1,4 @@
-//! Keys that every step has, and keys that preserve what was imported.
+//! Keys that every step has, and keys that preserve imported parts.
 
 use super::{Key, ValueType, choice};
 

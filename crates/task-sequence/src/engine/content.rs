@@ -20,7 +20,7 @@ pub fn find_missing_content(state: &mut RunState<'_>, action: &Action, entry: us
         let is_there = state.is_staged || state.medium.source != StartSource::Prestaged;
         let is_local = is_there && state.medium.carries(&id);
         if !is_local && has_no_site {
-            return Some(format!("`{id}` is not on the medium, and stand-alone media have no site to get it from"));
+            return Some(format!("`{id}` is not on the medium, and there is no site to get it from"));
         }
         let from = if is_local { ContentSource::Medium } else { ContentSource::Network };
         note_cache(state, &id, from);

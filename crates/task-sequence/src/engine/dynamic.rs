@@ -31,6 +31,7 @@ pub fn set_dynamic_variables(state: &mut RunState<'_>, action: &Action, entry: u
             // The format of a list with several values is not documented.
             Some([_, _, ..]) => state.set_from_fact(entry, name, None, &format!("variables.{name}")),
             Some([only]) => state.set_from_fact(entry, name, Some(only.clone()), fact),
+            // An empty list deletes the variable.
             Some([]) => state.set_from_fact(entry, name, Some(String::new()), fact),
             None => state.set_from_fact(entry, name, None, fact),
         }
@@ -53,6 +54,7 @@ fn set_if_unknown(state: &mut RunState<'_>, entry: usize, name: &str, value: &st
     let may_be = match possible {
         Some(mut values) => {
             let new = Some(new.text).filter(|text| !text.is_empty());
+            // The variable keeps its value either way.
             if values == [new.clone()] {
                 return;
             }

@@ -21,6 +21,7 @@ const MAX_ENTRIES: usize = 200_000;
 /// with that step; whatever differs between the runs becomes unknown in the trace.
 pub fn run<M: Machine>(sequence: &Sequence, new_machine: impl Fn() -> M, medium: &Medium) -> Trace {
     let run = |taken: &BTreeSet<usize>| run_once(sequence, &mut new_machine(), medium, taken);
+    // Each alternative has an entry per step, so long sequences get fewer alternatives.
     let max = (MAX_ENTRIES / sequence.walk().len().max(1)).clamp(1, MAX_ALTERNATIVES);
     let mut main = run(&BTreeSet::new());
     let mut seen = BTreeSet::new();
@@ -33,6 +34,8 @@ pub fn run<M: Machine>(sequence: &Sequence, new_machine: impl Fn() -> M, medium:
             }
         }
     };
+    // The search is breadth-first: steps near the start, which influence most, come before those that only
+    // appear in alternatives.
     enqueue(&main, &BTreeSet::new(), &mut queue);
     let mut alternatives = Vec::new();
     while alternatives.len() < max
@@ -58,6 +61,7 @@ fn compare(main: &mut Trace, alternative: &Alternative) {
     let others: BTreeMap<usize, &TraceEntry> =
         alternative.trace.entries.iter().map(|entry| (entry.step, entry)).collect();
     for entry in &mut main.entries {
+        // Its own reason is more useful than a dependency on another unknown step.
         if matches!(entry.outcome, Outcome::Unknown(_)) {
             continue;
         }
@@ -67,6 +71,7 @@ fn compare(main: &mut Trace, alternative: &Alternative) {
                     entry.effects.push(Effect::Depends { on: on.clone() });
                 }
             }
+            // The step does not run in the alternative, or ends in another way.
             _ => {
                 entry.outcome = Outcome::Unknown(format!("depends on `{on}`, which may or may not run"));
                 entry.effects.clear();

@@ -60,6 +60,7 @@ impl Run<'_> {
             let failure = self.step(step, around);
             around.pop();
             let Some(failure) = failure else { continue };
+            // The failure propagates to the group around the step.
             if failure.is_final || !step.continues_on_error {
                 return Some(failure);
             }
@@ -67,6 +68,7 @@ impl Run<'_> {
                 Body::Group(_) => AfterFailure::AfterGroup(step.name.clone()),
                 Body::Action(_) | Body::Foreign(_) => AfterFailure::Next,
             };
+            // The entry was written when the step failed, before it was known which group would catch it.
             if let Outcome::Failed { then: known, .. } = &mut self.state.entries[failure.entry].outcome {
                 *known = then;
             }
@@ -133,6 +135,7 @@ impl Run<'_> {
             let codes = action.success_codes();
             if !codes.contains(&exit_code) {
                 if action.is("check-readiness") {
+                    // The facts decide the exit code, but the variables still follow from the checks.
                     set_checks(&mut self.state, action, entry);
                 }
                 self.set_from(ending.as_ref(), entry);
@@ -156,6 +159,8 @@ impl Run<'_> {
             // Facts about a step take precedence over the usual effects of its type.
             self.set_from(ending.as_ref(), entry);
             let command = action.text("command-line").unwrap_or_default();
+            // A program in Windows PE may have partitioned the disk, so later steps that need a partition are
+            // not failed.
             let is_program = ["run-command-line", "run-powershell-script", "run-task-sequence"];
             if is_program.contains(&action.kind.name) && literal_exit_code(command).is_none() {
                 self.note_program(path);
@@ -217,6 +222,7 @@ impl Run<'_> {
 
     fn set_from(&mut self, ending: Option<&ProgramResult>, entry: usize) {
         for (name, value) in ending.iter().flat_map(|ending| &ending.sets) {
+            // The fact replaces the unknown value that the step's usual effect left.
             let is_it = |effect: &Effect| matches!(effect, Effect::Forget { name: other, .. } if other.eq_ignore_ascii_case(name));
             self.state.entries[entry].effects.retain(|effect| !is_it(effect));
             self.state.set(entry, name, value);
@@ -244,6 +250,7 @@ impl Run<'_> {
         let variables = &mut self.state.variables;
         let Some(target) = variables.get("SMSTSRebootRequested").map(str::to_owned) else { return Ok(false) };
         let is_retry = variables.get("SMSTSRetryRequested").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        // The engine resets both variables before it restarts.
         variables.set("SMSTSRebootRequested", "");
         variables.set("SMSTSRetryRequested", "");
         let into = match target.eq_ignore_ascii_case("WinPE") {

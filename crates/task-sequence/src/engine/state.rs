@@ -160,6 +160,8 @@ impl<'a> RunState<'a> {
         match expanded.unknown {
             Some(_) if expanded.is_secret => self.hide(entry, name),
             Some(why) => {
+                // A text with anything besides the unknown variable is not empty, so the variable is certainly
+                // set.
                 let is_more = text.matches('%').count() != 2 || !text.starts_with('%') || !text.ends_with('%');
                 self.forget(entry, name, if is_more { PossibleValues::Present } else { PossibleValues::Anything }, why);
             }

@@ -90,6 +90,7 @@ impl Variables {
 
     /// Compares a variable with a text.
     pub fn compare(&self, name: &str, operator: Operator, right: &str) -> Truth {
+        // An unknown value may still decide the comparison, if all possible values agree.
         let Some(why) = self.unknown_reason(name) else { return operator.holds(self.get(name), right).into() };
         let may_be = match self.known.get(&name.to_lowercase()).map(|variable| &variable.content) {
             Some(VariableContent::Unknown { may_be, .. }) => may_be,
@@ -205,11 +206,13 @@ impl Variables {
         while let Some(start) = rest.find('%') {
             let (before, after) = (&rest[..start], &rest[start + 1..]);
             expanded += before;
+            // A percent sign that does not start a variable, as in `100%`, stays as it is.
             let named = after.find('%').map(|end| (&after[..end], &after[end + 1..]));
             let is_variable = |name: &str| is_reserved(name) || self.known.contains_key(&name.to_lowercase());
             let named = named.filter(|(name, _)| is_variable(name));
             match named.map(|(name, after)| (name, after, self.get(name), self.unknown_reason(name))) {
                 Some((name, after_name, value, why)) if value.is_some() || why.is_some() => {
+                    // A variable can have the placeholder as its real value, and is then known.
                     is_secret |= value == Some(HIDDEN) && why.is_some();
                     expanded += &value.map_or_else(|| format!("%{name}%"), str::to_owned);
                     unknown = unknown.or(why);

@@ -162,6 +162,7 @@ pub fn evaluate(namespace: &str, query: &str, known: &WmiFacts<'_>) -> Truth {
     let computer = known.computer;
     let instance = |row| FactInstance { class, row, computer: None, adapter: None };
     let single = |row| FactInstance { computer: Some((computer, known.is_first_system)), ..instance(row) };
+    // Facts about the computer only answer for classes in their usual namespace.
     let namespace_of_class = if is(TPM) { TPM_NAMESPACE } else { DEFAULT_NAMESPACE };
     let is_here = namespace.eq_ignore_ascii_case(namespace_of_class);
     let instances = match rows {
@@ -174,6 +175,8 @@ pub fn evaluate(namespace: &str, query: &str, known: &WmiFacts<'_>) -> Truth {
             Some(false) => Vec::new(),
             None => return missing("whether there is a TPM", "computer.tpm.present"),
         },
+        // Most queries only ask whether there is an instance, so the number of instances matters more than
+        // properties.
         None if is_here && is(BATTERY) => match computer.battery {
             Some(true) => vec![instance(None)],
             Some(false) => Vec::new(),

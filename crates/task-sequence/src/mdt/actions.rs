@@ -161,11 +161,13 @@ fn operating_system(context: &mut Context<'_>, source: &ToolkitStep) -> Option<C
     };
     context.state.has_applied = true;
     let mut steps = vec![draft.step(&name, &source.description)];
+    // Drivers that came before the image are applied directly after it.
     let deferred = std::mem::take(&mut context.state.deferred);
     if !context.state.has_settings {
         steps.extend(settings_steps(context));
     }
     steps.extend(deferred);
+    // An unlisted image is a placeholder until its WIM file is set.
     let todo = match is_listed {
         true => String::new(),
         false => format!("set the WIM file and `index` of `{id}`, which stands for the image {guid}"),

@@ -37,6 +37,7 @@ impl<'a> Converter<'a> {
         let mut state = ConversionState::default();
         for source in sources(root, false) {
             state.applies_later |= source.counterpart() == Some(Counterpart::OperatingSystem) && source.applies_image();
+            // The toolkit has this step before the image, but its settings are needed after it.
             if source.class == "SMS_TaskSequence_ApplyNetworkSettingsAction" {
                 state.network = Some(source);
             }
@@ -75,6 +76,7 @@ impl<'a> Converter<'a> {
         self.context.state.in_windows_pe = condition.as_ref().and_then(conditions::in_windows_pe).or(outside);
         let before = source.is_disabled.then(|| self.context.state.clone());
         let n_around = self.around.len();
+        // Steps that move out of the group need its conditions, but no longer run in its phase.
         self.around.extend(condition.clone().filter(|condition| !conditions::is_phase(condition)));
         self.n_disabled += usize::from(source.is_disabled);
         self.path.push(source.name.clone());

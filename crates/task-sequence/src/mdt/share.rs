@@ -141,6 +141,7 @@ impl Share {
         let members = element.children().filter(|child| child.name == "Member");
         let folder_of = |path: &String| path.rsplit_once('/').map(|(folder, _)| folder.to_owned());
         let members: Vec<String> = members.map(|member| normalize_guid(&member.own_text())).collect();
+        // Several drivers share a folder, which is copied once.
         let folders: BTreeSet<String> =
             members.iter().filter_map(|guid| self.drivers.get(guid)).filter_map(folder_of).collect();
         // Groups without drivers only contain other groups. The Workbench itself uses `hidden`.
@@ -212,6 +213,7 @@ impl Share {
         if let Some(content) = self.content(&key) {
             return content.id.clone();
         }
+        // IDs follow the order of the lists, so that importing a share again gives the same ones.
         let id = format!("{SITE_CODE}{:05X}", self.contents.len() + 1);
         self.by_key.insert(key, self.contents.len());
         self.contents.push(ShareContent { id: id.clone(), ..content });

@@ -110,6 +110,7 @@ fn install(
     let mut folder = application.working_directory.clone();
     let mut package = String::new();
     if let Some(source) = &application.source {
+        // The package has the GUID as its key, so that applications which several bundles list share it.
         package = context.share.package_id(&guid, &application.name, ContentKind::Package);
         // A package runs in its own folder, so the working directory is relative to it.
         if let Some(path) = share_path(&folder) {
@@ -179,6 +180,7 @@ fn without_script_root(command: &str) -> String {
 pub fn roles(source: &ToolkitStep, installs: bool) -> Option<ConvertedStep> {
     let lists = ["OSRoles", "OSRoleServices", "OSFeatures"].iter().filter_map(|name| source.variable(name));
     let mut names: Vec<&str> = lists.flat_map(|list| list.split([',', ';'])).map(str::trim).collect();
+    // The names become part of a script, so only harmless characters are accepted.
     names.retain(|name| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_. ".contains(c)));
     names.dedup();
     if names.is_empty() {

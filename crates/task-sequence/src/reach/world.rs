@@ -194,6 +194,7 @@ impl World {
         };
         match kind {
             Some(MediaKind::Prestaged) => vec![world(System::WindowsPe)],
+            // Media can be started in Windows as well as from the firmware.
             _ => vec![world(System::WindowsPe), world(System::FullOs)],
         }
     }
@@ -217,6 +218,8 @@ impl World {
     pub fn split(&self, name: &str, operator: Operator, value: &str, index: usize) -> (Option<Self>, Option<Self>) {
         let both = || (Some(self.clone()), Some(self.clone()));
         let is_empty = value.is_empty() && !operator.tests_existence();
+        // Values with variables are only known at run time, and comparisons with an empty text are not
+        // documented.
         if value.contains('%') || is_empty || name.contains('%') {
             return both();
         }
@@ -225,9 +228,12 @@ impl World {
         let (held, failed) = fact.split(operator, value);
         let with = |new: VariableFact| {
             let mut world = self.clone();
+            // A read-only variable that changes with every step must not be remembered beyond this test.
             let lasts = !name.starts_with('_') || LASTING.contains(&name.as_str());
             if lasts && new != fact {
                 let origin = match fact.origin {
+                    // A later condition on the same variable explains a contradiction better than an earlier
+                    // one.
                     Origin::Required(_) => Origin::Required(index),
                     origin => origin,
                 };
@@ -242,6 +248,7 @@ impl World {
     pub fn set(&mut self, name: &str, value: Option<&str>, index: usize) {
         let origin = Origin::Set(index);
         let fact = match value {
+            // No entry means that anything is possible.
             None => return self.facts.remove(&name.to_lowercase()),
             Some("") => VariableFact { may_lack: true, values: ValueSet::OneOf(BTreeSet::new()), origin },
             Some(value) => VariableFact::one_of([value.to_lowercase().as_str()], origin),

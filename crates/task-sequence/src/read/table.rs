@@ -190,6 +190,7 @@ impl<'a> TableReader<'a> {
             let list = one_of(known.iter().copied()).replace(" or ", " and ");
             let help = match nearest(&entry.name, known.iter().copied()) {
                 Some(near) => {
+                    // The misspelled key explains the missing one.
                     self.missing.retain(|(key, _)| key != near);
                     format!("did you mean `{near}`? {} has the keys {list}", self.what)
                 }

@@ -130,6 +130,7 @@ impl TableReader<'_> {
                     self.report(Problem::new(Rule::LiteralSecret, message).at(node.place.clone(), "").help(help));
                     return None;
                 }
+                // Imports write an empty name for a secret to fill in.
                 if reference.env.as_deref() == Some("") {
                     let problem = Problem::new(
                         Rule::MissingExportedSecret,

@@ -84,6 +84,7 @@ fn check_network_settings(rules: &mut Rules<'_>) {
         if conditional_group(at).is_some() && other.is_none() {
             continue;
         }
+        // If no step shares the group, label any other of these steps.
         let other = other.unwrap_or(&all[usize::from(index == 0)]);
         let message = format!(
             "the last of several Apply Network Settings steps takes effect, and `{}` has no group with its own condition",
@@ -141,6 +142,7 @@ fn check_state_stores(rules: &mut Rules<'_>) {
     let steps = rules.enabled();
     for at in steps.iter().filter(|at| at.is("request-state-store")) {
         let is_next = |other: &&PlacedStep<'_>| other.is("release-state-store") || other.is("request-state-store");
+        // A second request before the release leaves the first one unreleased.
         let next = steps.iter().filter(|other| other.index > at.index).find(is_next);
         let Some(release) = next.filter(|next| next.is("release-state-store")) else {
             let problem = Problem::new(

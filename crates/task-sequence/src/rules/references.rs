@@ -118,6 +118,7 @@ pub fn check(rules: &mut Rules<'_>) {
                 continue;
             }
             let here = carried.iter().find(|one| one.id == id);
+            // Content of a base has no table, so it counts as any type.
             if here.is_some_and(|one| one.table.is_none_or(|own| own == table)) {
                 continue;
             }

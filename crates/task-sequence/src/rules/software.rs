@@ -82,6 +82,7 @@ fn check_restart_commands(at: &PlacedStep<'_>, action: &Action, rules: &mut Rule
         let code: String =
             text.lines().filter(|line| !line.trim_start().starts_with('#')).collect::<Vec<_>>().join("\n");
         let words: Vec<_> = code.split(|c: char| c.is_whitespace() || matches!(c, '"' | ';' | '&' | '|')).collect();
+        // Programs may be given with a path and an extension.
         let is = |program: &str, word: &str| {
             let name = word.rsplit(['\\', '/']).next().unwrap_or(word);
             name == program || name.strip_suffix(".exe") == Some(program)

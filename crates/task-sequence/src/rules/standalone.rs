@@ -54,9 +54,12 @@ fn check_guarded(kind: &str, rule: Rule, what: &str, instead: &str, rules: &mut 
         return;
     }
     let on = |kind| reach(rules.sequence, Some(kind));
+    // An inverted condition is recognized by its effect: the step runs from stand-alone media, but not from
+    // bootable ones.
     let (alone, bootable) = (on(MediaKind::StandAlone), on(MediaKind::Bootable));
     let is_kept_off = |found: &[Reached], at: &PlacedStep<'_>| {
         let path = at.around.iter().copied().chain([at.step]);
+        // A group that the condition excludes excludes its steps as well.
         let own = rules.steps.iter().filter(|other| path.clone().any(|step| std::ptr::eq(step, other.step)));
         own.clone().any(|other| found[other.index].is_excluded_by_medium())
     };

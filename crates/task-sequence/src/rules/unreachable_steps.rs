@@ -22,6 +22,7 @@ pub fn check(rules: &mut Rules<'_>) {
             reported.push(at.index);
             report_not_run(at, &steps, rules);
         } else if let Some(found) = wrong_system(at, &steps) {
+            // Steps that one restart sent to the wrong system are one problem.
             let same = |other: &&mut WrongSystem| {
                 other.by.is_some() && (other.rule, other.needs, other.by) == (found.rule, found.needs, found.by)
             };
@@ -150,6 +151,7 @@ fn wrong_system(at: &PlacedStep<'_>, steps: &[PlacedStep<'_>]) -> Option<WrongSy
     let rule = match at.action().map(|action| action.kind.name) {
         Some("capture-operating-system-image") => Rule::CaptureOutsideWindowsPe,
         Some("prepare-client-for-capture" | "prepare-windows-for-capture") => Rule::PreparationInWindowsPe,
+        // Captures have rules of their own, with more specific help.
         _ => Rule::WrongEnvironment,
     };
     let by = find_system_change(at, steps, has).map(|by| by.index);

@@ -190,6 +190,7 @@ fn check_network(at: &PlacedStep<'_>, action: &Action, rules: &mut Rules<'_>) {
         rules.add(at_key(problem, at.step, "domain-ou", "").help("add `domain`, or remove `domain-ou`"));
         return;
     }
+    // Remove any misspelled scheme, such as `LDAP:` or `LDAP//`, to suggest the right path.
     let bare = unit.trim_start_matches(|c: char| c.is_ascii_alphabetic()).trim_start_matches([':', '/']);
     let name = if unit.to_lowercase().starts_with("ldap") { bare } else { unit };
     let parts: Vec<_> = name.split(',').map(|part| part.trim().to_lowercase()).collect();

@@ -14,6 +14,7 @@ pub fn compare(name: &str, property: &Property, comparison: Comparison, constant
         (Property::List(items), _) => match &items[..] {
             [] => compare(name, &Property::Null, comparison, constant),
             [only] => compare(name, only, comparison, constant),
+            // A list is a value, so it is not `NULL`.
             _ if *constant == Constant::Null => against_null(false, comparison).unwrap_or_else(|| unknown(ORDER)),
             _ => unknown("WQL does not compare lists"),
         },
@@ -22,6 +23,7 @@ pub fn compare(name: &str, property: &Property, comparison: Comparison, constant
         (Property::Null, _) if comparison == Comparison::NotEqual => {
             unknown("WQL does not document comparisons with a missing value")
         }
+        // A missing value matches no other comparison.
         (Property::Null, _) => Truth::False,
         (Property::Text(text), Constant::Text(other)) if comparison == Comparison::Like => match parse_pattern(other) {
             Ok(pattern) => matches(text, &pattern).into(),

@@ -80,6 +80,7 @@ impl Parser {
 
     /// Parses a comparison of a property with a constant, on either side.
     fn test(&mut self) -> Result<Filter, String> {
+        // With the constant on the left, the comparison is mirrored.
         if let Some(constant) = self.constant() {
             let swapped = match self.comparison()? {
                 Comparison::Less => Comparison::Greater,

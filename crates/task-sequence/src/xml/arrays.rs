@@ -41,6 +41,7 @@ pub fn write(array: &Array, action: &Action) -> Option<Vec<StepVariable>> {
         }
         Array::Numbered { key, keys } => {
             let is_set = action.values.contains_key(key.name);
+            // Consoles write the count of partitions even if it is zero, but no other empty array.
             if !is_set && !action.is("partition-disk") {
                 return None;
             }
@@ -51,6 +52,7 @@ pub fn write(array: &Array, action: &Action) -> Option<Vec<StepVariable>> {
             for (number, values) in tables.iter().enumerate() {
                 let (name, property) = (format!("{name}{number}"), format!("{property}{number}"));
                 let mut own = element(key, keys, values);
+                // Consoles sort the properties within each element.
                 own.sort_by(|one, other| one.variable.property.cmp(&other.variable.property));
                 all.extend(own.into_iter().map(|own| StepVariable {
                     variable: variable(
@@ -101,6 +103,7 @@ pub fn read(array: &Array, found: &[Variable]) -> Option<Vec<Values>> {
     match array {
         Array::Rules { key, keys } => {
             let text = said(key.variable(), key.property)?;
+            // Rules in any other form are kept as text, since writing them would change the document.
             read_rules(keys, text).filter(|tables| write_rules(keys, tables) == text)
         }
         Array::Numbered { key, keys } => {
@@ -213,6 +216,7 @@ fn read_rules(keys: &'static [Key], text: &str) -> Option<Vec<Values>> {
         let (mut map, mut hidden): (Vec<(String, String)>, _) = (Vec::new(), Vec::new());
         for variable in rule.child("Variables")?.children() {
             let name = variable.attribute("Name")?.to_owned();
+            // A map can't hold two variables of one name.
             if map.iter().any(|one| one.0 == name) {
                 return None;
             }

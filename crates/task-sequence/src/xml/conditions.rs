@@ -18,10 +18,10 @@ const LANGUAGE: &str = "SELECT OsLanguage FROM Win32_OperatingSystem WHERE OsLan
 const CIM: &str = "root\\cimv2";
 
 /// Writes a condition as an element.
-// Several operands beside each other mean `and`. They are read as `all` within `all`, which means
-// the same as a single `all` but can be told apart from one.
 pub fn write(condition: &Condition) -> Result<Element> {
     let mut element = Element::new("condition");
+    // Several operands beside each other mean `and`. They are read as `all` within `all`, which means the same
+    // as a single `all` but remains distinguishable.
     let operands = operands_without_operator(condition).unwrap_or(std::slice::from_ref(condition));
     for one in operands {
         element.push(write_operand(one)?);
@@ -218,6 +218,7 @@ fn read_expression(element: &Element) -> Result<Test> {
     if class.is_empty() {
         return Err(Error::unsupported("a condition contains an expression without a type"));
     }
+    // Properties are a table in a sequence file, so they need unique names.
     let mut names = std::collections::BTreeSet::new();
     if !properties.iter().all(|property| !property.0.is_empty() && names.insert(&property.0)) {
         let properties = vec![(WHOLE.to_owned(), document::write(element)?)];
@@ -262,6 +263,8 @@ fn parse_test(class: &str, said: &impl Fn(&str) -> Option<String>) -> Option<Tes
         "Folder" => Test::Folder { path: some("Path")?, modified: compared("DateTime")? },
         "WMI" => {
             let (namespace, query) = (text("Namespace"), some("Query")?);
+            // The editor writes a language test as a WMI query. It is only read as one if it would be written
+            // again exactly like this.
             let language = query.strip_prefix(LANGUAGE).map(|rest| rest.trim_matches('\'').parse());
             match language {
                 Some(Ok(language @ 1..=0xffff)) if namespace == CIM && query == format!("{LANGUAGE}'{language}'") => {

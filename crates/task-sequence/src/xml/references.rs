@@ -119,6 +119,7 @@ impl FromStr for Reference {
 pub fn references(sequence: &Sequence) -> Vec<Reference> {
     let actions = sequence.enabled().into_iter().filter_map(Step::action);
     let mut found: Vec<Reference> = actions.flat_map(action_references).collect();
+    // References that the imported list lacked are not added, so that the document stays the same.
     found.retain(|reference| !sequence.omitted.contains(&reference.to_string()));
     found.extend(sequence.references.iter().cloned());
     let mut seen = BTreeSet::new();

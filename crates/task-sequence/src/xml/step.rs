@@ -27,12 +27,14 @@ pub fn variables(action: &Action) -> Vec<Variable> {
         let mut all = Vec::new();
         for StepVariable { variable, is_set } in group {
             let id = (variable.name.clone(), variable.property.clone());
+            // A kept variable has the imported spelling, and may occur more than once.
             let kept: Vec<_> = action.variables.iter().filter(|kept| is_same(kept, &variable)).cloned().collect();
             used.insert(id);
             match kept.first() {
                 // The value was edited after the import, so the imported spelling is obsolete.
                 Some(kept) if is_set && !is_spelling(&kept.value, &variable.value) => all.push(variable),
                 Some(_) => all.extend(kept),
+                // The imported step did not have this default, so it is not added.
                 None if !is_set && action.omitted.contains(&variable.name) => {}
                 None => all.push(variable),
             }
@@ -41,6 +43,7 @@ pub fn variables(action: &Action) -> Vec<Variable> {
     }
     let is_other = |kept: &&Variable| !used.contains(&(kept.name.clone(), kept.property.clone()));
     groups.extend(action.variables.iter().filter(is_other).map(|kept| vec![kept.clone()]));
+    // Consoles sort variables by property, but keep the variables of an array together.
     groups.sort_by(|one, other| {
         let property = |group: &[Variable]| group.first().map(|variable| variable.property.clone());
         property(one).cmp(&property(other))
@@ -200,6 +203,7 @@ fn template_line(action: &Action) -> String {
             !action.values.contains_key(key.name) && action.omitted.iter().any(|name| name == key.variable());
         let text = text_or_default(key, &action.values).filter(|text| !text.is_empty() && !is_omitted);
         let Some(text) = text else { continue };
+        // Command lines spell booleans differently from variables.
         let text = match (&key.value_type, text.as_str()) {
             (ValueType::Boolean, "true") => "True".to_owned(),
             (ValueType::Boolean, _) => "False".to_owned(),
@@ -237,6 +241,7 @@ pub fn read_action(kind: &'static StepKind, mut found: Vec<Variable>, line: &str
     }
     let (variables, omitted) = (Vec::new(), Vec::new());
     let mut action = Action { kind, values, timeout: None, success_codes, retries, command: None, variables, omitted };
+    // This has to come before `variables`, whose result depends on it.
     action.omitted = find_omitted(&action, &found);
     let written = self::variables(&action);
     let has_to_be_kept = |variable: &Variable| {
@@ -262,6 +267,7 @@ fn read_values(kind: &'static StepKind, found: &[Variable]) -> Values {
         // The value of a disabled check has no meaning.
         let is_checked =
             |check: &str| found.iter().any(|one| one.name == check && one.value.eq_ignore_ascii_case("true"));
+        // Check Readiness has a variable that enables each check, and one with its value.
         let check = CHECKS.iter().find(|check| kind.name == "check-readiness" && check.0 == key.name);
         if check.is_some_and(|check| !is_checked(check.2)) {
             continue;
@@ -293,6 +299,7 @@ fn find_omitted(action: &Action, found: &[Variable]) -> Vec<String> {
     let own = implied_variables(action).into_iter().flatten();
     let missing = own.filter(|own| !own.is_set && !own.variable.value.is_empty() && !has_value(&own.variable));
     let mut omitted: Vec<_> = missing.map(|own| own.variable.name).collect();
+    // A disabled step may lack required keys. Listing them allows reading the file without an error.
     for key in action.kind.keys.iter().filter(|key| key.is_required && !action.values.contains_key(key.name)) {
         if !found.iter().any(|variable| variable.name == key.variable() && !variable.value.is_empty()) {
             omitted.push(key.variable().to_owned());
@@ -312,6 +319,7 @@ fn read_command(action: &mut Action, line: &str) {
         if template_line(action) == line {
             return;
         }
+        // Only the switch that makes the difference is recorded.
         action.omitted.pop();
     }
     action.command = Some(line.to_owned());
