@@ -5,6 +5,9 @@ use std::path::Path;
 
 pub const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
+/// Pages that `tsmedia reference` generates.
+const GENERATED: [&str; 2] = ["docs/reference/rules.md", "docs/reference/steps.md"];
+
 /// A page of the documentation.
 pub struct Page {
     /// Path in the repository, such as `docs/tutorial.md`.
@@ -47,6 +50,11 @@ impl Page {
             paths.retain(|path| path.contains(&wanted));
         }
         paths.iter().map(|path| Self::read(path)).collect()
+    }
+
+    /// Returns the pages that people write.
+    pub fn written() -> Vec<Self> {
+        Self::all().into_iter().filter(|page| !GENERATED.contains(&page.path.as_str())).collect()
     }
 
     /// Returns the fenced blocks and directives in order.
