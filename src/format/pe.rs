@@ -125,9 +125,12 @@ impl<'a> Pe<'a> {
         }
         let (start, len) = directories.get(CERTIFICATES).map_or((0, 0), |entry| entry.address_range());
         let (start, len) = (start as usize, len as usize);
+        // The digest leaves the table out, so one that overlaps the headers would hide changes to
+        // them.
         if len > 0 && (start < headers_len || start.checked_add(len).is_none_or(|end| end > bytes.len())) {
             return Err(MalformedPe("its certificate table has an impossible offset"));
         }
+        // After the signature `PE\0\0`. The checksum has the same offset in PE32 and PE32+.
         let optional = at + 4 + size_of::<ImageFileHeader>();
         Ok(Self {
             bytes,

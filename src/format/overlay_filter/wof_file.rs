@@ -161,12 +161,15 @@ impl WofFile {
                 record::REPARSE_POINT => {}
                 record::DATA if is_wof_stream(kind, name) => {}
                 record::DATA if name.is_empty() => {
+                    // The hole may continue in other records; the contents are one run in the
+                    // record where it starts.
                     if attribute.first_cluster() == 0 {
                         let instance = attribute.instance();
                         bytes.extend(record::outside(record::DATA, self.len, run, table.cluster_len(), instance));
                     }
                 }
                 record::STANDARD_INFORMATION => {
+                    // Flags are at offset 32 of the value, whose own offset is in the header.
                     let at = bytes.len() + usize::from(u16_at(attribute.bytes(), 20)) + 32;
                     bytes.extend(attribute.bytes());
                     let flags = bytes.get_mut(at..at + 4).ok_or("its attributes are missing")?;
@@ -177,6 +180,7 @@ impl WofFile {
                 _ => bytes.extend(attribute.bytes()),
             }
         }
+        // The end marker counts as used.
         bytes.extend(u32::MAX.to_le_bytes());
         bytes.extend([0; END_LEN - 4]);
         if bytes.len() > record.len() {
@@ -185,6 +189,7 @@ impl WofFile {
         let used = bytes.len() as u32;
         bytes[USED_AT..USED_AT + 4].copy_from_slice(&used.to_le_bytes());
         bytes.resize(record.len(), 0);
+        // Readers expect the stored form, with a sequence number at the end of each sector.
         fixups::restore(&mut bytes);
         Ok(bytes)
     }

@@ -188,6 +188,7 @@ impl HiveWriter {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
+        // Lengths of names count UTF-16 even if the name is stored as Latin-1.
         let longest = keys.iter().map(|key| key.name.encode_utf16().count() * 2).max().unwrap_or(0);
         self.put_u32(cell, 20, keys.len());
         self.put_u32(cell, 52, longest);
@@ -206,6 +207,7 @@ impl HiveWriter {
             }
         };
         self.put(cell, 28, &list.to_le_bytes());
+        // The entries are written when the cells of their keys exist.
         let mut listed = Vec::with_capacity(keys.len());
         for (leaf, keys) in leaves {
             self.put(leaf, 0, b"lf");

@@ -114,20 +114,21 @@ fn add_folder(
             (Node::Folder(folder), Some(there)) if there.has_children() => {
                 add_folder(there, folder, &format!("{path}/"), date, add, taken)?;
             }
+            // A link to a folder has no entries of its own to merge with.
             (Node::Folder(_), Some(_)) => return Err(taken(&path, "a file or link")),
             (Node::Folder(folder), None) => {
-                let mut made = ImageEntry::new_folder(name.as_str(), date);
-                add_folder(&mut made, folder, &format!("{path}/"), date, add, taken)?;
-                into.insert(made);
+                let mut added = ImageEntry::new_folder(name.as_str(), date);
+                add_folder(&mut added, folder, &format!("{path}/"), date, add, taken)?;
+                into.insert(added);
             }
             (Node::File(_), Some(there)) if there.is_folder() => return Err(taken(&path, "a folder")),
             (Node::File(content), there) => {
-                let mut made = add(&path, content)?;
+                let mut added = add(&path, content)?;
                 if let Some(old) = there {
-                    made.name.clone_from(&old.name);
-                    made.security_id = old.security_id;
+                    added.name.clone_from(&old.name);
+                    added.security_id = old.security_id;
                 }
-                into.insert(made);
+                into.insert(added);
             }
         }
     }

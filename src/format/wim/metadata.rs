@@ -251,6 +251,7 @@ fn put_list<'a>(
 
 fn put_entry(entry: &ImageEntry, list_at: usize, bytes: &mut Vec<u8>) {
     let put_name = |name: &[u16], bytes: &mut Vec<u8>| {
+        // The terminating NUL is not part of the length, and missing names have none.
         if !name.is_empty() {
             bytes.extend(name.iter().chain([&0]).flat_map(|unit| unit.to_le_bytes()));
         }

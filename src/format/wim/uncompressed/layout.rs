@@ -212,6 +212,7 @@ fn build_children(
             }
             Node::Folder(below) => {
                 let below = build_children(below, times, sha1s, depth + 1);
+                // On the way up, the subject grows to the path from the root.
                 entry.children = below.map_err(|error| {
                     let path = format!("{name}/{}", error.subject().unwrap_or_default());
                     error.about(path)
