@@ -1,14 +1,14 @@
-//! Doing what a plan says: one target after the other, each recorded as soon as it is finished.
+//! Applies a plan: makes one target after another, and records each as soon as it is finished.
 //!
-//! Whatever a killed run left undone, the next one sees and does: the finished files say themselves what they are.
-//! A lock in `.tsmedia` keeps a second run out. [`survey`] is what `plan` shows and what [`apply`] starts from.
+//! The next run picks up whatever a killed run left undone, since finished files identify themselves. A lock in
+//! `.tsmedia` keeps a second run out. [`survey`] makes the plan that `plan` shows and [`apply`] starts from.
 
 mod capture;
 mod existing_output;
 mod lock;
 mod medium;
 mod patch;
-mod saved;
+mod saved_plan;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -31,31 +31,31 @@ use crate::write::{self, Journal, WriteOptions, open};
 use existing_output::{FoundOutput, look_at, path_of};
 pub use lock::Lock;
 use patch::{Patcher, recover};
-pub use saved::{moved, survey_to_save};
+pub use saved_plan::{find_stale, survey_to_save};
 
-/// The targets of one manifest, and where what is known of them is kept.
+/// Targets of one manifest, with the paths of its record and folder, and the options of the run.
 #[derive(Clone, Debug)]
 pub struct ApplyContext<'a> {
-    /// The targets to make.
+    /// Targets to make.
     pub targets: &'a [Target],
-    /// The names of targets that the manifest makes too and that are left alone this time.
+    /// Names of further targets of the manifest that are left alone this time.
     pub others: &'a [String],
-    /// The folder that the targets' names are relative to: the manifest's.
+    /// Folder of the manifest, which names of targets are relative to.
     pub base: &'a Utf8Path,
-    /// The record, beside the manifest.
+    /// Path of the record beside the manifest.
     pub record: &'a Utf8Path,
-    /// Where the system describes its devices.
+    /// Path of sysfs.
     pub sysfs: &'a Utf8Path,
-    /// How they are written.
+    /// Options for writing.
     pub options: WriteOptions,
-    /// Whether files that tsmedia did not make may be replaced.
+    /// `true` to replace files that tsmedia did not make.
     pub force: bool,
-    /// Whether what changed may be built anew only, and never patched.
+    /// `true` to rebuild what changed and never patch it.
     pub no_patch: bool,
 }
 
 impl ApplyContext<'_> {
-    /// The digests of sources that the targets need.
+    /// Kinds of digests that the targets need.
     fn digest_kinds(&self) -> DigestKinds {
         let mut media = self.targets.iter().filter_map(Target::medium);
         if media.any(|output| output.form.digest_kinds() == DigestKinds::Sha1Too) {
@@ -66,40 +66,40 @@ impl ApplyContext<'_> {
     }
 }
 
-/// What was done.
+/// Result of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Applied {
-    /// What there was to do.
+    /// Plan that was applied.
     pub plan: Plan,
-    /// The WIM files that were captured, by name, with what became of their sources.
+    /// Captured WIM files by name, with what happened to their sources.
     pub captured: Vec<(String, Captured)>,
-    /// How many bytes of sources were read by us rather than copied by the kernel.
+    /// Number of source bytes that were read rather than copied by the kernel.
     pub n_read: u64,
 }
 
-/// What there is to do. Reads sources whose digests decide it and are not known, and remembers them in the cache;
-/// nothing else is written.
+/// Makes a plan. Reads sources whose digests are needed but not known, and stores these in the cache. Writes nothing
+/// else.
 pub fn survey(work: &ApplyContext, store: &mut Store, progress: &Progress) -> Result<Plan> {
     let (record, _) = Record::load_or_empty(work.record)?;
     let (Decided { plan, .. }, n_read) = decide(work, store, &record, &Patcher::default(), progress)?;
     if n_read > 0 {
-        // A plan is none the worse for a cache that can't be written.
+        // Best effort: a plan does not need the cache.
         let _ = store.save(&work.options.disk);
     }
     Ok(plan)
 }
 
-/// Does what there is to do.
+/// Makes a plan and applies it.
 ///
 /// # Errors
 ///
-/// Before anything is written when another run is at work, when something is wrong with any target, or when a file
-/// that tsmedia did not make is in the way. After that at the first target that fails; those before it are finished.
+/// Before anything is written, if another run is active, a target has an error, or a file that tsmedia did not make is
+/// in the way. After that, at the first target that fails; targets before it are finished.
 pub fn apply(work: &ApplyContext, store: &mut Store, progress: &Progress) -> Result<Applied> {
     apply_if(work, None, store, progress)
 }
 
-/// Does what a saved plan says, or nothing if it holds no more: ask [`moved`] for the reasons.
+/// Applies a saved plan, or does nothing if it is out of date; [`find_stale`] returns the reasons.
 pub fn apply_saved(
     work: &ApplyContext,
     planned: &SavedManifest,
@@ -117,13 +117,13 @@ fn apply_if(
 ) -> Result<Applied> {
     let names: Vec<_> = work.targets.iter().map(|target| target.name.as_str()).collect();
     let _lock = Lock::take(store.root(), &format!("building `{}`", names.join("`, `")))?;
-    // That it is damaged was told when the manifest was loaded.
+    // Damage was already reported when the manifest was loaded.
     let (record, _) = Record::load_or_empty(work.record)?;
     let n_recovered = recover(work, store, &record, progress)?;
     let patcher = Patcher::default();
     let (Decided { plan, looked }, n_read) = decide(work, store, &record, &patcher, progress)?;
     if let Some(planned) = planned {
-        saved::check(work, planned, store, &record, &plan)?;
+        saved_plan::check(work, planned, store, &record, &plan)?;
     }
     refuse_strangers(work, &plan)?;
     refuse_unreadable(work, &plan)?;
@@ -144,7 +144,7 @@ fn apply_if(
     Ok(Applied { plan, ..run.applied })
 }
 
-/// Everything that is changed while a plan is done.
+/// State that changes while a plan is applied.
 struct ApplyRun<'a> {
     work: &'a ApplyContext<'a>,
     store: &'a mut Store,
@@ -155,8 +155,8 @@ struct ApplyRun<'a> {
 }
 
 impl ApplyRun<'_> {
-    /// Does what is to be done with one target and records it; `false` if there was nothing to record. `looked` is what
-    /// the file system said of its file when the plan was made.
+    /// Applies the planned change of one target and records it. Returns `false` if there was nothing to record.
+    /// `looked` is the metadata of its file when the plan was made.
     fn carry_out(&mut self, change: &mut PlannedChange, looked: Option<Stat>) -> Result<bool> {
         let mut journal = None;
         let is_news = match (change.action, target::find(self.work.targets, &change.name)) {
@@ -186,7 +186,7 @@ impl ApplyRun<'_> {
         }
     }
 
-    /// Makes a target. Returns the journal of a patch, which is settled when record and cache are saved.
+    /// Makes a target. Returns the journal of a patch, to be settled once the record and the cache are saved.
     fn make(&mut self, target: &Target, change: &mut PlannedChange, looked: Option<Stat>) -> Result<Option<Journal>> {
         match &target.recipe {
             Recipe::Medium(output) => {
@@ -207,7 +207,8 @@ impl ApplyRun<'_> {
         Ok(None)
     }
 
-    /// Removes the file of a target that no manifest makes any more, if it is the recorded one, and forgets it.
+    /// Deletes the file of a target that the manifest no longer makes, if it is the recorded one, and forgets the
+    /// target.
     fn delete(&mut self, name: &str) -> Result<()> {
         let found = look_at(self.work, name, self.store, &self.record)?;
         let is_ours = self.record.get(name).is_some_and(|recorded| found.existing.is_recorded(recorded));
@@ -220,7 +221,7 @@ impl ApplyRun<'_> {
     }
 }
 
-/// A plan, and what was found under the names that it decides on.
+/// Plan, and the files that it is based on.
 struct Decided {
     plan: Plan,
     looked: BTreeMap<String, FoundOutput>,
@@ -269,7 +270,7 @@ fn decide(
     }
 }
 
-/// Looks at every file that the manifest makes, and at those that the record names and the manifest makes no longer.
+/// Examines the files of all targets, and of recorded targets that the manifest no longer makes.
 fn look_at_all(work: &ApplyContext, record: &Record, store: &Store) -> Result<BTreeMap<String, FoundOutput>> {
     let targets = work.targets.iter().map(|target| target.name.as_str());
     let names = targets.chain(record.targets().map(Recorded::name));
@@ -282,7 +283,7 @@ fn look_at_all(work: &ApplyContext, record: &Record, store: &Store) -> Result<BT
     Ok(looked)
 }
 
-/// Fails if a file to be written is a link: a rename would take its place, and what it leads to would stay as it is.
+/// Fails if a file to be written is a link: renaming would replace the link and leave its target unchanged.
 fn refuse_links(work: &ApplyContext) -> Result<()> {
     let targets = work.targets.iter().map(|target| target.path.as_path());
     targets.chain([work.record]).try_for_each(open::refuse_link)
@@ -294,8 +295,8 @@ fn refuse_strangers(work: &ApplyContext, plan: &Plan) -> Result<()> {
         Some(change) if !work.force => {
             let name = &change.name;
             let is_capture = target::find(work.targets, name).is_some_and(Target::is_capture);
-            Err(Error::new(format!("`{name}` is there already, and tsmedia did not make it")).help(format!(
-                "move `{name}` away, choose another `path` in `[{}]`, or use `--force` to replace it",
+            Err(Error::new(format!("`{name}` already exists and was not made by tsmedia")).help(format!(
+                "move `{name}` away, choose another `path` in `[{}]`, or replace it with `--force`",
                 if is_capture { "capture" } else { "output" }
             )))
         }
@@ -311,26 +312,26 @@ fn refuse_unreadable(work: &ApplyContext, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// Fails if another file bears a name than the one that was looked at: it may have been hours ago.
+/// Fails if the file was replaced since it was examined, which may have been hours ago.
 fn refuse_replaced(path: &Utf8Path, looked: Option<Stat>) -> Result<()> {
     match open::identity(path) == looked.map(|stat| (stat.device, stat.inode)) {
         true => Ok(()),
-        false => Err(Error::new(format!("another process put a file at `{path}` meanwhile"))
+        false => Err(Error::new(format!("another process created or replaced `{path}`"))
             .with_kind(ErrorKind::Stale)
-            .help("look at what it is, then run it again")),
+            .help("check what it is, then try again")),
     }
 }
 
-/// What the file system says of a file, which has to be the one that was looked at: it may have been hours ago.
+/// Metadata of a file. Fails if it changed since the file was examined, which may have been hours ago.
 fn unchanged(path: &Utf8Path, looked: Option<Stat>) -> Result<Stat> {
     let metadata = fs::symlink_metadata(path).map_err(|error| Error::io("looking at", path, error))?;
     let stat = Stat::from_metadata(&metadata);
     if looked == Some(stat) {
         return Ok(stat);
     }
-    Err(Error::new(format!("another process wrote `{path}` meanwhile"))
+    Err(Error::new(format!("another process modified `{path}`"))
         .with_kind(ErrorKind::Stale)
-        .help("run it again when it is done"))
+        .help("wait until that process is done, then try again"))
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! The difference of two layouts: what of a finished output stays when another one is made of it.
+//! Difference of two layouts: the parts of a finished output that can be kept in a new one.
 //!
-//! What the record knows of the old output, files by digest and place, is set against the new layout. The answer is a
-//! list of [`Gap`]s: between them everything is kept where it is, or moved by whole blocks as a file system can do
-//! without copying. What is in the gaps is for `write` to compare, and to write. Pure: nothing is read here.
+//! The recorded files of the old output, by digest and position, are matched with the new layout. The result is a list
+//! of [`Gap`]s; everything between them is kept in place, or moved by whole blocks, as file systems can do without
+//! copying. `write` compares and writes the contents of the gaps. Nothing is read here.
 
 mod keep;
 
@@ -10,86 +10,85 @@ use crate::digest::Digest;
 use crate::layout::Region;
 use keep::Keep;
 
-/// File systems move, insert, drop and share whole blocks of so many bytes; larger ones are not made use of.
+/// Unit in bytes in which file systems move, insert, remove and share blocks. Larger blocks are not supported.
 pub const BLOCK: u64 = 4_096;
 
-/// A file in an output.
+/// File of an output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlacedPart {
-    /// Where its bytes are.
+    /// Region of its bytes.
     pub region: Region,
-    /// Their digest.
+    /// BLAKE3 digest of its bytes.
     pub blake3: Digest,
 }
 
-/// What a file system can do with a file beside overwriting it.
+/// Operations supported by the file system besides overwriting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ability {
-    /// No more than that.
+    /// None.
     Overwrite,
-    /// Insert and drop blocks, which moves all that is behind them (`fallocate`: ext4, XFS, F2FS).
+    /// Insert and remove blocks, moving everything after them (`fallocate`: ext4, XFS, F2FS).
     Shift,
     /// Share blocks with another file (reflinks: btrfs, XFS, bcachefs).
     Clone,
 }
 
-/// An output as a list of what has to change in an older one.
+/// Changes that turn an old output into a new one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Patch {
-    /// The length of the old output in bytes.
+    /// Length of the old output in bytes.
     pub old_len: u64,
-    /// The length of the new one.
+    /// Length of the new output in bytes.
     pub new_len: u64,
     /// Everything that is not kept, ascending.
     pub gaps: Vec<Gap>,
 }
 
-/// A range of the new output that is to be written, and the range of the old one that has no other use.
+/// Range of the new output to write, and the range of the old one that it replaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
-    /// In the old output.
+    /// Range in the old output.
     pub old: Region,
-    /// In the new output.
+    /// Range in the new output.
     pub new: Region,
-    /// Whether the new bytes get room of their own, and the old ones are dropped when they are there. Otherwise they
-    /// go over the old ones, and only a difference in length is inserted or dropped.
+    /// `true` if the new bytes get newly inserted room, and the old ones are removed afterwards. Otherwise new bytes
+    /// overwrite old ones, and only the difference in length is inserted or removed.
     pub replaces: bool,
-    /// Where its new bytes start when everything is inserted and nothing dropped yet; those to drop follow them.
+    /// Offset of its new bytes once everything is inserted and nothing removed; old bytes to remove follow them.
     pub place: u64,
 }
 
 impl Gap {
-    /// How many of its old bytes the new ones go over.
+    /// Number of old bytes that are overwritten.
     pub fn n_over(&self) -> u64 {
         if self.replaces { 0 } else { self.old.len.min(self.new.len) }
     }
 
-    /// How many bytes have to be inserted: whole blocks, but for what makes the output longer at its end.
+    /// Number of bytes to insert, in whole blocks except at the end of the output.
     pub fn n_insert(&self) -> u64 {
         if self.replaces { self.new.len.next_multiple_of(BLOCK) } else { self.new.len - self.n_over() }
     }
 
-    /// How many old bytes have to be dropped.
+    /// Number of old bytes to remove.
     pub fn n_drop(&self) -> u64 {
         self.old.len - self.n_over()
     }
 
-    /// Where in the old output to insert: in front of what is dropped, behind what is written over.
+    /// Offset in the old output at which to insert: after overwritten bytes and before removed ones.
     pub fn insert_at(&self) -> u64 {
         self.old.offset + self.n_over()
     }
 }
 
 impl Patch {
-    /// What has to change in an output of `old_len` bytes that holds the files `old`, so that it holds the files
-    /// `new` and has `new_len` bytes. Two files of one output share
-    /// a place or do not overlap.
+    /// Determines the changes from an output of `old_len` bytes with the files `old` to one of `new_len` bytes with the
+    /// files `new`. Two files of one output must share a region or not overlap.
     pub fn new(old_len: u64, old: &[PlacedPart], new_len: u64, new: &[PlacedPart], ability: Ability) -> Self {
-        Self::of(old_len, new_len, &keep::kept(old, new, ability), &|_| false)
+        Self::from_keeps(old_len, new_len, &keep::kept(old, new, ability), &|_| false)
     }
 
-    /// The same with room of their own for the gaps of which `replaces` says so. It is asked of ranges of the new
-    /// output, which hold one or more of the gaps there are now.
+    /// Returns a patch in which the gaps chosen by `replaces` get room of their own. It is called with ranges of the
+    /// new output, each of which contains one or more of the current gaps.
     #[must_use]
     pub fn with_room(&self, replaces: &dyn Fn(&Region) -> bool) -> Self {
         let mut keeps = Vec::with_capacity(self.gaps.len() + 1);
@@ -101,10 +100,10 @@ impl Patch {
             }
             (old_at, new_at) = (old.end(), new.end());
         }
-        Self::of(self.old_len, self.new_len, &keeps, replaces)
+        Self::from_keeps(self.old_len, self.new_len, &keeps, replaces)
     }
 
-    fn of(old_len: u64, new_len: u64, keeps: &[Keep], replaces: &dyn Fn(&Region) -> bool) -> Self {
+    fn from_keeps(old_len: u64, new_len: u64, keeps: &[Keep], replaces: &dyn Fn(&Region) -> bool) -> Self {
         let (keeps, with_room) = keep::aligned(keeps, new_len, replaces);
         let mut gaps = Vec::with_capacity(keeps.len() + 1);
         let (mut old_at, mut new_at, mut n_dropped) = (0, 0, 0);
@@ -125,20 +124,20 @@ impl Patch {
         Self { old_len, new_len, gaps }
     }
 
-    /// The length of the output when everything is inserted and nothing dropped yet.
+    /// Length of the output once everything is inserted and nothing removed.
     pub fn widest(&self) -> u64 {
         self.old_len + self.gaps.iter().map(Gap::n_insert).sum::<u64>()
     }
 
-    /// Where a range of a gap is at that moment.
+    /// Position of a range of a gap at that point.
     pub fn place(&self, range: &Region) -> Region {
         let index = self.gaps.partition_point(|gap| gap.new.end() <= range.offset);
         let offset = self.gaps.get(index).map_or(range.offset, |gap| gap.place + (range.offset - gap.new.offset));
         Region { offset, len: range.len }
     }
 
-    /// Ranges that both outputs have, or of which most is the same: start in the old one, start in the new one, and
-    /// length. Whole blocks.
+    /// Ranges that both outputs share at least mostly, in whole blocks: offset in the old one, offset in the new one,
+    /// and length.
     pub fn shared(&self) -> Vec<(u64, u64, u64)> {
         let mut shared: Vec<(u64, u64, u64)> = Vec::new();
         let mut add = |old: u64, new: u64, len: u64| match shared.last_mut() {

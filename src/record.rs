@@ -1,7 +1,7 @@
-//! What was built, from what: `media.record.json` beside the manifest.
+//! Record of what was built from which inputs: `media.record.json` beside the manifest.
 //!
-//! Sorted, without times and without paths of this machine, one file of the medium on a line: it may be committed,
-//! and a second clone plans from it. Loading it reads the summaries; the files are parsed when somebody asks.
+//! It is sorted, has no times and no paths of this machine, and lists each file of a medium on its own line. It may be
+//! committed, so that another clone can plan from it. Loading reads the summaries; file lists are parsed on demand.
 
 mod recorded;
 
@@ -24,26 +24,26 @@ pub use recorded::{
     Recorded, RecordedBoot, RecordedCapture, RecordedEntry, RecordedFile, RecordedMedium, RecordedSource,
 };
 
-/// The version of the file that is written here, and the newest that is read.
+/// Newest version of the file that is read, and the one that is written.
 const RECORD_VERSION: u32 = 2;
-/// The oldest that is read.
+/// Oldest version that is read.
 const OLDEST_VERSION: u32 = 1;
 
-/// What was built from one manifest.
+/// Record of one manifest.
 #[derive(Debug, Default)]
 pub struct Record {
     text: String,
     targets: BTreeMap<String, Recorded>,
-    /// The files of those media that are as the text has them.
+    /// Files of media, parsed from the text.
     parsed: OnceCell<BTreeMap<String, Vec<RecordedFile>>>,
-    /// The files of media recorded since.
+    /// Files of media recorded since loading.
     files: BTreeMap<String, Vec<RecordedFile>>,
 }
 
-/// Why a record can't be used.
+/// Reason why a record can't be used.
 struct RecordFault {
     error: Error,
-    /// Set if nothing is lost by writing another one in its place.
+    /// `true` if nothing is lost by overwriting it.
     is_damaged: bool,
 }
 
@@ -56,7 +56,7 @@ struct RecordVersion {
 #[derive(Deserialize)]
 struct Outputs<T> {
     outputs: Vec<T>,
-    /// A manifest that captures makes nothing else, and most records have none.
+    /// Captures, absent from most records, since a manifest that captures makes nothing else.
     #[serde(default)]
     captures: Vec<RecordedCapture>,
 }
@@ -81,21 +81,21 @@ struct RecordName {
 }
 
 impl Record {
-    /// Where the record of a manifest is: `media.record.json` for `media.toml`.
+    /// Path of a manifest's record: `media.record.json` for `media.toml`.
     pub fn path_beside(manifest: &Utf8Path) -> Utf8PathBuf {
         manifest.with_extension("record.json")
     }
 
-    /// Reads a record; one that is not there is empty.
+    /// Reads a record. A missing one counts as empty.
     pub fn load(path: &Utf8Path) -> Result<Self> {
         Self::read(path).map_err(|RecordFault { error, .. }| error)
     }
 
-    /// Reads a record; one that is damaged counts as empty, and what is wrong with it is returned as well.
+    /// Reads a record. A damaged one counts as empty, and its error is returned too.
     ///
     /// # Errors
     ///
-    /// When it can't be read at all, or is that of a newer version: to write it would lose what it says.
+    /// If it can't be read, or has a newer version, so that overwriting it would lose data.
     pub fn load_or_empty(path: &Utf8Path) -> Result<(Self, Option<Error>)> {
         match Self::read(path) {
             Ok(record) => Ok((record, None)),
@@ -123,16 +123,17 @@ impl Record {
             let line = text[..first.start].matches('\n').count() + 1;
             let error = Error::new(format!("`{path}` has an unresolved merge conflict in line {line}"));
             return Err(fault(
-                error.help(format!("take either side, such as by `git checkout --theirs {path}`, or remove the file")),
+                error
+                    .help(format!("take either side, such as with `git checkout --theirs {path}`, or remove the file")),
             ));
         }
         let damaged = |error: serde_json::Error| {
             let error = Error::new(format!("`{path}` is not a record that tsmedia wrote")).because(error);
-            fault(error.help("restore it from Git, or remove it: then every medium is looked at anew"))
+            fault(error.help("restore it from Git, or remove it to have every medium examined again"))
         };
         let outputs = match serde_json::from_str::<Outputs<Summary>>(&text) {
             Ok(outputs) => outputs,
-            // What a newer version writes need not parse; the version is told first.
+            // A newer version need not parse; report the version first.
             Err(error) => match serde_json::from_str::<RecordVersion>(&text) {
                 Ok(version) if version.record_version > RECORD_VERSION => {
                     Outputs { outputs: Vec::new(), captures: Vec::new() }
@@ -140,16 +141,16 @@ impl Record {
                 _ => return Err(damaged(error)),
             },
         };
-        // The version stands first: reading it costs nothing.
+        // The version is at the start, so this is cheap.
         let head = text.get(..text.len().min(80)).unwrap_or(&text);
         let version = head.split_once("\"record-version\": ").and_then(|(_, rest)| rest.split_once(','));
         match version.map(|(number, _)| number.parse::<u32>()) {
             Some(Ok(OLDEST_VERSION..=RECORD_VERSION)) => {}
             Some(Ok(newer)) if newer > RECORD_VERSION => {
                 let error = Error::new(format!(
-                    "`{path}` is a record of version {newer}, and this tsmedia reads up to {RECORD_VERSION}"
+                    "`{path}` is a record of version {newer}, but this tsmedia reads versions up to {RECORD_VERSION}"
                 ));
-                let error = error.help("use the tsmedia that wrote it, or a newer one");
+                let error = error.help("use the tsmedia version that wrote it, or a newer one");
                 return Err(RecordFault { error, is_damaged: false });
             }
             _ => {
@@ -164,32 +165,32 @@ impl Record {
         Ok(Self { text, targets, ..Self::default() })
     }
 
-    /// The targets, by name.
+    /// Targets by name.
     pub fn targets(&self) -> impl ExactSizeIterator<Item = &Recorded> {
         self.targets.values()
     }
 
-    /// The media, by name.
+    /// Media by name.
     pub fn media(&self) -> impl Iterator<Item = &RecordedMedium> {
         self.targets().filter_map(Recorded::medium)
     }
 
-    /// A target.
+    /// Finds a target.
     pub fn get(&self, name: &str) -> Option<&Recorded> {
         self.targets.get(name)
     }
 
-    /// A medium.
+    /// Finds a medium.
     pub fn medium(&self, name: &str) -> Option<&RecordedMedium> {
         self.get(name)?.medium()
     }
 
-    /// A captured WIM file.
+    /// Finds a captured WIM file.
     pub fn capture(&self, name: &str) -> Option<&RecordedCapture> {
         self.get(name)?.capture()
     }
 
-    /// The files of a medium, in the order of its own lists; none for one that is not recorded.
+    /// Files of a medium, in the order of its own lists; empty if it is not recorded.
     pub fn files(&self, name: &str) -> Result<&[RecordedFile]> {
         if self.medium(name).is_none() {
             return Ok(&[]);
@@ -207,20 +208,20 @@ impl Record {
         Ok(self.parsed.get().and_then(|parsed| parsed.get(name)).map_or(&[], Vec::as_slice))
     }
 
-    /// Records a medium in place of what was recorded under its name.
+    /// Records a medium, replacing an earlier record of that name.
     pub fn put_medium(&mut self, target: &Target, output: &Output, sealed: &Sealed) {
         let (recorded, files) = RecordedMedium::new(target, output, sealed);
         self.files.insert(target.name.clone(), files);
         self.targets.insert(target.name.clone(), Recorded::Medium(recorded));
     }
 
-    /// Records a captured WIM file in place of what was recorded under its name.
+    /// Records a captured WIM file, replacing an earlier record of that name.
     pub fn put_capture(&mut self, recorded: RecordedCapture) {
         self.files.remove(&recorded.name);
         self.targets.insert(recorded.name.clone(), Recorded::Capture(recorded));
     }
 
-    /// Takes over the template values of a target whose bytes are the recorded ones; `true` if there were others.
+    /// Updates the template values of a target whose bytes are unchanged. Returns `true` if they differed.
     pub fn renew_values(&mut self, target: &Target) -> bool {
         self.targets.get_mut(&target.name).is_some_and(|recorded| recorded.renew_values(&target.values))
     }
@@ -231,7 +232,7 @@ impl Record {
         self.files.remove(name);
     }
 
-    /// Writes the record in one step.
+    /// Writes the record atomically.
     pub fn save(&self, path: &Utf8Path, disk: &DiskOps) -> Result<()> {
         replace(disk, path, self.to_json()?.as_bytes())
     }

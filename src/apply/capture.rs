@@ -1,7 +1,7 @@
-//! Capturing WIM files, and taking finished ones into record and cache.
+//! Captures WIM files, and adopts finished ones into the record and the cache.
 //!
-//! A captured WIM file says nothing of what it was made of. It is known by what the cache remembers of it, or by the GUID
-//! and the length that are recorded.
+//! A captured WIM file does not describe its sources. It is identified by its entry in the cache, or by the recorded
+//! GUID and length.
 
 use std::fs::File;
 use std::io::Read;
@@ -20,10 +20,10 @@ use crate::write::open;
 
 /// Captures a WIM file and records it.
 pub(super) fn make(run: &mut ApplyRun, target: &Target, request: &CaptureRequest) -> Result<Captured> {
-    // What changes from now on shows, also where the clock of the file system is coarse.
+    // After this, changes show even on a file system with a coarse clock.
     run.store.wait_past(request.newest_ns());
     let mut request = request.refresh().map_err(|error| {
-        Error::new(format!("looking at the sources of `{}`", target.name)).because(error).help("run it again")
+        Error::new(format!("looking at the sources of `{}`", target.name)).because(error).help("try again")
     })?;
     let options = |source: &CaptureSource| SourceOptions {
         path: source.path.clone(),
@@ -57,7 +57,7 @@ pub(super) fn make(run: &mut ApplyRun, target: &Target, request: &CaptureRequest
         },
         run.progress,
     )?;
-    // What is incomplete is out of date: it is captured again until nothing is left out.
+    // Leaving out a volume makes the capture out of date, so that it is repeated until nothing is left out.
     let incomplete: Vec<_> = captured.unreadable().map(|skipped| skipped.source.as_str()).collect();
     if !incomplete.is_empty() {
         request.description.insert("left out".into(), incomplete.join(", "));
@@ -66,8 +66,8 @@ pub(super) fn make(run: &mut ApplyRun, target: &Target, request: &CaptureRequest
     Ok(captured)
 }
 
-/// Records a finished WIM file and takes it into the cache; `false` if it was there. `looked` is what the file system
-/// said of it when it was found to be as it should be.
+/// Adopts a finished WIM file into the record and the cache. Returns `false` if nothing changed. `looked` is its
+/// metadata when it was found to be up to date.
 pub(super) fn keep(
     run: &mut ApplyRun,
     target: &Target,
@@ -85,9 +85,9 @@ pub(super) fn keep(
 
 fn remember(run: &mut ApplyRun, target: &Target, request: &CaptureRequest, stat: Stat) -> Result<()> {
     let Some((guid, _)) = guid_at(&target.path).filter(|(_, found)| *found == stat) else {
-        return Err(Error::new(format!("another process wrote `{}` meanwhile", target.path))
+        return Err(Error::new(format!("another process modified `{}`", target.path))
             .with_kind(ErrorKind::Stale)
-            .help("run it again"));
+            .help("try again"));
     };
     run.record.put_capture(RecordedCapture::new(target, request, guid, stat.len));
     run.store.remember_finished(&target.name, stat, request.local_id(), None);
@@ -99,9 +99,9 @@ fn guid_at(path: &Utf8Path) -> Option<(String, Stat)> {
     Some((guid(&mut file)?, Stat::from_metadata(&file.metadata().ok()?)))
 }
 
-/// The GUID of a WIM file, in hexadecimal digits; `None` if it is not one.
+/// Reads the GUID of a WIM file as hexadecimal digits. `None` if it is not a WIM file.
 pub(super) fn guid(file: &mut File) -> Option<String> {
-    /// Behind the magic and four numbers of the header.
+    /// Range of the GUID in the header, after the magic and four numbers.
     const GUID: std::ops::Range<usize> = 0x18..0x28;
     let mut header = [0; GUID.end];
     file.read_exact(&mut header).ok()?;

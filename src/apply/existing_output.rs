@@ -1,7 +1,7 @@
-//! What there is under the name of a target.
+//! Examines the file under the name of a target.
 //!
-//! A finished file that the memo knows, and that has not been written to, needs no look. One that was replaced as a
-//! whole (copied from elsewhere, restored by a CI cache) or that the memo does not know is asked for its identity.
+//! A finished file that the memo knows, and that has not been written to since, is not opened. A file that was replaced
+//! as a whole (copied, or restored by a CI cache), or that the memo does not know, is identified by its contents.
 
 use std::fs::{self, File};
 use std::io;
@@ -21,18 +21,18 @@ use crate::store::Store;
 use crate::target::{self, Recipe};
 use crate::write::{self, Unsettled, open};
 
-/// What is said of secrets of which there is nothing to say.
+/// Placeholder for the digest of unknown secrets.
 const NOT_KNOWN: Digest = Digest([0; 32]);
 
-/// What was found under the name of a target.
+/// File found under the name of a target.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FoundOutput {
     pub(super) existing: ExistingFile,
-    /// What the file system said of the file that was looked at.
+    /// Metadata of the file.
     pub(super) stat: Option<Stat>,
-    /// By which right a file that no manifest makes any more is removed.
+    /// Authority to delete the file if the manifest no longer makes it.
     pub(super) claim: Claim,
-    /// Whether a patch of it was cut off: then `existing` is what it will be.
+    /// `true` if a patch was interrupted. `existing` then describes the output after recovery.
     pub(super) is_cut_off: bool,
 }
 
@@ -41,23 +41,23 @@ impl FoundOutput {
         Self { existing, stat: Some(stat), claim, is_cut_off: false }
     }
 
-    /// Nothing.
+    /// No file.
     pub(super) fn missing() -> Self {
         Self { existing: ExistingFile::Missing, stat: None, claim: Claim::Unknown, is_cut_off: false }
     }
 
-    /// A file that the record names and that it may not speak for. It is not looked at.
+    /// File that only the record names, and that it has no authority over. It is not examined.
     fn outside() -> Self {
         let existing = ExistingFile::Foreign { len: 0 };
         Self { existing, stat: None, claim: Claim::Outside, is_cut_off: false }
     }
 }
 
-/// Looks at the file of a target, or of one that only the record names.
+/// Examines the file of a target, or of one that only the record names.
 ///
 /// # Errors
 ///
-/// When another process is patching it.
+/// If another process is patching it.
 pub(super) fn look_at(work: &ApplyContext, name: &str, store: &Store, record: &Record) -> Result<FoundOutput> {
     let Some(path) = path_of(work, name) else { return Ok(FoundOutput::outside()) };
     let recorded = record.get(name);
@@ -72,21 +72,21 @@ pub(super) fn look_at(work: &ApplyContext, name: &str, store: &Store, record: &R
     look(&path, name, expected, store)
 }
 
-/// What a file should be, and what that is told by where the cache does not know the file.
+/// Expected kind of a file, by which it is identified if the cache does not know it.
 enum Expected<'a> {
-    /// A medium, which carries its identity. Its secrets are compared with those that the manifest gives it now.
+    /// Medium, which contains its identity. Its secrets are compared with the current ones.
     Medium(Option<&'a Output>),
-    /// A WIM file with the recorded GUID.
+    /// WIM file with the recorded GUID.
     Capture(Option<&'a RecordedCapture>),
 }
 
 impl Expected<'_> {
-    /// What an open file of so many bytes is.
+    /// Identifies an open file of `len` bytes. `None` if it is not of the expected kind.
     fn identify(&self, file: &mut File, len: u64) -> Option<ExistingFile> {
         match self {
             Self::Medium(output) => {
                 let medium = probe(file)?;
-                // Where nothing is secret now there is no veil, and whatever is secret there differs from it.
+                // If nothing is secret now, there is no key, and secrets on the medium differ in any case.
                 let secret_content =
                     |secrets| output.and_then(|output| output.fingerprint_of(secrets)).unwrap_or(NOT_KNOWN);
                 Some(ExistingFile::Medium { id: medium.id, secrets: medium.secrets.map(secret_content), len })
@@ -103,7 +103,7 @@ impl Expected<'_> {
 fn look(path: &Utf8Path, name: &str, expected: Expected, store: &Store) -> Result<FoundOutput> {
     let unsettled = match expected {
         Expected::Medium(_) => write::unsettled(path, store.journal_key(name).as_ref())?,
-        // It is never patched.
+        // Captures are never patched.
         Expected::Capture(_) => None,
     };
     if let Some(Unsettled::CutOff { id, len }) = unsettled {
@@ -114,7 +114,7 @@ fn look(path: &Utf8Path, name: &str, expected: Expected, store: &Store) -> Resul
     let stat = Stat::from_metadata(&metadata);
     let len = stat.len;
     let is_patched = unsettled == Some(Unsettled::Ended);
-    // What was patched is not what the memo knows, and its journal says that it was finished.
+    // After a patch, the memo is out of date, but the journal confirms that the patch finished.
     if let Some((known, id, secrets)) = store.finished(name).filter(|_| !is_patched) {
         if known == stat {
             return Ok(FoundOutput::new(ExistingFile::Medium { id, secrets, len }, stat, Claim::Made));
@@ -125,13 +125,13 @@ fn look(path: &Utf8Path, name: &str, expected: Expected, store: &Store) -> Resul
     }
     let file = if metadata.is_file() { open::open_to_inspect(path) } else { Err(io::ErrorKind::InvalidInput.into()) };
     let Ok(mut file) = file else { return Ok(FoundOutput::new(ExistingFile::Foreign { len }, stat, Claim::Unknown)) };
-    // Another file may have come to this name since.
+    // Another file may have taken the name since.
     let stat = file.metadata().map_or(stat, |metadata| Stat::from_metadata(&metadata));
     let existing = expected.identify(&mut file, stat.len).unwrap_or(ExistingFile::Foreign { len: stat.len });
     Ok(FoundOutput::new(existing, stat, if is_patched { Claim::Made } else { Claim::Unknown }))
 }
 
-/// Path of a target; `None` for one that only the record names, and that it may not speak for.
+/// Path of a target. `None` for a recorded one that the record has no authority over.
 pub(super) fn path_of(work: &ApplyContext, name: &str) -> Option<Utf8PathBuf> {
     match target::find(work.targets, name) {
         Some(target) => Some(target.path.clone()),
@@ -139,8 +139,8 @@ pub(super) fn path_of(work: &ApplyContext, name: &str) -> Option<Utf8PathBuf> {
     }
 }
 
-/// Path of a recorded target that the manifest makes no longer. None if the record may not speak for it: a record
-/// comes with a Git clone, so it names files below the manifest's folder only, and over no link.
+/// Path of a recorded target that the manifest no longer makes. `None` if the record has no authority over it: since
+/// records come with Git clones, they may only name files below the manifest's folder, and not through links.
 fn recorded_path(work: &ApplyContext, name: &str) -> Option<Utf8PathBuf> {
     let mut path = work.base.to_owned();
     let mut parts = Utf8Path::new(name).components().peekable();
@@ -158,7 +158,7 @@ fn recorded_path(work: &ApplyContext, name: &str) -> Option<Utf8PathBuf> {
     Some(path)
 }
 
-/// What a medium says of itself, if it is one that tsmedia made.
+/// Reads `medium.toml`. `None` if the medium was not made by tsmedia.
 pub(super) fn probe(image: &mut dyn ReadSeek) -> Option<MediumToml> {
     output::read(image).ok()?.medium(image)
 }

@@ -1,4 +1,4 @@
-//! Building media, and taking finished ones into record and cache.
+//! Builds media, and adopts finished ones into the record and the cache.
 
 use rustix::fs::{Access, access};
 
@@ -10,7 +10,7 @@ use crate::output::Output;
 use crate::target::Target;
 use crate::write;
 
-/// Writes a medium and records it. Returns how many bytes of sources were read for it.
+/// Writes a medium and records it. Returns the number of source bytes read.
 pub(super) fn build(run: &mut ApplyRun, target: &Target, output: &Output) -> Result<u64> {
     let known = run.store.known(run.work.digest_kinds());
     let draft = output.draft(&known)?;
@@ -19,7 +19,7 @@ pub(super) fn build(run: &mut ApplyRun, target: &Target, output: &Output) -> Res
     let write::WrittenMedium { sealed, stat, digests, n_read } = written;
     run.record.put_medium(target, output, &sealed);
     let id = sealed.id;
-    // A large medium's layout has as much room as all that is remembered.
+    // The layout of a large medium takes as much memory as everything that is remembered next.
     drop(sealed);
     for (source, digests) in digests {
         run.store.remember(&source, digests);
@@ -28,8 +28,8 @@ pub(super) fn build(run: &mut ApplyRun, target: &Target, output: &Output) -> Res
     Ok(n_read)
 }
 
-/// Records a finished medium and takes it into the cache; `false` if it was there. `looked` is what the file system said
-/// of it when it was found to be as it should be.
+/// Adopts a finished medium into the record and the cache. Returns `false` if nothing changed. `looked` is its metadata
+/// when it was found to be up to date.
 pub(super) fn keep(run: &mut ApplyRun, target: &Target, output: &Output, looked: Option<Stat>) -> Result<bool> {
     let stat = unchanged(&target.path, looked)?;
     let recorded = run.record.medium(&target.name);
@@ -39,7 +39,7 @@ pub(super) fn keep(run: &mut ApplyRun, target: &Target, output: &Output, looked:
             && secrets == kept(output)
     });
     if is_known {
-        // The values may be others all the same: then they came to the same bytes.
+        // Template values may have changed without affecting any byte.
         return Ok(run.record.renew_values(target));
     }
     let known = run.store.known(output.form.digest_kinds());
@@ -50,18 +50,19 @@ pub(super) fn keep(run: &mut ApplyRun, target: &Target, output: &Output, looked:
     Ok(true)
 }
 
-/// Digest that is kept of the secrets of a medium.
+/// Keyed digest of the secrets of a medium.
 pub(super) fn kept(output: &Output) -> Option<Digest> {
     output.secrets().and_then(|secrets| output.fingerprint_of(secrets))
 }
 
-/// Fails if a source of a medium can't be read: better now than after hours of copying what is before it.
+/// Fails if a source of a medium can't be read, rather than after hours of copying others.
 pub(super) fn refuse_unreadable(output: &Output) -> Result<()> {
     for (_, content) in output.root.files() {
         let Content::Source(source) = content else { continue };
         for file in source.files() {
-            access(file.path.as_std_path(), Access::READ_OK)
-                .map_err(|error| Error::io("reading", &file.path, error.into()).help("make it readable"))?;
+            access(file.path.as_std_path(), Access::READ_OK).map_err(|error| {
+                Error::io("reading", &file.path, error.into()).help("make the file readable for your user")
+            })?;
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Patching media, and what is left of patches that were cut off.
+//! Patches media, and recovers interrupted patches.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -20,14 +20,14 @@ use crate::target::{self, Target};
 use crate::verify::verify;
 use crate::write::{self, Journal, OldOutput, PatchEstimate, Recovered};
 
-/// Patches media. The one that the plan looked at last is known byte for byte, and most plans look at one only.
+/// Estimates and applies patches. Keeps the last sealed medium, since most plans patch only one.
 #[derive(Default)]
 pub(super) struct Patcher {
     latest: RefCell<Option<(String, Sealed)>>,
 }
 
 impl Patcher {
-    /// What it would take to make this of the medium that is there, and is recorded so.
+    /// Estimates the cost of patching the recorded medium.
     pub(super) fn cost(
         &self,
         target: &Target,
@@ -44,8 +44,8 @@ impl Patcher {
     }
 }
 
-/// Makes a medium of the one that is there and records it. Returns its journal, which is to be settled when record and
-/// cache are saved; `None` if it can't be patched any more.
+/// Patches a medium and records it. Returns its journal, to be settled once the record and the cache are saved. `None`
+/// if it can't be patched any more.
 pub(super) fn patch(
     run: &mut ApplyRun,
     target: &Target,
@@ -69,8 +69,8 @@ pub(super) fn patch(
     Ok(Some(patched.journal))
 }
 
-/// What the record knows of a medium; nothing if it can't be so. `looked` is what the file system said of the file
-/// when it was found to be the recorded one.
+/// Converts the record of a medium. `None` if it contradicts itself. `looked` is the metadata of the file when it was
+/// identified.
 fn old(recorded: &RecordedMedium, files: &[RecordedFile], looked: Option<Stat>) -> Option<OldOutput> {
     let part = |file: &RecordedFile| {
         let is_within = file.offset.checked_add(file.len).is_some_and(|end| end <= recorded.len);
@@ -80,7 +80,7 @@ fn old(recorded: &RecordedMedium, files: &[RecordedFile], looked: Option<Stat>) 
     Some(OldOutput { id: recorded.id, len: recorded.len, stat: looked?, parts })
 }
 
-/// Finishes or takes back what a run that was cut off left of its patches, and says how many there were.
+/// Finishes or rolls back the patches that an interrupted run left. Returns their number.
 pub(super) fn recover(work: &ApplyContext, store: &mut Store, record: &Record, progress: &Progress) -> Result<usize> {
     let mut n_recovered = 0;
     let media = work.targets.iter().filter(|target| !target.is_capture());
@@ -91,11 +91,11 @@ pub(super) fn recover(work: &ApplyContext, store: &mut Store, record: &Record, p
         let Some(Recovered { id, stat, is_doubtful }) = recovered else { continue };
         n_recovered += 1;
         if is_doubtful && !is_sound(&path, progress)? {
-            // It is neither the old medium nor the new one, and the manifest makes it again.
+            // It is neither the old medium nor the new one, so it is removed and built again.
             work.options.disk.remove(&path).map_err(|error| Error::io("removing", &path, error))?;
             continue;
         }
-        // What a medium says of its secrets is on the medium, where one has any.
+        // The digest of the secrets must be read from the medium, if it depends on any.
         let output = target::find(work.targets, name).and_then(Target::medium);
         let may_have_secrets = output.is_some_and(|output| output.secret_content.is_some())
             || record.medium(name).is_some_and(|recorded| recorded.secrets.is_some());

@@ -16,7 +16,7 @@ use crate::write::DiskOps;
 use std::fs::File;
 use test_fixtures::is_thorough;
 
-/// Runs in the folder of a desk, with this much of what it makes.
+/// Applies in the folder of the fixture, with these of its targets.
 fn run(fixture: &MediumFixture, targets: &[Target], options: WriteOptions, force: bool) -> Result<Applied> {
     let record = fixture.root.join("media.record.json");
     let work = ApplyContext { force, ..work(fixture, &record, targets, options) };
@@ -50,7 +50,7 @@ fn actions(applied: &Applied) -> Vec<Action> {
     applied.plan.changes.iter().map(|change| change.action).collect()
 }
 
-/// So that what was written before is not in the same tick of the clock as what is written next.
+/// Waits for the next tick of the clock of the file system, so that the next write gets another time.
 fn next_tick() {
     std::thread::sleep(Duration::from_millis(25));
 }
@@ -78,7 +78,7 @@ fn a_change_is_patched_and_the_result_is_that_of_a_clean_build() {
     assert_eq!(actions(&applied), [Action::Patch]);
     assert!(matches!(applied.plan.changes[0].reasons[..], [Reason::Entry(_)]), "{:?}", applied.plan);
     assert_eq!(fixture.medium().unwrap(), fixture.clean_build());
-    // What had not changed was copied by the kernel, and what had was read once, to decide.
+    // Unchanged files were copied by the kernel. The changed one was read once to compare it.
     assert_eq!(applied.n_read, 200_000);
     assert_eq!(actions(&run_now(&fixture)), [Action::Keep]);
 }
@@ -89,7 +89,7 @@ fn another_clone_with_the_record_and_the_medium_keeps_it() {
     run_now(&fixture);
     fs::remove_dir_all(fixture.root.join(".tsmedia")).unwrap();
     assert_eq!(actions(&run_now(&fixture)), [Action::Keep]);
-    // Restored from somewhere: another file with the same bytes.
+    // As after a backup is restored: another file with the same bytes.
     let path = fixture.root.join("out/medium.iso");
     fs::copy(&path, fixture.root.join("copy")).unwrap();
     fs::rename(fixture.root.join("copy"), &path).unwrap();
@@ -120,7 +120,7 @@ fn a_file_that_tsmedia_did_not_make_is_replaced_only_by_force() {
     fs::create_dir_all(fixture.root.join("out")).unwrap();
     fs::write(fixture.root.join("out/medium.iso"), b"thesis").unwrap();
     let error = run(&fixture, &[target(&fixture)], WriteOptions::default(), false).unwrap_err();
-    assert!(error.to_string().contains("tsmedia did not make it"), "{error}");
+    assert!(error.to_string().contains("was not made by tsmedia"), "{error}");
     assert_eq!(fixture.medium().unwrap(), b"thesis");
     run(&fixture, &[target(&fixture)], WriteOptions::default(), true).unwrap();
     assert_eq!(fixture.medium().unwrap(), fixture.clean_build());
@@ -159,7 +159,10 @@ fn a_second_run_is_told_who_is_at_work() {
     let lock = Lock::take(&fixture.root.join(".tsmedia"), "building `out/medium.iso`").unwrap();
     let error = run(&fixture, &[target(&fixture)], WriteOptions::default(), false).unwrap_err().to_string();
     let process = std::process::id();
-    assert!(error.starts_with(&format!("process {process}, building `out/medium.iso`, is at work in")), "{error}");
+    assert!(
+        error.starts_with(&format!("another tsmedia process (PID {process}, building `out/medium.iso`) is using")),
+        "{error}"
+    );
     drop(lock);
     run_now(&fixture);
 }
@@ -171,7 +174,7 @@ fn two_runs_at_once_end_with_one_whole_medium() {
         for _ in 0..2 {
             scope.spawn(|| {
                 while let Err(error) = run(&fixture, &[target(&fixture)], WriteOptions::default(), false) {
-                    assert!(error.to_string().contains("is at work in"), "{error}");
+                    assert!(error.to_string().starts_with("another tsmedia process"), "{error}");
                     std::thread::sleep(Duration::from_millis(1));
                 }
             });
@@ -181,7 +184,7 @@ fn two_runs_at_once_end_with_one_whole_medium() {
     assert_eq!(fixture.finished_names(), ["medium.iso"]);
 }
 
-/// A disk whose n-th call fails, counted from 0, and how many calls were made.
+/// Disk whose n-th call fails, counted from 0. It counts the calls.
 fn failing(n: usize) -> (DiskOps, Arc<AtomicUsize>) {
     let n_calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&n_calls);
@@ -227,7 +230,7 @@ fn whichever_call_fails_the_medium_is_the_old_or_the_new_one() {
     assert!(n_failed > 12, "only {n_failed} calls failed");
 }
 
-/// Not a test of its own: the process that `a_killed_run_…` kills.
+/// The process that `a_killed_run_…` kills. It does nothing if it is run as a test.
 #[test]
 #[ignore = "started by another test"]
 fn child() {
@@ -236,7 +239,7 @@ fn child() {
     run_now(&fixture);
 }
 
-/// How often a run is killed: usually, and where tests are thorough.
+/// How often to kill a run: usually, and in thorough tests.
 const N_KILLS: u64 = 16;
 const N_KILLS_THOROUGH: u64 = 300;
 
@@ -252,7 +255,8 @@ fn a_killed_run_leaves_the_old_or_the_new_medium_and_the_next_one_ends_right() {
     let n_rounds = if is_thorough() { N_KILLS_THOROUGH } else { N_KILLS };
     for round in 0..n_rounds {
         let old = fixture.medium();
-        // A file before all others that is patched into room of its own, moves what is behind it, or comes and goes.
+        // Change a file that comes before all others: patch it in its own slot, move the files after it, or add or
+        // remove it.
         match round % 4 {
             0 => fixture.put("tool/a", &noise(4_096 * (1 + round as usize), round)),
             1 => fixture.put("tool/setup.exe", &noise(200_000, round)),
@@ -280,11 +284,11 @@ fn a_killed_run_leaves_the_old_or_the_new_medium_and_the_next_one_ends_right() {
         assert!(fixture.medium() == Some(new), "round {round}");
         assert_eq!(fixture.finished_names(), ["medium.iso"], "round {round}");
     }
-    // A medium that shares blocks with the one before it is a file of its own, so one of them is always there.
+    // A medium that shares blocks with its predecessor is a separate file, so one of the two exists at any time.
     let is_away_meanwhile = !crate::write::can(Ability::Clone, &fixture.root);
     let counts = format!("{n_old} before, {n_between} between, {n_new} after");
     assert!(n_between == 0 || is_away_meanwhile, "{counts}");
-    // Few kills need not have hit everything; many do.
+    // A few kills may miss some cases, but many must hit all.
     if is_thorough() {
         assert!(n_old > 0 && n_new > 0 && (n_between > 0) == is_away_meanwhile, "{counts}");
     }

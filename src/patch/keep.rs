@@ -1,5 +1,5 @@
-//! Which files of the old output stay in the new one: those that are in both, in the same order, as many bytes as
-//! possible with as few moves as possible.
+//! Chooses the files of an old output to keep: those in both outputs and in the same order, with as many bytes and as
+//! few moves as possible.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -7,7 +7,7 @@ use super::{Ability, BLOCK, PlacedPart};
 use crate::digest::Digest;
 use crate::layout::Region;
 
-/// A range of the new output that is in the old one `shift` bytes before it; a multiple of [`BLOCK`].
+/// Range of the new output that is found `shift` bytes earlier in the old one. The shift is a multiple of [`BLOCK`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Keep {
     pub(super) start: u64,
@@ -25,15 +25,16 @@ impl Keep {
     }
 }
 
-/// To move everything behind a point costs as much as to write so many bytes: the file system takes its time, and
-/// forgets what it had in memory.
+/// Cost of moving everything after a point, in bytes written instead: moving takes the file system time, and drops its
+/// cache.
 const MOVE_COST: u64 = 4 << 20;
-/// Less than this is not worth a thought about moving it.
+/// Minimum number of bytes that are worth moving.
 const MIN_MOVED: u64 = 64 << 10;
-/// The choice takes time with the square of the number of runs. There are a few, unless everything was reordered.
+/// Maximum number of runs to choose from, since the time is quadratic. There are few runs unless everything was
+/// reordered.
 const MAX_RUNS: usize = 1_000;
 
-/// The files that stay, ascending in both outputs.
+/// Chooses the files to keep, ascending in both outputs.
 pub(super) fn kept(old: &[PlacedPart], new: &[PlacedPart], ability: Ability) -> Vec<Keep> {
     let mut runs = runs(matches(old, new));
     runs.retain(|run| run.shift == 0 || (ability != Ability::Overwrite && run.len >= MIN_MOVED));
@@ -45,15 +46,15 @@ pub(super) fn kept(old: &[PlacedPart], new: &[PlacedPart], ability: Ability) -> 
     best(&runs).into_iter().flat_map(|run| runs[run].pieces.iter().copied()).collect()
 }
 
-/// Neighbours that are moved alike.
+/// Neighbouring files with the same shift.
 struct MovedRun {
     pieces: Vec<Keep>,
     shift: i64,
     len: u64,
 }
 
-/// Each file of the new output that is in the old one, ascending. One that is there several times is taken from its
-/// own place, or else in the same order. Files that share a place are one.
+/// Finds the files of the new output that are in the old one, ascending. Of several copies, the one in the same
+/// position is preferred, and otherwise they are taken in order. Files that share a region count as one.
 fn matches(old: &[PlacedPart], new: &[PlacedPart]) -> Vec<Keep> {
     let key = |part: &PlacedPart| (part.blake3, part.region.len);
     let mut places: HashMap<(Digest, u64), VecDeque<u64>> = HashMap::with_capacity(old.len());
@@ -99,12 +100,13 @@ fn runs(pieces: Vec<Keep>) -> Vec<MovedRun> {
     runs
 }
 
-/// The runs that ascend in the old output too and have the most bytes, less what their moves cost.
+/// Chooses runs that are ascending in the old output too, with the most bytes minus the cost of moves.
 fn best(runs: &[MovedRun]) -> Vec<usize> {
     let old_start = |run: &MovedRun| run.pieces[0].old_start();
     let old_end = |run: &MovedRun| run.pieces[run.pieces.len() - 1].old_end();
     let cost = |before: i64, run: &MovedRun| if before == run.shift { 0 } else { MOVE_COST as i64 };
-    // Of each run: what the best choice that ends with it is worth, and the run before it.
+    // For each run: value of the best selection that ends with it, and the run before it. This is a longest increasing
+    // subsequence, weighted by length.
     let mut worth: Vec<(i64, Option<usize>)> = Vec::with_capacity(runs.len());
     for (index, run) in runs.iter().enumerate() {
         let before = (0..index).filter(|before| old_end(&runs[*before]) <= old_start(run));
@@ -123,12 +125,12 @@ fn best(runs: &[MovedRun]) -> Vec<usize> {
     chosen
 }
 
-/// The same ranges, cut to whole blocks wherever something has to be inserted or dropped; and for each the answer
-/// whether the gap before it has room of its own, and for the gap behind them all.
+/// Cuts ranges to whole blocks wherever something must be inserted or removed. Also returns, for the gap before each
+/// range and for the last gap, `true` if it gets room of its own.
 pub(super) fn aligned(keeps: &[Keep], new_len: u64, replaces: &dyn Fn(&Region) -> bool) -> (Vec<Keep>, Vec<bool>) {
     let mut done: Vec<Keep> = Vec::with_capacity(keeps.len());
     let mut with_room: Vec<bool> = Vec::with_capacity(keeps.len() + 1);
-    // Ranges that were too small for a whole block leave a gap that is one with its neighbours.
+    // A range without a whole block is dropped, and the gaps around it become one.
     let mut wants_room = false;
     for keep in keeps {
         let mut keep = *keep;
@@ -153,8 +155,8 @@ pub(super) fn aligned(keeps: &[Keep], new_len: u64, replaces: &dyn Fn(&Region) -
     (done, with_room)
 }
 
-/// Cuts the last range to whole blocks, and gives it up where it has none; says whether the gap before one that was
-/// given up wanted room.
+/// Cuts the last range to whole blocks, and drops it if there are none. Returns `true` if the gap before a dropped
+/// range was to get room of its own.
 fn cut_end(done: &mut Vec<Keep>, with_room: &mut Vec<bool>) -> bool {
     let mut wanted_room = false;
     while let Some(last) = done.last_mut() {

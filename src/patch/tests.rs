@@ -1,6 +1,6 @@
 use super::*;
 
-/// A file with a content of its own, named by a number.
+/// Makes a file with a content that depends on a number.
 fn part(offset: u64, len: u64, name: u8) -> PlacedPart {
     PlacedPart { region: Region { offset, len }, blake3: Digest::hash(&[name]) }
 }
@@ -8,7 +8,7 @@ fn part(offset: u64, len: u64, name: u8) -> PlacedPart {
 const K: u64 = 1 << 10;
 const M: u64 = 1 << 20;
 
-/// The gaps as text: old range, new range.
+/// Formats gaps as old range and new range.
 fn gaps(patch: &Patch) -> Vec<(u64, u64, u64, u64)> {
     patch.gaps.iter().map(|gap| (gap.old.offset, gap.old.len, gap.new.offset, gap.new.len)).collect()
 }
@@ -68,8 +68,7 @@ fn twins_stay_where_they_are() {
     assert_eq!(gaps(&patch), [(0, 2 * M, 0, 2 * M), (3 * M, M, 3 * M, M)]);
 }
 
-/// Any two lists of files: the gaps and what is between them cover both outputs, each byte once, and what is between
-/// them is the same in both.
+/// For any two lists of files, gaps and kept ranges cover both outputs once, and the kept ranges are equal in both.
 #[test]
 fn every_byte_of_both_outputs_is_kept_or_in_a_gap() {
     let mut state = 7u64;
@@ -88,7 +87,7 @@ fn every_byte_of_both_outputs_is_kept_or_in_a_gap() {
                 at = (at + len).next_multiple_of(2 * K) + random(40) * 2 * K;
             }
             outputs.push((parts, at));
-            // The next one has other files, another order, and some of them twice.
+            // The next output has other files in another order, and some of them twice.
             let (from, to) = (random(12) as usize, random(12) as usize);
             pool.swap(from, to);
             pool.remove(random(11) as usize);

@@ -1,4 +1,4 @@
-//! Targets as they were made: what the record says of each of them.
+//! Recorded targets.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -10,17 +10,17 @@ use crate::firmware::Firmware;
 use crate::output::{ContentEntry, FORMAT_VERSION, Output, RecordedSecrets, Sealed, TemplateValue, find_entry};
 use crate::target::{CaptureRequest, CaptureSource, Target};
 
-/// A target as it was made.
+/// Recorded target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Recorded {
-    /// A medium.
+    /// Medium.
     Medium(RecordedMedium),
-    /// A captured WIM file.
+    /// Captured WIM file.
     Capture(RecordedCapture),
 }
 
 impl Recorded {
-    /// Its path as its author sees it.
+    /// Name of the target, as in the manifest.
     pub fn name(&self) -> &str {
         match self {
             Self::Medium(medium) => &medium.name,
@@ -28,7 +28,7 @@ impl Recorded {
         }
     }
 
-    /// Its length in bytes.
+    /// Length in bytes.
     pub fn len(&self) -> u64 {
         match self {
             Self::Medium(medium) => medium.len,
@@ -36,12 +36,12 @@ impl Recorded {
         }
     }
 
-    /// `true` if it has no bytes.
+    /// Returns `true` if it has no bytes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Digest of everything in the open that decided its bytes.
+    /// Identity: digest of everything public that decided the bytes.
     pub fn id(&self) -> Digest {
         match self {
             Self::Medium(medium) => medium.id,
@@ -49,7 +49,7 @@ impl Recorded {
         }
     }
 
-    /// The site that it was made for, if it was made for one.
+    /// Site that it was made for, if any.
     pub fn site(&self) -> Option<&String> {
         match self {
             Self::Medium(medium) => medium.description.get("site"),
@@ -57,7 +57,7 @@ impl Recorded {
         }
     }
 
-    /// The medium, if it is one.
+    /// Returns the medium, if it is one.
     pub fn medium(&self) -> Option<&RecordedMedium> {
         match self {
             Self::Medium(medium) => Some(medium),
@@ -65,7 +65,7 @@ impl Recorded {
         }
     }
 
-    /// The capture, if it is one.
+    /// Returns the capture, if it is one.
     pub fn capture(&self) -> Option<&RecordedCapture> {
         match self {
             Self::Medium(_) => None,
@@ -73,7 +73,7 @@ impl Recorded {
         }
     }
 
-    /// Takes over the template values of a target whose bytes are these; `false` if they are the recorded ones.
+    /// Updates the template values of a target whose bytes are unchanged. Returns `true` if they differed.
     pub(super) fn renew_values(&mut self, values: &[TemplateValue]) -> bool {
         match self {
             Self::Medium(medium) => medium.values.replace(values.to_vec()).as_deref() != Some(values),
@@ -82,117 +82,116 @@ impl Recorded {
     }
 }
 
-/// A captured WIM file as it was made.
+/// Recorded capture.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct RecordedCapture {
-    /// Its path as its author sees it.
+    /// Name of the target, as in the manifest.
     pub name: String,
-    /// Its length in bytes.
+    /// Length in bytes.
     pub len: u64,
-    /// The digest of everything that decided its bytes, as far as it was looked at.
+    /// Digest of everything that decided the bytes, as far as it was examined.
     pub id: Digest,
-    /// The GUID of the WIM file, which follows from all that it holds.
+    /// GUID of the WIM file, which is derived from its contents.
     pub guid: String,
-    /// The version of tsmedia's formats that made it.
+    /// Format version of the tsmedia that made it.
     pub format_version: u32,
-    /// When its images are said to be made, in seconds since 1970.
+    /// Creation date of its images, in seconds since 1970.
     pub date: u64,
-    /// What else its author wrote.
+    /// Further properties set by the manifest.
     pub description: BTreeMap<String, String>,
-    /// What it was made of, in this order.
+    /// Sources, in order.
     pub sources: Vec<RecordedSource>,
-    /// The template values that it was made with.
+    /// Template values that it was rendered with.
     pub values: Vec<TemplateValue>,
 }
 
-/// A source of a captured WIM file as it was.
+/// Recorded source of a capture.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct RecordedSource {
-    /// What plans call it.
+    /// Title in plans.
     pub title: String,
-    /// How many files it was.
+    /// Number of files.
     pub n_files: u64,
-    /// How many bytes they had.
+    /// Total length in bytes.
     pub len: u64,
-    /// The digest of their names, sizes and times.
+    /// Digest of names, sizes and times.
     pub listing: Digest,
 }
 
-/// A medium as it was built.
+/// Recorded medium.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct RecordedMedium {
-    /// Its path as its author sees it.
+    /// Name of the target, as in the manifest.
     pub name: String,
-    /// Its length in bytes.
+    /// Length in bytes.
     pub len: u64,
-    /// The medium's identity: the digest of everything in the open that decided its bytes.
+    /// Identity of the medium: digest of everything public that decided its bytes.
     pub id: Digest,
-    /// The version of tsmedia's formats that made it.
+    /// Format version of the tsmedia that made it.
     pub format_version: u32,
-    /// The volume label.
+    /// Volume label.
     pub label: String,
-    /// Every time on the medium, in seconds since 1970.
+    /// Timestamp of everything on the medium, in seconds since 1970.
     pub date: u64,
-    /// What it says of itself.
+    /// Further keys and values of `medium.toml`.
     pub description: BTreeMap<String, String>,
-    /// The boot images: for which firmware, and their digest.
+    /// Boot images.
     pub boot: Vec<RecordedBoot>,
-    /// The content entries of the manifest.
+    /// Content entries of the manifest.
     pub entries: Vec<RecordedEntry>,
-    /// The template values that it was made with; nothing of an output that was built when records had none
-    /// (version 1).
+    /// Template values that it was rendered with. `None` in records of version 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub values: Option<Vec<TemplateValue>>,
-    /// What is kept of its secrets, if it depends on any.
+    /// Keyed digests of its secrets, if it depends on any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secrets: Option<RecordedSecrets>,
 }
 
-/// A boot image as it was built.
+/// Recorded boot image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct RecordedBoot {
-    /// The firmware that it is for.
+    /// Firmware that it is for.
     pub firmware: Firmware,
-    /// Its digest.
+    /// Digest of its layout and contents.
     pub blake3: Digest,
 }
 
-/// A content entry as it was built.
+/// Recorded content entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct RecordedEntry {
-    /// What the manifest calls it.
+    /// Title in the manifest.
     pub title: String,
-    /// The folder or file on the medium.
+    /// Path of the folder or file on the medium.
     pub path: String,
-    /// How many files it is.
+    /// Number of files.
     pub n_files: u64,
-    /// How many bytes they have.
+    /// Total length in bytes.
     pub len: u64,
-    /// The digest of their paths, lengths and digests.
+    /// Digest of the files' paths, lengths and digests.
     pub blake3: Digest,
 }
 
-/// A file of the medium as it was built.
+/// Recorded file of a medium.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct RecordedFile {
-    /// Its path from the root of the medium.
+    /// Path from the root of the medium.
     pub path: String,
-    /// Its length in bytes.
+    /// Length in bytes.
     pub len: u64,
-    /// Its digest; under the veil for those that [depend on secrets](RecordedMedium::secrets).
+    /// Digest; keyed for files that [depend on secrets](RecordedMedium::secrets).
     pub blake3: Digest,
-    /// Where it starts in the output.
+    /// Offset of its first byte in the output.
     pub offset: u64,
 }
 
 impl RecordedCapture {
-    /// What the record says of a capture that came to a WIM file with this GUID and length.
+    /// Records a capture that resulted in a WIM file with this GUID and length.
     pub fn new(target: &Target, request: &CaptureRequest, guid: String, len: u64) -> Self {
         let source = |source: &CaptureSource| RecordedSource {
             title: source.title.clone(),
@@ -215,7 +214,7 @@ impl RecordedCapture {
 }
 
 impl RecordedMedium {
-    /// What the record says of a medium that was built, and of its files.
+    /// Records a medium and its files.
     pub fn new(target: &Target, output: &Output, sealed: &Sealed) -> (Self, Vec<RecordedFile>) {
         let files = sealed.files.iter().map(|file| RecordedFile {
             path: file.path.clone(),

@@ -13,7 +13,7 @@ fn a_newer_record_is_refused_with_both_versions() {
     for text in ["{\n\"record-version\": 9,\n\"outputs\": []\n}", "{\n\"record-version\": 9,\n\"media\": 1\n}"] {
         fs::write(&path, text).unwrap();
         let error = Record::load(&path).unwrap_err().to_string();
-        assert!(error.contains("of version 9, and this tsmedia reads up to 2"), "{error}");
+        assert!(error.contains("of version 9, but this tsmedia reads versions up to 2"), "{error}");
     }
     for text in ["", "[]", "{\"outputs\": []}"] {
         fs::write(&path, text).unwrap();
@@ -39,7 +39,7 @@ fn a_file_belongs_to_the_nearest_entry() {
     assert_eq!(find_entry(&entries[1..], "boot/bcd"), None);
 }
 
-/// A record of one output, and what it says of the output.
+/// Makes a record with one output, and returns the entry of the output.
 fn put(fixture: &MediumFixture, values: Vec<TemplateValue>) -> (Record, RecordedMedium) {
     let (target, output) = (Target { values, ..target(fixture) }, fixture.output());
     let draft = output.draft(&|_| None).unwrap();
@@ -83,7 +83,7 @@ fn a_record_of_version_1_is_read_and_its_values_are_not_known() {
     fs::write(&path, old).unwrap();
     record = Record::load(&path).unwrap();
     assert_eq!(record.medium(&recorded.name), Some(&RecordedMedium { values: None, ..recorded }));
-    // What came to the same bytes is taken over.
+    // Unchanged contents are taken from the old record.
     let target = Target { values: vec![value("language", "de-DE")], ..target(&fixture) };
     assert!(record.renew_values(&target));
     assert!(!record.renew_values(&target));

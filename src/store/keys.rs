@@ -1,4 +1,5 @@
-//! Keys in the cache: random bytes that only their owner may read, made once and left there when it is emptied.
+//! Keys in the cache: random bytes that only their owner may read. They are created once and survive emptying the
+//! cache.
 
 use std::io::{self, Write};
 
@@ -12,16 +13,15 @@ use crate::format::certificate::private_key::PrivateKey;
 use crate::secret::{FingerprintKey, Secret};
 use crate::write::{JournalKey, open};
 
-/// The private key of certificates that are given none: the one in the folder of a cache, or a new one, which stays
-/// there. Emptying the cache leaves it where it is.
+/// Private key for self-signed certificates whose manifest gives none, created if there is none. Emptying the cache
+/// does not remove it.
 ///
 /// # Errors
 ///
-/// When there is none and none can be made or written, when what is there is not a key, and when it is not one of this
-/// user's alone.
+/// If the key is invalid, accessible to other users, or can't be created or written.
 pub fn certificate_key(root: &Utf8Path) -> Result<PrivateKey> {
     let path = root.join("certificate.key");
-    let damaged = |_| Error::new(format!("`{path}` is no private key")).help(format!("remove it: `rm {path}`"));
+    let damaged = |_| Error::new(format!("`{path}` is not a private key")).help(format!("remove it with `rm {path}`"));
     let parse = |secret: Secret| PrivateKey::read(secret.bytes()).map_err(damaged);
     if let Some(secret) = read(root, &path)? {
         return parse(secret);
@@ -32,12 +32,12 @@ pub fn certificate_key(root: &Utf8Path) -> Result<PrivateKey> {
     read(root, &path)?.map_or(Ok(key), parse)
 }
 
-/// The veil of the cache in a folder, under which it keeps what depends on secrets. One that has none is given one,
-/// which stays if it can be written down.
+/// Key of the cache's secret fingerprints, created if there is none. A key that can't be written is used for this run
+/// only.
 ///
 /// # Errors
 ///
-/// When other users may read or write it, or the system has no random bytes.
+/// If other users may access the key, or the system has no random bytes.
 pub fn fingerprint_key(root: &Utf8Path) -> Result<FingerprintKey> {
     let path = root.join("veil");
     let parse = |secret: Secret| secret.bytes().try_into().ok().map(FingerprintKey::new);
@@ -48,7 +48,7 @@ pub fn fingerprint_key(root: &Utf8Path) -> Result<FingerprintKey> {
     }
     let key =
         FingerprintKey::random().map_err(|error| Error::new("asking the system for random bytes").because(error))?;
-    // Where it can't be written, nothing that depends on it is kept either.
+    // If the key can't be written, neither can anything that depends on it.
     let written = prepare(root).and_then(|()| {
         let removed = if is_damaged { open::remove(&path) } else { Ok(()) };
         removed.and_then(|()| create(&path, key.key())).map_err(|error| Error::io("writing", &path, error))
@@ -59,11 +59,11 @@ pub fn fingerprint_key(root: &Utf8Path) -> Result<FingerprintKey> {
     Ok(read(root, &path)?.and_then(parse).unwrap_or(key))
 }
 
-/// Reads a key; none if there is none, or the cache is one that this user can't use.
+/// Reads a key. `None` if there is none, or the cache can't be used by this user.
 ///
 /// # Errors
 ///
-/// When the key can't be read, or does not belong to this user alone.
+/// If the key can't be read, or is accessible to other users.
 fn read(root: &Utf8Path, path: &Utf8Path) -> Result<Option<Secret>> {
     if open::check_folder(root).is_err() {
         return Ok(None);
@@ -75,7 +75,7 @@ fn read(root: &Utf8Path, path: &Utf8Path) -> Result<Option<Secret>> {
     }
 }
 
-/// Writes a key that is not there yet. Of two processes that do it at once, the first wins.
+/// Writes a key that must not exist. If two processes do this at once, the first one wins.
 fn create(path: &Utf8Path, key: &[u8]) -> io::Result<()> {
     let own = Utf8PathBuf::from(format!("{path}.{}", std::process::id()));
     open::remove(&own)?;
@@ -89,10 +89,10 @@ fn journal_key_path(root: &Utf8Path) -> Utf8PathBuf {
     root.join("journal.key")
 }
 
-/// The key of journals of an output, if the cache has one that was made where it is.
+/// Key of an output's journals, if the cache has one that was created in place.
 ///
-/// It is derived from the random bytes in the file and from the file's own inode and time of change, which no archive
-/// and no clone can bring along: a cache that came with a folder seals nothing.
+/// It is derived from the random bytes in the file and from the file's inode and change time, which can't be forged in
+/// an archive or a clone. A cache that came with a folder can't seal anything.
 pub(super) fn find_journal_key(root: &Utf8Path, output: Digest) -> Option<JournalKey> {
     open::check_folder(root).ok()?;
     let file = open::open_private(&journal_key_path(root)).ok()?;
@@ -107,7 +107,7 @@ pub(super) fn find_journal_key(root: &Utf8Path, output: Digest) -> Option<Journa
     Some(JournalKey::new(*hasher.finalize().as_bytes()))
 }
 
-/// The key of journals of an output, made and forced to the disk if there is none.
+/// Key of an output's journals, created and synced if there is none.
 pub(super) fn make_journal_key(root: &Utf8Path, output: Digest) -> Result<JournalKey> {
     if let Some(key) = find_journal_key(root, output) {
         return Ok(key);
@@ -117,7 +117,7 @@ pub(super) fn make_journal_key(root: &Utf8Path, output: Digest) -> Result<Journa
     prepare(root)?;
     let secret =
         FingerprintKey::random().map_err(|error| Error::new("asking the system for random bytes").because(error))?;
-    // It is written under its own name: a rename would change its time of change.
+    // Write under the final name, since renaming would alter the change time.
     open::remove(&path).map_err(failed)?;
     let mut file = open::create_private(&path).map_err(failed)?;
     file.write_all(secret.key()).and_then(|()| file.sync_all()).map_err(failed)?;

@@ -1,17 +1,17 @@
-//! The memo as bytes: a header, then entries of one size in ascending order, read where they lie.
+//! Binary format of the memo: a header, then entries of fixed size in ascending order, used without decoding.
 //!
 //! | offset | bytes | |
 //! |---|---|---|
 //! | 0 | 8 | `tsmedia\x03`, the last byte the version |
-//! | 8 | 4 + 4 | how many sources, how many finished outputs; little-endian |
+//! | 8 | 4 + 4 | number of sources, number of finished outputs; little-endian |
 //! | 16 | 32 | BLAKE3 of the counts and everything after the header |
 //! | 48 | 125 each | sources: key (40), BLAKE3, SHA-256, SHA-1 or zeros, age |
 //! | | 125 each | finished outputs: BLAKE3 of the name, identity, stat, secrets or zeros, age |
 //!
-//! The key of a file is its stat (5 × 8, big-endian, so that bytes sort as numbers); that of a source that is put
-//! together is 8 bytes of ones, which no device has for its number, and the digest of what it is put together of.
+//! The key of a file is its metadata (5 × 8 bytes, big-endian, so that bytes sort like numbers). The key of an
+//! assembled source is 8 bytes of ones, which is no valid device number, and the digest of its runs.
 //!
-//! The age counts how often the memo was saved since the file was last asked for.
+//! The age counts how often the memo was saved since the entry was last used.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -22,39 +22,39 @@ const MAGIC: [u8; 8] = *b"tsmedia\x03";
 const HEADER_LEN: usize = 48;
 const ENTRY_LEN: usize = 125;
 const KEY_LEN: usize = 40;
-/// Where the age is.
+/// Offset of the age in an entry.
 const AGE: usize = 124;
-/// Entries that were not asked for in so many savings are dropped.
+/// Age at which entries are dropped.
 const MAX_AGE: u8 = 30;
-/// However many are asked for, no more are kept: 120 MiB.
+/// Maximum number of sources: 120 MiB.
 const MAX_FILES: usize = 1_000_000;
 
-/// What is remembered on disk.
+/// Memo as stored on disk.
 #[derive(Debug, Default)]
 pub(super) struct Memo {
     bytes: Vec<u8>,
     n_files: usize,
-    /// Where the entry of a source is: by device and inode, or what is in their place.
+    /// Entry index by device and inode, or by what an assembled source has in their place.
     by_inode: HashMap<[u8; INODE_LEN], usize>,
 }
 
-/// A finished output.
+/// Finished output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FinishedOutput {
     pub(super) name: Digest,
     pub(super) id: Digest,
-    /// What is kept of its secrets, which has 20 bytes.
+    /// First 20 bytes of the keyed digest of its secrets.
     pub(super) secrets: Option<Digest>,
     pub(super) stat: Stat,
 }
 
 impl Memo {
-    /// Its length in bytes; 0 if there is none.
+    /// Length in bytes; 0 if there is none.
     pub(super) fn len(&self) -> u64 {
         self.bytes.len() as u64
     }
 
-    /// Takes the bytes of a memo; anything else than a whole one is empty.
+    /// Parses a memo. A damaged one yields an empty memo.
     pub(super) fn parse(bytes: Vec<u8>) -> Self {
         let count = |at: usize| bytes.get(at..at + 4).map(|four| u32::from_le_bytes(array(four)) as usize);
         let (Some(n_files), Some(n_finished)) = (count(8), count(12)) else { return Self::default() };
@@ -98,7 +98,7 @@ impl Memo {
         self.entries()[self.n_files..].iter().map(parse).map(|finished| (finished.name, finished)).collect()
     }
 
-    /// The bytes of a memo that also holds what was learnt. Of a file that changed only the last state is kept.
+    /// Formats the memo merged with new digests. Of each file, only the latest state is kept.
     pub(super) fn merged(
         &self,
         used: &HashSet<SourceKey>,
@@ -149,7 +149,7 @@ impl Memo {
     }
 }
 
-/// Over bytes that are a header at least.
+/// Checksum of a memo, which must have at least a header.
 fn checksum(bytes: &[u8]) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&bytes[8..16]);
@@ -165,9 +165,9 @@ fn digests_of(entry: &[u8; ENTRY_LEN]) -> Digests {
     }
 }
 
-/// What stands for the device of a source that is put together.
+/// Device number in the key of an assembled source.
 const NO_DEVICE: u64 = u64::MAX;
-/// Device and inode, which tell one file from another.
+/// Length of device and inode, which identify a file.
 const INODE_LEN: usize = 16;
 
 fn key_bytes(key: &SourceKey) -> [u8; KEY_LEN] {
@@ -209,7 +209,7 @@ fn parse_secrets(bytes: &[u8]) -> Option<Digest> {
     (secrets != [0; 32]).then_some(Digest(secrets))
 }
 
-/// The first bytes of a slice that is at least as long.
+/// First `N` bytes of a slice, which must be at least that long.
 fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
     let mut array = [0; N];
     array.copy_from_slice(&bytes[..N]);

@@ -1,14 +1,14 @@
-//! Objects: files made from inputs, found again by what they were made from, so that they are made once.
+//! Files made from inputs, stored under the digest of these inputs so that they are made only once.
 //!
 //! ```text
-//! .tsmedia/objects/<kind>/<key>         what was made; the key is the digest of what it was made from
-//! .tsmedia/objects/<kind>/<key>.note    its length and digests, and what the file system said of it
+//! .tsmedia/objects/<kind>/<key>         object; the key is the digest of its inputs
+//! .tsmedia/objects/<kind>/<key>.note    its length, digests and metadata
 //! ```
 //!
-//! The note is written last: an object without one is not there. It is also what tells when the object was last
-//! used, for touching the object itself would make it another file. When all objects together pass the limit, those
-//! that were not used for longest go; those that this process used stay. An object that can't be kept, because the
-//! disk is full or the limit reached, is no failure: only [`Objects::file`] fails, which is for those who need a file.
+//! The note is written last; an object without one does not exist. The note's timestamp also records when the object
+//! was last used, since changing that of the object would invalidate it. When the total length exceeds the limit, the
+//! least recently used objects are removed, except those used by this process. Failing to store an object, for lack of
+//! space or because of the limit, is not an error; only [`Objects::file`] fails, since its callers need a file.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -26,40 +26,40 @@ use crate::progress::Progress;
 use crate::size::Size;
 use crate::write::{DiskOps, IfBusy, Temporary, open, replace};
 
-/// The objects in the cache of one folder of manifests.
+/// Objects in the cache of one folder of manifests.
 #[derive(Debug)]
 pub struct Objects {
     root: Utf8PathBuf,
     limit: Size,
     disk: DiskOps,
     is_read_only: bool,
-    /// The objects that this process used, which it may still need.
+    /// Objects used by this process, which it may still need.
     used: RefCell<BTreeSet<Utf8PathBuf>>,
 }
 
-/// How many bytes objects may have together, where nobody says anything else.
+/// Default limit of the total length of objects.
 pub const DEFAULT_LIMIT: Size = Size(20_000_000_000);
 
-/// What an object is.
+/// Kind of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ObjectKind {
-    /// What was read out of a WIM file: what it says of its images, and small files in them.
+    /// Facts read from a WIM file: descriptions of its images, and small files in them.
     WimReads,
-    /// A WIM file made of one whose contents are compressed together: what starts, or is split, can't be solid.
+    /// WIM file re-exported from one with solid compression, since boot images and split files can't be solid.
     WimExports,
-    /// WIM files copied out of media, for wimlib, which reads nothing but files.
+    /// WIM file copied from a medium, since wimlib reads nothing but files.
     MediumFiles,
-    /// What was read of boot programs: their digests and signatures.
+    /// Digests and signatures of a boot program.
     Programs,
-    /// Folders whose small files were searched for Git LFS pointers, and hold none.
+    /// Folder whose small files include no Git LFS pointer.
     Pointers,
 }
 
 impl ObjectKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 5] = [Self::WimReads, Self::WimExports, Self::MediumFiles, Self::Programs, Self::Pointers];
 
-    /// The name of its folder.
+    /// Name of its folder.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::WimReads => "wim-reads",
@@ -71,7 +71,7 @@ impl ObjectKind {
     }
 }
 
-/// What an object is found by.
+/// Key of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ObjectKey {
     kind: ObjectKind,
@@ -79,13 +79,13 @@ pub struct ObjectKey {
 }
 
 impl ObjectKey {
-    /// The key of an object that is made from this and nothing else. The fields are told from each other by the
-    /// caller.
+    /// Creates the key of an object that is made from these bytes alone. The caller must separate fields unambiguously.
     pub fn new(kind: ObjectKind, made_from: &[u8]) -> Self {
         Self { kind, digest: Digest::hash(made_from) }
     }
 
-    /// The key of what is made from a source as it is now, by the `version`-th way of making it.
+    /// Creates the key of an object made from the current state of a source. Bump `version` when the way of making it
+    /// changes.
     pub fn of_source(kind: ObjectKind, version: u32, source: &Source) -> Self {
         match source.key() {
             SourceKey::File(stat) => Self::of_file(kind, version, &stat),
@@ -93,7 +93,8 @@ impl ObjectKey {
         }
     }
 
-    /// The key of what is made from a file as it is now, by the `version`-th way of making it.
+    /// Creates the key of an object made from the current state of a file. Bump `version` when the way of making it
+    /// changes.
     pub fn of_file(kind: ObjectKind, version: u32, stat: &Stat) -> Self {
         let Stat { device, inode, len, modified_ns, changed_ns } = *stat;
         let fields = [u64::from(version), device, inode, len, modified_ns as u64, changed_ns as u64];
@@ -101,23 +102,23 @@ impl ObjectKey {
     }
 }
 
-/// An object as a file.
+/// Object as a file.
 #[derive(Clone, Debug)]
 pub struct Object {
-    /// The file. It is there until this process ends, unless somebody empties the cache.
+    /// File of the object. It exists until this process ends, unless the cache is emptied.
     pub file: SourceFile,
-    /// Its digests.
+    /// Digests of the file.
     pub digests: Digests,
 }
 
-/// What is known of an object beside it.
+/// Contents of a note.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct ObjectNote {
     len: u64,
     blake3: Digest,
     sha256: Sha256,
-    /// Device, inode, length, and when it was modified and changed.
+    /// Device, inode, length, modification time and change time.
     stat: (u64, u64, u64, i64, i64),
 }
 
@@ -137,49 +138,48 @@ impl ObjectNote {
     }
 }
 
-/// How much there is of a kind.
+/// Space used by a kind of objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KindUsage {
-    /// The kind.
+    /// Kind of the objects.
     pub kind: ObjectKind,
-    /// How many objects.
+    /// Number of objects.
     pub n_objects: usize,
-    /// How many bytes they have.
+    /// Total length in bytes.
     pub len: u64,
 }
 
-/// A file in the folder of objects.
+/// File in the folder of objects.
 struct ObjectFile {
     kind: ObjectKind,
     path: Utf8PathBuf,
     len: u64,
-    /// When it was last used, in nanoseconds since 1970; what nobody can use comes first.
+    /// Time of the last use in nanoseconds since 1970; 0 for files without a note.
     used_ns: i64,
 }
 
 impl Objects {
-    /// The objects in a cache (`.tsmedia`), which need not exist yet.
+    /// Opens the objects in a cache (`.tsmedia`), which need not exist yet.
     pub fn open(root: &Utf8Path, limit: Size, disk: &DiskOps) -> Self {
         Self { root: root.to_owned(), limit, disk: disk.clone(), is_read_only: false, used: RefCell::default() }
     }
 
-    /// The same for somebody who keeps nothing.
+    /// Disables storing objects.
     pub fn read_only(self) -> Self {
         Self { is_read_only: true, ..self }
     }
 
-    /// The folder of the cache, unless nothing is to be kept in it.
+    /// Folder of the cache. `None` if nothing may be stored.
     pub fn kept_in(&self) -> Option<&Utf8Path> {
         (!self.is_read_only).then_some(self.root.as_path())
     }
 
-    /// The time by the file system's clock, to be asked before the reading of what an object is made from begins;
-    /// none if nothing is kept.
+    /// Reads the file system's clock before the inputs of an object are read. `None` if nothing is stored.
     pub fn start_reading(&self) -> Option<ReadingSince> {
         if self.is_read_only || self.limit == Size(0) { None } else { ask_time(&self.root).map(ReadingSince) }
     }
 
-    /// The bytes of a small object, if it is there and whole.
+    /// Bytes of a small object, if it exists and is undamaged.
     pub fn bytes(&self, key: &ObjectKey) -> Option<Vec<u8>> {
         let path = self.path(key);
         self.check(key).ok()?;
@@ -192,7 +192,7 @@ impl Objects {
         Some(bytes)
     }
 
-    /// Keeps the bytes of a small object, if that can be done.
+    /// Stores the bytes of a small object if possible.
     pub fn keep(&self, key: &ObjectKey, bytes: &[u8]) {
         if self.is_read_only || bytes.len() as u64 > self.limit.0 {
             return;
@@ -208,27 +208,27 @@ impl Objects {
         }
     }
 
-    /// Whether nothing is made here that is not there.
+    /// Returns `true` if nothing may be stored.
     pub fn is_read_only(&self) -> bool {
         self.is_read_only
     }
 
-    /// An object as a file, if it is there.
+    /// Finds an object as a file.
     ///
     /// # Errors
     ///
-    /// When the disk fails.
+    /// If reading or writing fails.
     pub fn find(&self, key: &ObjectKey) -> Result<Option<Object>> {
         if self.check(key).is_ok() { self.found(&self.path(key)) } else { Ok(None) }
     }
 
-    /// An object as a file, made by `make` if it is not there. Whoever makes it writes into the temporary file or,
-    /// where a library wants a path, over its bytes at [`temporary_path`](crate::write::temporary_path). Another
-    /// process that makes it is waited for.
+    /// Finds an object as a file, or makes it with `make`, which writes into the temporary file, or at
+    /// [`temporary_path`](crate::write::temporary_path) if a library needs a path. Waits for another process that is
+    /// making it.
     ///
     /// # Errors
     ///
-    /// When `make` fails, or the disk, or somebody asks to stop.
+    /// If `make` fails, reading or writing fails, or the run is interrupted.
     pub fn file(
         &self,
         key: &ObjectKey,
@@ -241,7 +241,7 @@ impl Objects {
         }
         self.prepare(key)?;
         let temporary = Temporary::create(&self.disk, &path, IfBusy::WaitUnless(progress))?;
-        // Whoever was waited for may have made it.
+        // The other process may have made it in the meantime.
         if let Some(object) = self.found(&path)? {
             return Ok(object);
         }
@@ -255,8 +255,8 @@ impl Objects {
         object.ok_or_else(|| Error::new(format!("`{path}` was removed while it was being made")))
     }
 
-    /// How much there is of each kind.
-    pub fn held(&self) -> Vec<KindUsage> {
+    /// Space used by each kind.
+    pub fn usage(&self) -> Vec<KindUsage> {
         let found = self.scan();
         let of = |kind| {
             let own: Vec<_> = found.iter().filter(|found| found.kind == kind).collect();
@@ -266,8 +266,7 @@ impl Objects {
         ObjectKind::ALL.map(of).into()
     }
 
-    /// Removes objects until no more than the limit is left, the ones that were not used for longest first. Says how
-    /// many bytes that were.
+    /// Removes the least recently used objects until the limit is kept. Returns the number of bytes removed.
     pub fn prune(&self) -> u64 {
         let mut found = self.scan();
         let mut len: u64 = found.iter().map(|found| found.len).sum();
@@ -292,7 +291,7 @@ impl Objects {
         self.root.join("objects").join(key.kind.as_str()).join(key.digest.to_string())
     }
 
-    /// The folders on the way to an object, from the cache on.
+    /// Folders on the way to an object, starting with the cache.
     fn folders(&self, key: &ObjectKey) -> [Utf8PathBuf; 3] {
         let objects = self.root.join("objects");
         let kind = objects.join(key.kind.as_str());
@@ -304,7 +303,7 @@ impl Objects {
         self.folders(key).iter().try_for_each(|folder| open::check_folder(folder))
     }
 
-    /// Makes the folders on the way to an object.
+    /// Creates the folders on the way to an object.
     fn prepare(&self, key: &ObjectKey) -> Result<()> {
         prepare(&self.root)?;
         self.folders(key).iter().try_for_each(|folder| {
@@ -312,7 +311,7 @@ impl Objects {
         })
     }
 
-    /// Gives an object its name, and writes its note.
+    /// Gives an object its name and writes its note.
     fn finish(&self, temporary: Temporary, digests: Digests) -> Result<()> {
         let path = temporary.target().to_owned();
         let stat = temporary.finish()?;
@@ -321,8 +320,8 @@ impl Objects {
         Ok(())
     }
 
-    /// An object that is there and whole. While the file system says what it said when the object was made, it is;
-    /// one that came here by other ways is read.
+    /// Opens an object that exists and is undamaged. If its metadata is unchanged since it was made, it is trusted;
+    /// otherwise, such as after copying the cache, its bytes are compared.
     fn found(&self, path: &Utf8Path) -> Result<Option<Object>> {
         let (Some(note), Ok(file)) = (read_note(path), open::open_own_to_read(path)) else { return Ok(None) };
         let Ok(metadata) = file.metadata() else { return Ok(None) };
@@ -345,16 +344,16 @@ impl Objects {
         replace(&self.disk, &note_path(path), &text)
     }
 
-    /// Remembers that an object is used now.
+    /// Records the use of an object.
     fn use_it(&self, path: &Utf8Path) {
         if !self.is_read_only {
-            // A cache that can't be written to is used all the same.
+            // A read-only cache is used all the same.
             let _ = open::touch(&note_path(path));
         }
         self.used.borrow_mut().insert(path.to_owned());
     }
 
-    /// Removes an object, the note first: without one it is not there.
+    /// Removes an object, the note first, since without one the object does not exist.
     fn remove(&self, path: &Utf8Path) -> Result<()> {
         for path in [&note_path(path), path] {
             self.disk.remove(path).map_err(|error| Error::io("removing", path, error))?;
@@ -362,7 +361,7 @@ impl Objects {
         Ok(())
     }
 
-    /// Everything in the folder of objects but for what is being written.
+    /// Lists all files in the folder of objects, except those being written.
     fn scan(&self) -> Vec<ObjectFile> {
         let mut found = Vec::new();
         for kind in ObjectKind::ALL {
@@ -387,18 +386,18 @@ impl Objects {
     }
 }
 
-/// When the reading of a file began, by its file system's clock.
+/// Time when the reading of a file began, by its file system's clock.
 #[derive(Clone, Copy, Debug)]
 pub struct ReadingSince(FileSystemTime);
 
 impl ReadingSince {
-    /// Whether what was read of a file holds as long as the file system says the same of it: a file that changes
-    /// twice within one tick of the clock looks the same after both.
+    /// Returns `true` if what was read of a file may be stored. A file that changes twice within one tick of the clock
+    /// looks the same after both.
     pub fn is_lasting(&self, stat: &Stat) -> bool {
         is_before(stat, &self.0)
     }
 
-    /// Returns whether that is so of every file of a source.
+    /// Returns `true` if what was read of a source may be stored, for all its files.
     pub fn is_lasting_of(&self, source: &Source) -> bool {
         source.files().iter().all(|file| self.is_lasting(&file.stat))
     }
@@ -412,7 +411,7 @@ fn read_note(path: &Utf8Path) -> Option<ObjectNote> {
     serde_json::from_slice(&open::read_own(&note_path(path), limits::MAX_LOCK_LEN).ok()?).ok()
 }
 
-/// Whether a file is a temporary one that a living process holds.
+/// Returns `true` for a temporary file that a running process has locked.
 fn is_being_written(path: &Utf8Path) -> bool {
     path.extension() == Some("tsmedia-part") && open::open_to_inspect(path).is_ok_and(|file| file.try_lock().is_err())
 }

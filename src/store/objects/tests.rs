@@ -27,7 +27,7 @@ fn key(made_from: &str) -> ObjectKey {
     ObjectKey::new(ObjectKind::WimReads, made_from.as_bytes())
 }
 
-/// Makes an object the one that was used so many hours ago.
+/// Sets the last use of an object to this many hours ago.
 fn age(objects: &Objects, key: &ObjectKey, hours: u64) {
     let note = File::options().append(true).open(note_path(&objects.path(key))).unwrap();
     note.set_modified(SystemTime::now() - Duration::from_secs(hours * 3_600)).unwrap();
@@ -48,7 +48,7 @@ fn what_is_kept_is_found_by_what_it_was_made_from() {
     assert_eq!(file.digests, Digests::hash(b"made from c"));
     let again = scratch.open(10_000).file(&key("c"), &Progress::default(), |_| panic!("it is there")).unwrap();
     assert_eq!((again.file, again.digests), (file.file, file.digests));
-    assert_eq!(objects.held()[0].n_objects, 2);
+    assert_eq!(objects.usage()[0].n_objects, 2);
     let tag = fs::read_to_string(scratch.root.join("CACHEDIR.TAG")).unwrap();
     assert!(tag.starts_with("Signature: 8a477f597d28d172789f06886806bc55\n"));
 }
@@ -73,17 +73,17 @@ fn what_was_not_used_for_longest_goes_first_and_what_is_in_use_stays() {
         objects.keep(&key(name), &[7; 10_000]);
         age(&objects, &key(name), hours);
     }
-    // Using the oldest makes it the youngest.
+    // After its use, the oldest object is the newest.
     let objects = scratch.open(25_000);
     assert!(objects.bytes(&key("a")).is_some());
     objects.keep(&key("d"), &[7; 1_000]);
     let there = ["a", "b", "c", "d"].map(|name| objects.bytes(&key(name)).is_some());
     assert_eq!(there, [true, false, true, true]);
-    assert!(objects.held()[0].len <= 25_000);
-    // What this process used is not taken from under it, whatever the limit is.
+    assert!(objects.usage()[0].len <= 25_000);
+    // Objects that this process used are kept, whatever the limit is.
     assert_eq!(Objects { limit: Size(1), ..objects }.prune(), 0);
     assert!(scratch.open(1).prune() > 21_000);
-    assert_eq!(scratch.open(1).held()[0].len, 0);
+    assert_eq!(scratch.open(1).usage()[0].len, 0);
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn what_passes_the_limit_by_itself_is_not_kept_unless_a_file_is_needed() {
     let scratch = CacheScratch::new();
     let objects = scratch.open(5);
     objects.keep(&key("a"), b"too long");
-    assert_eq!(objects.held()[0].n_objects, 0);
+    assert_eq!(objects.usage()[0].n_objects, 0);
     let object = objects.file(&key("a"), &Progress::default(), make("too long")).unwrap();
     assert_eq!(fs::read(object.file.path).unwrap(), b"too long");
     assert!(scratch.open(5).prune() > 0);
@@ -99,7 +99,7 @@ fn what_passes_the_limit_by_itself_is_not_kept_unless_a_file_is_needed() {
     assert!(nothing.start_reading().is_none());
     let read_only = scratch.open(9_000).read_only();
     read_only.keep(&key("a"), b"a");
-    assert_eq!((read_only.held()[0].n_objects, read_only.start_reading().is_none()), (0, true));
+    assert_eq!((read_only.usage()[0].n_objects, read_only.start_reading().is_none()), (0, true));
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn whichever_call_fails_nothing_but_the_right_bytes_is_ever_found() {
             _ => Ok(()),
         });
         let faulty = Objects::open(&scratch.root, Size(10_000), &disk);
-        // The bytes are for whoever can do without; a file is needed.
+        // The caller can do without the kept bytes, but needs the file.
         faulty.keep(&key("bytes"), text.as_bytes());
         let made = faulty.file(&key("file"), &Progress::default(), make(text));
         let objects = scratch.open(10_000);
@@ -171,7 +171,7 @@ fn whichever_call_fails_nothing_but_the_right_bytes_is_ever_found() {
 
 const OTHER_PROCESS: &str = "TSMEDIA_TEST_OBJECTS";
 
-/// What the other process of the next test does; by itself nothing.
+/// The other process of the next test. It does nothing if it is run as a test.
 #[test]
 fn works_beside() {
     let Ok(root) = std::env::var(OTHER_PROCESS) else { return };
@@ -182,7 +182,7 @@ fn works_beside() {
             let bytes = vec![name.as_bytes()[0]; 9_000];
             assert!(objects.bytes(&key(&name)).is_none_or(|found| found == bytes), "not what was kept");
             objects.keep(&key(&name), &bytes);
-            // It may have been pruned by the others as soon as it was there, but never be anything else.
+            // Another process may remove the object at once, but must never change it.
             if let Ok(object) = objects.file(&key(&name), &Progress::default(), |temporary| temporary.write(&bytes, 0))
             {
                 assert_eq!(object.digests, Digests::hash(&bytes));

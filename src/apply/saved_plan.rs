@@ -1,4 +1,4 @@
-//! Plans that are kept: made with every digest known, and done only while what they were decided from is as it was.
+//! Saves plans with every digest known, and applies them only while the state that they are based on is unchanged.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,28 +19,28 @@ use crate::store::Store;
 use crate::target::{self, Target};
 use crate::write;
 
-/// What there is to do, and the same to be saved. Reads every source that is not known, and remembers it.
+/// Makes a plan and its saved form. Reads every source whose digest is not known, and remembers it.
 pub fn survey_to_save(
     work: &ApplyContext,
     manifest: &Utf8Path,
     store: &mut Store,
     progress: &Progress,
 ) -> Result<(Plan, SavedManifest)> {
-    learn(work, store, progress)?;
+    hash_sources(work, store, progress)?;
     let plan = survey(work, store, progress)?;
     let (record, _) = Record::load_or_empty(work.record)?;
     let targets = plan.changes.iter().map(|change| planned(change, work, store, &record)).collect::<Result<_>>()?;
     Ok((plan, SavedManifest { manifest: manifest.to_owned(), targets }))
 }
 
-/// What a saved plan holds of a change. One of a target that is to be deleted is of the recorded kind.
+/// Converts a change for a saved plan. A deletion has the kind of the recorded target.
 fn planned(change: &PlannedChange, work: &ApplyContext, store: &Store, record: &Record) -> Result<Planned> {
     let target = target::find(work.targets, &change.name);
     let is_capture = target.map_or_else(|| record.capture(&change.name).is_some(), |target| target.is_capture());
     let (name, action) = (change.name.clone(), change.action);
     if is_capture {
         let request = target.and_then(|target| Some((target, target.capture()?)));
-        // What it will be as a file is known when it is made.
+        // GUID and length are known only after the capture.
         let wanted = request.map(|(target, request)| RecordedCapture::new(target, request, String::new(), 0));
         return Ok(Planned::Capture(PlannedCapture { name, action, wanted }));
     }
@@ -54,20 +54,21 @@ fn planned(change: &PlannedChange, work: &ApplyContext, store: &Store, record: &
     })))
 }
 
-/// The targets for which a saved plan holds no more.
-pub fn moved(
+/// Lists the targets for which a saved plan is out of date.
+pub fn find_stale(
     work: &ApplyContext,
     planned: &SavedManifest,
     store: &mut Store,
     progress: &Progress,
 ) -> Result<Vec<StaleTarget>> {
-    learn(work, store, progress)?;
+    hash_sources(work, store, progress)?;
     let plan = survey(work, store, progress)?;
     let (record, _) = Record::load_or_empty(work.record)?;
-    moved_since(work, planned, store, &record, &plan)
+    compare(work, planned, store, &record, &plan)
 }
 
-/// Fails if the plan that is about to be done is not the saved one: somebody was faster than [`moved`] could tell.
+/// Fails if the plan about to be applied differs from the saved one, because something changed since [`find_stale`] was
+/// called.
 pub(super) fn check(
     work: &ApplyContext,
     planned: &SavedManifest,
@@ -75,15 +76,15 @@ pub(super) fn check(
     record: &Record,
     plan: &Plan,
 ) -> Result<()> {
-    match moved_since(work, planned, store, record, plan)?.first() {
+    match compare(work, planned, store, record, plan)?.first() {
         None => Ok(()),
-        Some(moved) => Err(Error::new(format!("`{}` has moved on while the plan was being looked at", moved.name))
+        Some(stale) => Err(Error::new(format!("`{}` changed while the plan was being checked", stale.name))
             .with_kind(ErrorKind::Stale)
-            .help("do it again to see what has changed")),
+            .help("apply the plan again to see what has changed")),
     }
 }
 
-fn moved_since(
+fn compare(
     work: &ApplyContext,
     planned: &SavedManifest,
     store: &Store,
@@ -104,15 +105,15 @@ fn moved_since(
     saved::find_stale(&planned.targets, &now)
 }
 
-/// What the record will say of a medium.
+/// Record of a medium after it is built.
 fn wanted(target: &Target, output: &Output, store: &Store) -> Result<WantedMedium> {
     let known = store.known(output.form.digest_kinds());
     let (summary, files) = RecordedMedium::new(target, output, &output.draft(&known)?.seal_known(&known)?);
     Ok(WantedMedium { summary, files })
 }
 
-/// Reads every source whose digests are not known.
-fn learn(work: &ApplyContext, store: &mut Store, progress: &Progress) -> Result<()> {
+/// Hashes every source whose digests are not known.
+fn hash_sources(work: &ApplyContext, store: &mut Store, progress: &Progress) -> Result<()> {
     let media = work.targets.iter().filter_map(Target::medium);
     let files = media.flat_map(|output| output.root.files());
     let known = store.known(work.digest_kinds());
@@ -132,7 +133,7 @@ fn learn(work: &ApplyContext, store: &mut Store, progress: &Progress) -> Result<
     for (file, digests) in unknown.iter().zip(digests) {
         store.remember(file, digests);
     }
-    // A plan is none the worse for a cache that can't be written.
+    // Best effort: a plan does not need the cache.
     let _ = store.save(&work.options.disk);
     Ok(())
 }
