@@ -1,8 +1,8 @@
-//! Capturing: a WIM file of folders, volumes and whole disks, each volume an image.
+//! Captures folders, volumes and whole disks into a WIM file, with one image per volume.
 //!
-//! Every source is looked at before anything is written. Volumes are read where they are, as ranges of a file or
-//! device: nothing is mounted, and nothing needs root. NTFS and FAT volumes are captured; all others, and what is on
-//! USB, are skipped, with the reason (rule R92). The WIM file gets its name when it is whole.
+//! All sources are examined before anything is written. Volumes are read in place, as ranges of a file or device, so
+//! nothing is mounted and root is not needed. NTFS and FAT volumes are captured; others, and devices on USB, are
+//! skipped with a reason (rule R92). The WIM file gets its final name once it is complete.
 
 mod change_guard;
 mod disk;
@@ -34,133 +34,133 @@ use crate::write::{self, DiskOps, IfBusy, Temporary, open, temporary_path};
 
 use source::{CaptureSource, CaptureSourceKind};
 
-/// What to capture, and how.
+/// Sources and options of a capture.
 #[derive(Clone, Debug)]
 pub struct CaptureJob<'a> {
     /// Folders, volumes and disks.
     pub sources: &'a [SourceOptions],
-    /// The WIM file to make.
+    /// Path of the WIM file.
     pub target: &'a Utf8Path,
-    /// What else the images say of themselves.
+    /// Description of the images.
     pub about: ImageDescription,
-    /// How contents are compressed. Images that are appended to others are compressed as those are.
-    pub packing: ContentCompression,
-    /// How many threads compress; 0 for as many as there are processors.
+    /// Compression. Appended images are compressed like those in the file.
+    pub packing: Packing,
+    /// Number of compression threads; 0 for one per processor.
     pub n_threads: u32,
-    /// What is left out.
+    /// Files to leave out.
     pub exclusions: Exclusions<'a>,
     /// Treatment of files whose contents are not on their volume.
     pub placeholders: Placeholders,
     /// Code page of short names on FAT volumes.
     pub oem_code_page: CodePage,
-    /// Whether it gets an integrity table.
+    /// `true` to add an integrity table.
     pub with_check: bool,
-    /// Fails for a volume that can't be read. It is left out otherwise, unless it is the only one.
+    /// `true` to fail if a volume can't be read. Otherwise it is left out, unless it is the only one.
     pub strict: bool,
-    /// When the images are said to be made.
+    /// Creation date of the images.
     pub date: Date,
-    /// What happens to a file that is there already.
+    /// Treatment of an existing file.
     pub existing: IfExists,
-    /// A WIM file of an earlier capture: what has the same size and times as there is taken from it, unread.
+    /// WIM file of an earlier capture. Files with the same size and times are taken from it without reading them.
     pub update_from: Option<&'a Utf8Path>,
-    /// Where the system describes its devices.
+    /// Path of sysfs.
     pub sysfs: &'a Utf8Path,
-    /// The calls that change the disk.
+    /// Calls that change the disk.
     pub disk: DiskOps,
 }
 
 /// Source of a capture.
 #[derive(Clone, Debug, Default)]
 pub struct SourceOptions {
-    /// A folder, an image file or a block device.
+    /// Path of a folder, an image file or a block device.
     pub path: Utf8PathBuf,
-    /// The name of its image.
+    /// Name of its image.
     pub name: Option<String>,
-    /// Which partitions of a disk are captured.
+    /// Partitions of a disk to capture.
     pub partitions: Selection,
-    /// Other files that a virtual disk may be made of, beside the extents in its folder.
+    /// Further files that a virtual disk may consist of, besides the extents in its folder.
     pub references: Vec<Utf8PathBuf>,
 }
 
-/// What an image says of itself beside its name.
+/// Properties of an image besides its name.
 #[derive(Clone, Debug, Default)]
 pub struct ImageDescription {
-    /// What it is; up to 255 characters (rule R91).
+    /// Description, up to 255 characters (rule R91).
     pub description: Option<String>,
-    /// Who made it; up to 255 characters (rule R91).
+    /// Creator, up to 255 characters (rule R91).
     pub created_by: Option<String>,
-    /// Its version; up to 32 letters and digits (rule R91).
+    /// Version, up to 32 letters and digits (rule R91).
     pub version: Option<String>,
 }
 
-/// What happens to a file that is there already.
+/// Treatment of an existing file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IfExists {
-    /// It is an error.
+    /// Fail.
     Refuse,
-    /// The new file takes its place.
+    /// Replace it.
     Replace,
-    /// The images come behind those that it holds.
+    /// Append the images to it.
     Append,
 }
 
-/// What was captured.
+/// Result of a capture.
 #[derive(Clone, Debug)]
 pub struct Captured {
-    /// The images.
+    /// Captured images.
     pub images: Vec<CapturedImage>,
-    /// The volumes that are not among them.
+    /// Volumes that were not captured.
     pub skipped: Vec<Skipped>,
-    /// The length of the WIM file in bytes.
+    /// Length of the WIM file in bytes.
     pub len: u64,
-    /// What the file system says of it.
+    /// Metadata of the WIM file.
     pub stat: Stat,
 }
 
-/// An image that was made.
+/// Captured image.
 #[derive(Clone, Debug)]
 pub struct CapturedImage {
-    /// Its place in the file, from 1.
+    /// Index in the file, from 1.
     pub index: u32,
-    /// Its name.
+    /// Name of the image.
     pub name: String,
-    /// What it was made of.
+    /// Source of the image.
     pub source: String,
-    /// What that is: `folder`, `NTFS`, `FAT32` …
+    /// Kind of the source: `folder`, `NTFS`, `FAT32` …
     pub kind: String,
-    /// The old image that what has not changed was taken from.
+    /// Index of the old image that unchanged files were taken from.
     pub updated_from: Option<u32>,
-    /// What is not in it.
+    /// Files that were left out.
     pub left_out: Vec<LeftOut>,
 }
 
-/// A volume that was not captured.
+/// Volume that was not captured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipped {
-    /// Where it is.
+    /// Location of the volume.
     pub source: String,
-    /// Why not.
+    /// Reason.
     pub why: String,
-    /// Advice on a volume that should have been captured and can't be read.
+    /// Help for a volume that should have been captured but can't be read.
     pub help: Option<String>,
-    /// Distinguishes a volume that should have been captured from one that never is.
+    /// `true` for a volume that should have been captured, as opposed to one that never is.
     pub is_unreadable: bool,
 }
 
 impl Captured {
-    /// The volumes that were left out because they can't be read.
+    /// Volumes that were left out because they can't be read.
     pub fn unreadable(&self) -> impl Iterator<Item = &Skipped> {
         self.skipped.iter().filter(|skipped| skipped.is_unreadable)
     }
 }
 
-/// Captures.
+/// Captures the sources into a WIM file.
 ///
 /// # Errors
 ///
-/// Before anything is written: a source that is not there or is none, a volume that was not left in order, names that
-/// Windows can't hold, files whose contents are not on their volume, nothing to capture, a file in the way. Afterwards:
-/// what can't be read, a source that changed meanwhile, a full disk. The target is then as it was.
+/// Before anything is written: a missing or unsuitable source, a volume that was not cleanly unmounted, names that
+/// Windows can't hold, files whose contents are not on the volume, nothing to capture, or a file in the way. After
+/// that: a read error, a source that changed, or a full disk. The target is then unchanged.
 pub fn capture(work: &CaptureJob, progress: &Progress) -> Result<Captured> {
     work.about.check()?;
     check_target(work)?;
@@ -201,7 +201,7 @@ pub fn capture(work: &CaptureJob, progress: &Progress) -> Result<Captured> {
     Ok(Captured { images, skipped: found.skipped(), len: stat.len, stat })
 }
 
-/// Describes an image that was added with this index and without these files.
+/// Adds the description of a new image, and the files that were left out.
 fn describe(
     capture: &mut Capture,
     source: &CaptureSource,
@@ -231,7 +231,7 @@ fn describe(
     })
 }
 
-/// Refuses what an image would hold in name only. A volume is not left out for that.
+/// Checks for files that an image would contain in name only. Such a file is an error even if volumes may be left out.
 fn check_files(
     capture: &mut Capture,
     source: &CaptureSource,
@@ -247,7 +247,7 @@ fn check_files(
     names::check(paths, &place)
 }
 
-/// The images of the file that a capture is to be an update of.
+/// Images of the file that a capture is an update of.
 struct OldImages {
     old: ReusedWim,
     names: Vec<Option<String>>,
@@ -261,7 +261,7 @@ impl OldImages {
         Ok(Self { old: capture.reuse(path)?, names })
     }
 
-    /// The image of the same name; or the only one, for the only source.
+    /// Index of the image with the same name, or of the only image for the only source.
     fn image_of(&self, source: &CaptureSource, n_sources: usize) -> Option<u32> {
         let same = self.names.iter().position(|name| name.as_ref() == Some(&source.name));
         let only = (self.names.len() == 1 && n_sources == 1).then_some(0);
@@ -270,7 +270,7 @@ impl OldImages {
 }
 
 impl ImageDescription {
-    /// Rule R91.
+    /// Checks the lengths and characters of the description (rule R91).
     fn check(&self) -> Result<()> {
         let rule = Rule::InvalidImageDescription;
         for (what, option, text, max) in [
@@ -280,15 +280,15 @@ impl ImageDescription {
         ] {
             let n = text.as_ref().map_or(0, |text| text.chars().count());
             if n > max {
-                return Err(Error::new(format!("the {what} has {n} characters, and at most {max} are taken ({rule})"))
-                    .help(format!("shorten what `{option}` says")));
+                return Err(Error::new(format!("the {what} has {n} characters; at most {max} are allowed ({rule})"))
+                    .help(format!("shorten the value of `{option}`")));
             }
         }
-        // Versions such as 1.0 are what everybody writes, so a few signs between letters and digits are let through.
+        // Versions such as 1.0 are common, so a few punctuation marks are allowed too.
         let is_odd = |c: &char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '-' | '_');
         match self.version.as_ref().and_then(|version| version.chars().find(is_odd)) {
-            Some(odd) => Err(Error::new(format!("the version can't hold `{odd}` ({rule})"))
-                .help("write `--image-version` with letters and digits")),
+            Some(odd) => Err(Error::new(format!("the version contains `{odd}` ({rule})"))
+                .help("use only letters and digits in `--image-version`")),
             None => Ok(()),
         }
     }
@@ -304,19 +304,19 @@ fn check_target(work: &CaptureJob) -> Result<()> {
     };
     match (&metadata, work.existing) {
         (Some(found), _) if !found.is_file() => {
-            Err(Error::new(format!("`{target}` is there already, and is not a file")).help("choose another `--output`"))
+            Err(Error::new(format!("`{target}` already exists and is not a file")).help("choose another `--output`"))
         }
-        (Some(_), IfExists::Refuse) => Err(Error::new(format!("`{target}` is there already"))
-            .help("use `--force` to replace it, `--append` to add to it, or choose another `--output`")),
+        (Some(_), IfExists::Refuse) => Err(Error::new(format!("`{target}` already exists"))
+            .help("replace it with `--force`, add to it with `--append`, or choose another `--output`")),
         (None, IfExists::Append) => {
-            Err(Error::new(format!("`{target}` is not there to be appended to"))
-                .help("leave `--append` out to make it"))
+            Err(Error::new(format!("`{target}` does not exist, so nothing can be appended to it"))
+                .help("leave out `--append` to create it"))
         }
         _ => Ok(()),
     }?;
-    if work.existing != IfExists::Append && !wim::has_wim_extension(target.as_str(), work.packing) {
-        let right = target.with_file_name(wim::with_wim_extension(target.file_name().unwrap_or_default()));
-        return Err(Error::new(format!("`{target}` is not a name for a WIM file: those end in `.wim`"))
+    if work.existing != IfExists::Append && !wim::fits_name(target.as_str(), work.packing) {
+        let right = target.with_file_name(wim::fitting_name(target.file_name().unwrap_or_default()));
+        return Err(Error::new(format!("`{target}` is not a valid name for a WIM file, which must end in `.wim`"))
             .help(format!("use `--output {right}`")));
     }
     let folder = target.parent().filter(|parent| !parent.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
@@ -325,17 +325,17 @@ fn check_target(work: &CaptureJob) -> Result<()> {
     for source in work.sources.iter().map(|source| &source.path) {
         let Ok(real) = fs::canonicalize(source) else { continue };
         if real == own || FileIdentity::of(source) == FileIdentity::of(target) {
-            return Err(Error::new(format!("`{target}` is to be made of itself")).help("choose another `--output`"));
+            return Err(Error::new(format!("`{target}` is both source and output")).help("choose another `--output`"));
         }
         if real.is_dir() && folder.starts_with(&real) {
-            return Err(Error::new(format!("`{target}` lies in `{source}`, which is captured"))
+            return Err(Error::new(format!("`{target}` is in `{source}`, which is being captured"))
                 .help("choose an `--output` outside of it"));
         }
     }
     Ok(())
 }
 
-/// Gives every source the name that was asked for or its own, and sees that no two images have the same.
+/// Gives every source its requested or default name, and checks that image names are unique.
 fn name_all(sources: &mut [CaptureSource], work: &CaptureJob) -> Result<()> {
     for source in sources.iter_mut() {
         if let Some(name) = &work.sources[source.number].name {
@@ -351,14 +351,14 @@ fn name_all(sources: &mut [CaptureSource], work: &CaptureJob) -> Result<()> {
     };
     for source in sources.iter() {
         if !taken.insert(source.name.clone()) {
-            return Err(Error::new(format!("two images would be called `{}`", source.name))
-                .help("give each source a name of its own, with `--name` or as `name` in a manifest"));
+            return Err(Error::new(format!("two images would have the name `{}`", source.name))
+                .help("give each source a unique name, with `--name` or as `name` in a manifest"));
         }
     }
     Ok(())
 }
 
-/// What is captured, in a word.
+/// Formats the kind in a word.
 impl std::fmt::Display for CaptureSourceKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -1,8 +1,8 @@
-//! What two media differ in, whether they are finished or not: label and description, what firmware starts, files.
+//! Differences between two media, finished or planned: label and description, boot images, and files.
 //!
-//! [`MediumContents`] is what a manifest, a record and a finished medium have in common; [`diff`] compares two of them.
-//! What one side can't know is not compared. The lists that a medium carries of itself are left out: they follow
-//! from the rest. A file that is gone and is found elsewhere with the same bytes has moved.
+//! [`MediumContents`] is common to manifests, records and finished media; [`diff`] compares two of them. Values that
+//! one side can't know are not compared. The medium's own lists are left out, since they follow from the rest. A
+//! removed file that reappears elsewhere with the same bytes counts as moved.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::AddAssign;
@@ -16,128 +16,128 @@ use crate::plan::{BootChange, FileCount, value_changes};
 use crate::record::{RecordedFile, RecordedMedium};
 use crate::target::Target;
 
-/// What a medium holds and says of itself.
+/// Contents and description of a medium.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MediumContents {
-    /// The digest of everything that decided its bytes, if tsmedia made it or would.
+    /// Identity, if tsmedia made the medium or would make it.
     pub id: Option<Digest>,
-    /// The volume label.
+    /// Volume label.
     pub label: String,
-    /// Every time on it, if that is known.
+    /// Timestamp of the medium, if known.
     pub date: Option<Date>,
-    /// The version of tsmedia's formats that made it; none if something else did.
+    /// Format version of the tsmedia that made it. `None` for other media.
     pub format_version: Option<u32>,
-    /// What it says of itself.
+    /// Further keys and values of `medium.toml`.
     pub description: BTreeMap<String, String>,
-    /// The template values that it was made with, if they are known.
+    /// Template values, if known.
     pub values: Option<Vec<TemplateValue>>,
-    /// What firmware starts, in the order of the boot catalog.
+    /// Boot images, in the order of the boot catalog.
     pub boot: Vec<BootContent>,
-    /// The files by path.
+    /// Files by path.
     pub files: BTreeMap<String, FileContent>,
-    /// The content entries of the manifest, if it is known.
+    /// Content entries, if the manifest is known.
     pub entries: Vec<ContentEntry>,
-    /// The digest of the files that depend on secrets, where it is known. It is compared, and told to nobody.
+    /// Digest of the files that depend on secrets, if known. It is compared, but never shown.
     pub secrets: Option<Digest>,
 }
 
-/// A boot image.
+/// Boot image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BootContent {
-    /// The firmware that it is for, as people write it.
+    /// Display name of its firmware.
     pub firmware: String,
-    /// The digest of its bytes, if they are known.
+    /// Digest of its bytes, if known.
     pub bytes: Option<Digest>,
-    /// The digest that an output's identity has of it, if that is known.
+    /// Digest in the identity of an output, if known.
     pub made_of: Option<Digest>,
 }
 
-/// A file.
+/// File.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FileContent {
-    /// Its length in bytes.
+    /// Length in bytes.
     pub len: u64,
-    /// Its digest; `None` if its bytes depend on secrets, since guesses could be tested with it.
+    /// Digest. `None` if the file depends on secrets, since a digest would help to guess them.
     pub blake3: Option<Digest>,
 }
 
-/// Everything in which one medium differs from another.
+/// Differences between two media.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diff {
-    /// The label, the date, the version of the format, lines of the description, and template values.
+    /// Label, date, format version, description and template values.
     pub values: Vec<ValueChange>,
-    /// The boot images.
+    /// Boot images.
     pub boot: Vec<BootDiff>,
-    /// The files, by content entry or folder.
+    /// Files, by content entry or folder.
     pub groups: Vec<Group>,
-    /// Whether both sides depend on secrets, and it is not known whether those are the same.
+    /// `true` if both sides depend on secrets that can't be compared.
     pub has_unknown_secrets: bool,
 }
 
-/// A value that differs.
+/// Changed value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValueChange {
-    /// What it is called.
+    /// Name of the value.
     pub key: String,
-    /// What it is on the old medium.
+    /// Value on the old medium.
     pub old: Option<String>,
-    /// What it is on the new one.
+    /// Value on the new medium.
     pub new: Option<String>,
 }
 
-/// A boot image that differs.
+/// Changed boot image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BootDiff {
-    /// The firmware that it is for.
+    /// Display name of its firmware.
     pub firmware: String,
-    /// What became of it; none if one side does not know its bytes.
+    /// Change. `None` if one side does not know its bytes.
     pub change: Option<BootChange>,
-    /// The digests of its bytes, as far as they are known.
+    /// Digests of its bytes, as far as known.
     pub bytes: [Option<Digest>; 2],
 }
 
-/// Files that belong together.
+/// Files of one content entry or folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// What the manifest calls it, if it is known.
+    /// Title in the manifest, if known.
     pub title: Option<String>,
-    /// The folder or file on the medium; empty for the root.
+    /// Folder or file on the medium; empty for the root.
     pub path: String,
-    /// What it is: files and bytes on the old medium and on the new one.
+    /// Number and length of its files on the old medium and on the new one.
     pub tallies: [FileCount; 2],
-    /// What became of its files, by path.
+    /// Changed files, by path.
     pub files: Vec<FileDiff>,
 }
 
-/// A file that differs.
+/// Changed file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileDiff {
-    /// Its path; if it was moved, the new one.
+    /// Path; the new one if it was moved.
     pub path: String,
-    /// What became of it.
+    /// Change of the file.
     pub change: FileDifference,
 }
 
-/// What became of a file.
+/// Change of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FileDifference {
-    /// It is on the new medium only.
+    /// Only on the new medium.
     Added(FileContent),
-    /// It is on the old medium only.
+    /// Only on the old medium.
     Removed(FileContent),
-    /// It has other bytes.
+    /// Different bytes.
     Changed(FileContent, FileContent),
-    /// It has the same bytes and another path.
+    /// Same bytes at another path.
     Moved {
-        /// The old path.
+        /// Old path.
         from: String,
-        /// What it is.
+        /// Length and digest.
         file: FileContent,
     },
 }
 
 impl MediumContents {
-    /// What an output will hold: its identity, and the digests of its boot images' bytes. Every digest is known.
+    /// Contents of a planned output, from its identity and the digests of its boot images. All digests must be known.
     pub fn from_output(target: &Target, output: &Output, identity: &Identity, boot: &[Digest]) -> Self {
         let made_of = identity.boot.iter().map(|image| (image.firmware.to_string(), image.blake3));
         let boot = made_of.zip(boot).map(|((firmware, made_of), bytes)| BootContent {
@@ -163,7 +163,7 @@ impl MediumContents {
         }
     }
 
-    /// What a recorded output held.
+    /// Contents of a recorded output.
     pub fn from_record(recorded: &RecordedMedium, files: &[RecordedFile]) -> Self {
         let boot = recorded.boot.iter().map(|image| BootContent {
             firmware: image.firmware.to_string(),
@@ -192,8 +192,8 @@ impl MediumContents {
 }
 
 impl MediumContents {
-    /// What the discs of a set hold together. What each of them says of itself is that of the first, but for its
-    /// number; of a file that each has (its label) the first disc's counts.
+    /// Combined contents of the discs of a set. The description is that of the first disc, without its number; of a
+    /// file on each disc (its label), that of the first one counts.
     pub fn from_discs(discs: Vec<Self>) -> Self {
         let n_discs = discs.len();
         let mut discs = discs.into_iter();
@@ -218,13 +218,13 @@ impl MediumContents {
 }
 
 impl BootContent {
-    /// A boot image that is a file of the medium.
-    pub fn of_file(firmware: String, file: FileContent) -> Self {
+    /// Creates a boot image that is a file of the medium.
+    pub fn from_file(firmware: String, file: FileContent) -> Self {
         let made_of = file.blake3.map(|blake3| BootImage::digest_of_file(file.len, blake3));
         Self { firmware, bytes: file.blake3, made_of }
     }
 
-    /// Whether it is the same as another; nothing if neither digest is known of both.
+    /// Compares two boot images. `None` if there is no kind of digest that both have.
     fn is_same(&self, other: &Self) -> Option<bool> {
         match (self.bytes.zip(other.bytes), self.made_of.zip(other.made_of)) {
             (Some((old, new)), _) | (None, Some((old, new))) => Some(old == new),
@@ -234,12 +234,12 @@ impl BootContent {
 }
 
 impl Diff {
-    /// Whether nothing differs, as far as both sides know.
+    /// Returns `true` if there is no known difference.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty() && self.boot.iter().all(|boot| boot.change.is_none()) && self.groups.is_empty()
     }
 
-    /// How many files were added, removed, changed and moved.
+    /// Number of added, removed, changed and moved files.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         self.groups.iter().for_each(|group| counts += group.counts());
@@ -247,14 +247,14 @@ impl Diff {
     }
 }
 
-/// How many files were treated how.
+/// Number of files by kind of change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// On the new medium only.
+    /// Only on the new medium.
     pub added: usize,
-    /// On the old medium only.
+    /// Only on the old medium.
     pub removed: usize,
-    /// With other bytes.
+    /// With different bytes.
     pub changed: usize,
     /// With another path.
     pub moved: usize,
@@ -270,7 +270,7 @@ impl AddAssign for Counts {
 }
 
 impl Group {
-    /// How many of its files were added, removed, changed and moved.
+    /// Number of added, removed, changed and moved files.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         for file in &self.files {
@@ -285,9 +285,9 @@ impl Group {
     }
 }
 
-/// Everything in which `new` differs from `old`.
+/// Lists the differences of `new` from `old`.
 pub fn diff(old: &MediumContents, new: &MediumContents) -> Diff {
-    // Of one identity are the same boot images, even where neither side has a digest that the other has too.
+    // Equal identities imply equal boot images, even if there is no digest to compare.
     let is_one = old.id.is_some() && old.id == new.id;
     let boot = if is_one { Vec::new() } else { boot(&old.boot, &new.boot) };
     let has_secrets = |contents: &MediumContents| contents.files.values().any(|file| file.blake3.is_none());
@@ -312,7 +312,7 @@ fn values(old: &MediumContents, new: &MediumContents) -> Vec<ValueChange> {
     for key in old.description.keys().chain(new.description.keys()).collect::<BTreeSet<_>>() {
         compare(key, old.description.get(key).cloned(), new.description.get(key).cloned());
     }
-    // Nobody is told what they are or were.
+    // The values of secrets are never shown.
     let is_other = old.secrets.zip(new.secrets).is_some_and(|(old, new)| old != new);
     changes.extend(is_other.then(|| ValueChange { key: "secrets".into(), old: None, new: None }));
     template_values(old, new, &mut changes);
@@ -321,7 +321,7 @@ fn values(old: &MediumContents, new: &MediumContents) -> Vec<ValueChange> {
 
 fn template_values(old: &MediumContents, new: &MediumContents, changes: &mut Vec<ValueChange>) {
     if let (Some(old), Some(new)) = (&old.values, &new.values) {
-        // A text as it is, everything else as JSON has it.
+        // Show a string without quotes, and anything else as JSON.
         let text = |value: Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         for (name, old, new) in value_changes(old, new) {
             let key = format!("template value `{name}`");
@@ -330,7 +330,7 @@ fn template_values(old: &MediumContents, new: &MediumContents, changes: &mut Vec
     }
 }
 
-/// Boot images of one firmware are compared in the order of the boot catalog.
+/// Compares boot images of each firmware in the order of the boot catalog.
 fn boot(old: &[BootContent], new: &[BootContent]) -> Vec<BootDiff> {
     let mut changes = Vec::new();
     for firmware in old.iter().chain(new).map(|boot| boot.firmware.as_str()).collect::<BTreeSet<_>>() {
@@ -355,7 +355,7 @@ fn boot(old: &[BootContent], new: &[BootContent]) -> Vec<BootDiff> {
     changes
 }
 
-/// Files by content entry, in the order of the manifest; then those of no entry, by folder.
+/// Groups files by content entry, in the order of the manifest, and other files by folder.
 fn groups(old: &MediumContents, new: &MediumContents) -> Vec<Group> {
     let is_new = |entry: &&ContentEntry| new.entries.iter().all(|other| other.path != entry.path);
     let entries: Vec<_> = new.entries.iter().chain(old.entries.iter().filter(is_new)).cloned().collect();
@@ -385,7 +385,7 @@ fn groups(old: &MediumContents, new: &MediumContents) -> Vec<Group> {
     of_entries.into_iter().chain(of_none).map(|(_, group)| group).collect()
 }
 
-/// What became of the files, by path.
+/// Lists changed files by path.
 fn file_changes(old: &BTreeMap<String, FileContent>, new: &BTreeMap<String, FileContent>) -> Vec<FileDiff> {
     let mut changes = BTreeMap::new();
     let mut gone: HashMap<FileContent, Vec<&str>> = HashMap::new();
@@ -397,7 +397,7 @@ fn file_changes(old: &BTreeMap<String, FileContent>, new: &BTreeMap<String, File
         }
     }
     for (path, file) in new.iter().filter(|(path, _)| !is_own(path) && !old.contains_key(*path)) {
-        // Files without bytes are all the same, which says nothing; of secret ones it is not known.
+        // Files that are empty or depend on secrets are never matched as moved.
         let from = gone.get_mut(file).filter(|_| file.len > 0 && file.blake3.is_some()).and_then(|from| {
             let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_lowercase();
             let same_name = from.iter().position(|from| name(from) == name(path));
@@ -419,8 +419,7 @@ fn is_own(path: &str) -> bool {
     [lists::MEDIUM, lists::BLAKE3SUMS, lists::SHA256SUMS].contains(&path)
 }
 
-/// The folder of a medium that a file belongs to: that of its package, or else the one in the root. Empty for a file
-/// in the root itself.
+/// Folder that a file belongs to: that of its package, or else the top-level folder. Empty for a file in the root.
 pub fn content_folder(path: &str) -> &str {
     let end_of = |n: usize| path.match_indices('/').nth(n).map(|(at, _)| at);
     let is_package = path.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("SMS/PKG/"));

@@ -1,7 +1,6 @@
-//! What can be compared or drawn: the contents of what a manifest makes now and of finished media, whoever made them.
+//! Loads what `diff` and `layout` compare: planned outputs, and finished media of any origin.
 //!
-//! A medium that tsmedia made lists the digests of its files, and is believed; checking it is what `verify` does.
-//! The files of any other medium are read.
+//! The digest lists of media made by tsmedia are trusted; `verify` checks them. The files of all other media are read.
 
 mod medium;
 
@@ -19,7 +18,7 @@ use crate::target::Target;
 use crate::verify::wanted;
 use crate::write::WriteOptions;
 
-/// What an output will hold. Sources whose digests are not known are read, and remembered.
+/// Loads a planned output. Sources whose digests are not known are read, and their digests stored.
 pub fn output(
     target: &Target,
     output: &Output,
@@ -28,7 +27,7 @@ pub fn output(
     progress: &Progress,
 ) -> Result<MediumContents> {
     let identity = wanted(output, store, options, progress)?;
-    // A comparison is none the worse for a cache that can't be written.
+    // Best effort: a comparison does not need the cache.
     let _ = store.save(&options.disk);
     if let Some(unknown) = identity.files.iter().find(|file| file.blake3.is_none()) {
         return Err(Error::new(format!("the digest of `{}` is missing", unknown.path)));
@@ -37,8 +36,7 @@ pub fn output(
     Ok(MediumContents::from_output(target, output, &identity, &boot?))
 }
 
-/// What became of the regions of one medium on another. The files of either are compared by their digests, and what
-/// is no file is read.
+/// Compares the regions of two media. Files are compared by digest; everything else is read.
 pub fn marks(
     old: &mut FinishedMedium,
     new: &mut FinishedMedium,

@@ -1,8 +1,8 @@
-//! Where things are on a finished medium: regions in the order of their places, found in the medium alone.
+//! Map of a finished medium: its regions in the order of their positions, from the medium alone.
 //!
-//! A file of 1 MiB or more is a region, and so are smaller files of one content folder that follow each other, a
-//! boot program that is no file, and structures of one sort. A region reaches to the next one: what it does not use
-//! is its slack. [`marks`] says of two media which regions stayed, changed, moved, came and went.
+//! A region is a file of 1 MiB or more, a run of smaller files of one content folder, a boot program outside of any
+//! file, or a run of structures of one kind. A region extends to the next one; its unused part is its slack. [`marks`]
+//! compares the regions of two media.
 
 mod marks;
 
@@ -18,57 +18,57 @@ use crate::output::{ParsedMedium, lists};
 
 pub use marks::{Marks, Reads, RegionState, marks};
 
-/// A medium as regions.
+/// Regions of a medium.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Map {
-    /// How long the medium is.
+    /// Length of the medium in bytes.
     pub len: u64,
-    /// Its regions, ascending; together they are the whole medium.
+    /// Regions in ascending order, which together cover the whole medium.
     pub regions: Vec<MapRegion>,
 }
 
-/// A part of a medium.
+/// Region of a medium.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MapRegion {
-    /// What it is.
+    /// Kind of the region.
     pub kind: RegionKind,
-    /// Which: the path of a large file, the folder of small files, the names of structures.
+    /// Path of a large file, folder of small files, or names of structures.
     pub name: String,
-    /// Where it starts.
+    /// Offset in bytes.
     pub offset: u64,
-    /// Up to the next region.
+    /// Length up to the next region, in bytes.
     pub len: u64,
-    /// Up to the end of the last thing in it.
+    /// Length up to the end of its last item, in bytes.
     pub span: u64,
-    /// How many of its bytes are something.
+    /// Number of bytes in use.
     pub used: u64,
-    /// The files that are in it, or of which a part is: path and place.
+    /// Files with bytes in the region: path and range.
     pub files: Vec<(String, Range<u64>)>,
-    /// How many files start in it.
+    /// Number of files that start in the region.
     pub n_files: usize,
 }
 
-/// What a region is.
+/// Kind of a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RegionKind {
-    /// Descriptors, boot catalog, path tables, anchors; partition tables and boot sectors.
+    /// Descriptors, boot catalog, path tables, anchors, partition tables and boot sectors.
     Head,
-    /// A file of 1 MiB or more, or a piece of it.
+    /// File of 1 MiB or more, or a piece of one.
     LargeFile,
     /// Smaller files of one content folder.
     SmallFiles,
-    /// A boot program that is no file of the medium.
+    /// Boot program that is not a file of the medium.
     BootProgram,
     /// Folders of ISO 9660, Joliet, UDF or FAT, or the metadata of a WIM file.
     Folders,
-    /// Where UDF says where files and folders are, the allocation tables of FAT, and what of an NTFS volume is no file's.
+    /// UDF file entries, FAT allocation tables, and NTFS structures.
     FileEntries,
-    /// What the medium says of itself.
+    /// The medium's own lists.
     Lists,
 }
 
 impl RegionKind {
-    /// All of them, in the order of a legend.
+    /// All kinds, in the order of a legend.
     pub const ALL: [Self; 7] = [
         Self::Head,
         Self::LargeFile,
@@ -79,7 +79,7 @@ impl RegionKind {
         Self::Lists,
     ];
 
-    /// The words for it.
+    /// Name of the kind.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Head => "head",
@@ -92,50 +92,50 @@ impl RegionKind {
         }
     }
 
-    /// Whether it holds files.
+    /// Returns `true` if it contains files.
     pub fn is_content(self) -> bool {
         matches!(self, Self::LargeFile | Self::SmallFiles | Self::Lists)
     }
 }
 
-/// How much of a medium is what.
+/// Totals of a medium.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// How many files have bytes.
+    /// Number of files with bytes.
     pub n_files: usize,
-    /// How many bytes are in files.
+    /// Number of bytes in files.
     pub content: u64,
-    /// How many bytes are in structures and in boot programs that are no files.
+    /// Number of bytes in structures, and in boot programs that are not files.
     pub structures: u64,
-    /// How many bytes are neither.
+    /// Number of unused bytes.
     pub slack: u64,
 }
 
 impl MapRegion {
-    /// What it does not use.
+    /// Number of unused bytes.
     pub fn slack(&self) -> u64 {
         self.len - self.used
     }
 
-    /// Where the last thing in it ends.
+    /// Range up to the end of its last item.
     pub fn span(&self) -> Range<u64> {
         self.offset..self.offset + self.span
     }
 
-    /// Where the next region starts.
+    /// Offset of the next region.
     pub fn end(&self) -> u64 {
         self.offset + self.len
     }
 }
 
-/// Files from here on are regions of their own.
+/// Length from which a file is a region of its own.
 const LARGE: u64 = 1 << 20;
 
-/// Structures that take turns more often than this are one region: other tools put the entries of a folder's files
-/// behind each folder.
+/// Maximum number of alternating regions of structures. Beyond that they are one region: some tools put the file
+/// entries of a folder right behind it.
 const MAX_TURNS: usize = 6;
 
-/// Something on the medium, and what it is part of.
+/// Item on a medium, with the region that it belongs to.
 struct MapItem {
     place: Range<u64>,
     kind: RegionKind,
@@ -144,21 +144,21 @@ struct MapItem {
 }
 
 impl Map {
-    /// The regions of a medium.
+    /// Maps a medium.
     pub fn new(parsed: &ParsedMedium) -> Self {
         let mut items = match parsed {
             ParsedMedium::Disc(disc) => items_of_disc(disc),
             ParsedMedium::Wim(wim) => items_of_wim(wim),
             ParsedMedium::Stick(stick) => items_of_stick(stick),
         };
-        // What claims to be beyond the end of the medium is not on it.
+        // Ignore anything beyond the end of the medium.
         let len = parsed.len();
         items.iter_mut().for_each(|item| item.place = item.place.start.min(len)..item.place.end.min(len));
         items.sort_by_key(|item| (item.place.start, item.place.end));
         let mut regions: Vec<MapRegion> = Vec::new();
         let mut at = 0;
         for MapItem { place, kind, name, file } in items {
-            // Files may share bytes, and a small one may be in its UDF entry: bytes are counted once.
+            // Files may share bytes, and small ones may be in their UDF file entry. Count each byte once.
             let used = place.start.max(at)..place.end.max(at);
             at = used.end;
             let is_next = regions.last().is_none_or(|last| !belongs(last, kind, &name));
@@ -192,7 +192,7 @@ impl Map {
         Self { len, regions: close(join_turns(regions), len) }
     }
 
-    /// How much of it is what.
+    /// Sums up the regions.
     pub fn totals(&self) -> Totals {
         let mut totals = Totals::default();
         for region in &self.regions {
@@ -204,12 +204,12 @@ impl Map {
     }
 }
 
-/// Whether something belongs to the region before it.
+/// Returns `true` if an item belongs to the region before it.
 fn belongs(last: &MapRegion, kind: RegionKind, name: &str) -> bool {
     match kind {
         _ if last.kind != kind => false,
         RegionKind::Head => true,
-        // Pieces of a large file that touch are one already.
+        // Adjacent pieces of a large file have been joined already.
         RegionKind::LargeFile | RegionKind::BootProgram => false,
         RegionKind::SmallFiles | RegionKind::Folders | RegionKind::FileEntries | RegionKind::Lists => last.name == name,
     }
@@ -231,7 +231,7 @@ fn items_of_stick(stick: &Stick) -> Vec<MapItem> {
     items
 }
 
-/// The pieces of a file.
+/// Pieces of a file.
 fn items_of_file<'a>(path: &'a str, len: u64, places: &'a [Range<u64>]) -> impl Iterator<Item = MapItem> + 'a {
     let folder = content_folder(path);
     let (kind, name) = match len {
@@ -280,7 +280,7 @@ fn items_of_disc(disc: &IsoDisc) -> Vec<MapItem> {
         items.push(MapItem { place: structure.range.clone(), kind, name: name.into(), file: None });
     }
     for program in disc.boot.iter().filter(|program| !starts.contains(&program.offset)) {
-        // Where the catalog leaves the length to the firmware, no more than the start is sure.
+        // If the catalog leaves the length to the firmware, only the start is certain.
         let end = program.offset.saturating_add(program.loaded_len().unwrap_or(512)).min(disc.len);
         let name = program.firmware();
         items.push(MapItem { place: program.offset..end, kind: RegionKind::BootProgram, name, file: None });
@@ -288,7 +288,7 @@ fn items_of_disc(disc: &IsoDisc) -> Vec<MapItem> {
     items
 }
 
-/// Joins structures that take turns.
+/// Joins regions of alternating structures.
 fn join_turns(regions: Vec<MapRegion>) -> Vec<MapRegion> {
     let is_structure = |region: &MapRegion| matches!(region.kind, RegionKind::Folders | RegionKind::FileEntries);
     let mut joined: Vec<MapRegion> = Vec::new();
@@ -313,7 +313,7 @@ fn join_turns(regions: Vec<MapRegion>) -> Vec<MapRegion> {
     joined
 }
 
-/// Makes each region reach to the next: the first from the start of the medium, the last to its end.
+/// Extends each region to the next: the first one from the start of the medium, the last one to its end.
 fn close(mut regions: Vec<MapRegion>, len: u64) -> Vec<MapRegion> {
     if let Some(first) = regions.first_mut() {
         first.span += first.offset;

@@ -1,8 +1,8 @@
-//! Whether a finished medium is what it was when it was made.
+//! Verifies finished media.
 //!
-//! [`verify`] needs nothing but the medium: every byte of it is covered by the lists that it carries (see
-//! [`output`](crate::output)), and each fault is named. [`compare`] checks it against what the manifest would make
-//! now. The medium is read once from front to end; what is kept in memory is its lists.
+//! [`verify`] needs only the medium: the lists that it carries cover every byte (see [`output`](crate::output)), and
+//! each fault is named. [`compare`] checks it against what the manifest would make now. The medium is read once from
+//! front to end; only its lists are kept in memory.
 
 pub mod programs;
 mod read;
@@ -21,87 +21,88 @@ use crate::progress::Progress;
 use crate::store::Store;
 use crate::write::{self, WriteOptions};
 
-/// What was found.
+/// Result of a verification.
 #[derive(Clone, Debug)]
 pub struct Verified {
-    /// The volume label.
+    /// Volume label.
     pub label: String,
-    /// What the medium says of itself, if that can be read.
+    /// Contents of `medium.toml`, if it can be read.
     pub medium: Option<MediumToml>,
-    /// Its files by path, with the digests that they have now.
+    /// Files by path, with their actual digests.
     pub files: BTreeMap<String, VerifiedFile>,
-    /// Its boot programs, if they were [looked at](programs::add).
+    /// Boot programs, if they were [examined](programs::add).
     pub programs: Vec<programs::Program>,
-    /// How many bytes it has.
+    /// Length in bytes.
     pub len: u64,
-    /// What is wrong with it; nothing if it is sound.
+    /// Faults; empty if the medium is sound.
     pub faults: Vec<MediumFault>,
 }
 
-/// A file as it is on the medium.
+/// File as found on the medium.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VerifiedFile {
-    /// Its length in bytes.
+    /// Length in bytes.
     pub len: u64,
-    /// Its digests; none if it can't be read.
+    /// Digests. `None` if the file can't be read.
     pub digests: Option<Digests>,
 }
 
-/// One thing that is wrong with a medium.
+/// Fault of a medium.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MediumFault {
-    /// The medium ends before what is on it does: its length, and what it should be at least.
+    /// The medium is truncated.
     CutOff {
-        /// How long it is, in bytes.
+        /// Length in bytes.
         len: u64,
-        /// Where its last file ends, in bytes.
+        /// End of the last file, in bytes.
         needed: u64,
     },
-    /// A byte outside files is not what it was: directories, boot programs, the space between files.
+    /// Bytes outside files changed: folders, boot programs, or the space between files.
     Structure,
-    /// One of the medium's own lists is not what it was, or can't be read; why.
+    /// One of the medium's own lists changed or can't be read.
     List {
-        /// Which.
+        /// Path of the list.
         path: String,
-        /// What is wrong with it.
+        /// Reason.
         why: String,
     },
-    /// A file has other bytes than the lists say.
+    /// A file differs from the lists.
     Damaged(String),
     /// A file can't be read.
     Unreadable(String),
-    /// A file is in the lists and not on the medium.
+    /// A file is in the lists but not on the medium.
     Missing(String),
-    /// A file is on the medium and not in the lists.
+    /// A file is on the medium but not in the lists.
     Extra(String),
-    /// A boot program is as it was, and Secure Boot refuses it, or firmware: why, as a fragment about "it".
+    /// A boot program is unchanged, but Secure Boot or the firmware refuses it.
     Refused {
-        /// Which.
+        /// Path of the program.
         path: String,
-        /// Why.
+        /// Reason, as a fragment about "it".
         why: String,
     },
-    /// A file is not what the manifest makes of it now.
+    /// A file differs from what the manifest makes now.
     Differs(String),
-    /// A file is in the manifest and not on the medium.
+    /// A file is in the manifest but not on the medium.
     NotThere(String),
-    /// A file is on the medium and not in the manifest.
+    /// A file is on the medium but not in the manifest.
     NotInManifest(String),
-    /// The label, or something else that the medium says of itself, is not what the manifest says now.
+    /// The label, or another value in `medium.toml`, differs from the manifest.
     OtherValue {
-        /// What it is called.
+        /// Key of the value.
         key: String,
-        /// What the medium says, if it says anything.
+        /// Value on the medium, if any.
         medium: Option<String>,
-        /// What the manifest says, if it says anything.
+        /// Value in the manifest, if any.
         manifest: Option<String>,
     },
-    /// Its date, boot programs or empty folders are not those of the manifest, or another tsmedia made it.
+    /// The date, boot programs or empty folders differ from the manifest, or another version of tsmedia made the
+    /// medium.
     OtherIdentity,
 }
 
 impl MediumFault {
-    /// Whether the medium is not what its manifest makes now, sound as it may be.
+    /// Returns `true` for a difference from the manifest, which a sound medium can have.
     pub fn is_difference(&self) -> bool {
         match self {
             Self::Differs(_)
@@ -125,7 +126,7 @@ impl MediumFault {
 ///
 /// # Errors
 ///
-/// When it can't be read at all, was not made by tsmedia, or somebody asked to stop.
+/// If it can't be read, was not made by tsmedia, or the run is interrupted.
 pub fn verify(image: &mut dyn ReadSeek, listing: &Listing, progress: &Progress) -> Result<Verified> {
     let len = read::len(image)?;
     let mut faults = Vec::new();
@@ -143,8 +144,8 @@ pub fn verify(image: &mut dyn ReadSeek, listing: &Listing, progress: &Progress) 
     let own = [lists::MEDIUM, lists::BLAKE3SUMS, lists::SHA256SUMS];
     let [medium_text, blake3sums, sha256sums] = own.map(&mut text);
     if own.iter().all(|path| listing.files.iter().all(|file| file.path != *path)) {
-        return Err(Error::new("the medium carries no lists of digests: tsmedia did not make it")
-            .help("only media that tsmedia made can be verified"));
+        return Err(Error::new("the medium has no lists of digests, so it was not made by tsmedia")
+            .help("give a medium made by tsmedia; no other can be verified"));
     }
     let needed = listing.files.iter().flat_map(|file| &file.places).map(|place| place.offset.saturating_add(place.len));
     if let Some(needed) = needed.max().filter(|needed| *needed > len) {
@@ -155,7 +156,10 @@ pub fn verify(image: &mut dyn ReadSeek, listing: &Listing, progress: &Progress) 
     let medium = medium_text.as_deref().and_then(MediumToml::parse);
     match &medium {
         None if medium_text.is_some() => {
-            faults.push(MediumFault::List { path: lists::MEDIUM.into(), why: "it does not say what it should".into() });
+            faults.push(MediumFault::List {
+                path: lists::MEDIUM.into(),
+                why: "required values are missing or invalid".into(),
+            });
         }
         _ => {}
     }
@@ -171,7 +175,7 @@ pub fn verify(image: &mut dyn ReadSeek, listing: &Listing, progress: &Progress) 
     if !files.contains_key(lists::SHA256SUMS) {
         faults.push(MediumFault::Missing(lists::SHA256SUMS.into()));
     }
-    // A `medium.toml` with other bytes than it had says nothing about the rest.
+    // If `medium.toml` was modified, its digest of the structure means nothing.
     if faults.contains(&MediumFault::Damaged(lists::MEDIUM.into())) {
         let follows = |fault: &MediumFault| match fault {
             MediumFault::List { path, .. } => path == lists::MEDIUM,
@@ -184,7 +188,7 @@ pub fn verify(image: &mut dyn ReadSeek, listing: &Listing, progress: &Progress) 
     Ok(Verified { label: listing.label.clone(), medium, files, programs: Vec::new(), len, faults })
 }
 
-/// What the manifest would make now, with the digests of sources that are not known read.
+/// Computes what the manifest would make now, reading sources whose digests are not known.
 pub fn wanted(output: &Output, store: &mut Store, options: &WriteOptions, progress: &Progress) -> Result<Identity> {
     let files = output.root.files();
     let unknown = files.into_iter().filter_map(|(_, content)| match content {
@@ -199,11 +203,11 @@ pub fn wanted(output: &Output, store: &mut Store, options: &WriteOptions, progre
     for (source, digests) in unknown.iter().zip(digests) {
         store.remember(source, digests);
     }
-    // The memo does not keep what changed a moment ago, so what was read now is asked first.
+    // The memo omits files that changed a moment ago, so look in the digests read just now first.
     output.identity(&|key| found.get(key).copied().or_else(|| store.digests(key)))
 }
 
-/// Compares a medium that was verified with what the manifest would make now; every digest has to be known.
+/// Compares a verified medium with what the manifest would make now. All digests must be known.
 pub fn compare(verified: &Verified, output: &Output, wanted: &Identity) -> Vec<MediumFault> {
     let mut faults = Vec::new();
     if let Some(medium) = &verified.medium {
@@ -219,7 +223,7 @@ pub fn compare(verified: &Verified, output: &Output, wanted: &Identity) -> Vec<M
             }
         }
     }
-    // What the medium's own lists told of a file is not told twice.
+    // Don't report a file twice that the medium's own lists already reported.
     let is_told = |path: &str| {
         verified.faults.iter().any(|fault| match fault {
             MediumFault::Damaged(told)
@@ -259,7 +263,7 @@ fn cause(error: &Error) -> String {
     std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
 }
 
-/// What the two lists say, by path; a list that can't be read is none.
+/// Digests in the two lists, by path. `None` for a list that can't be read.
 struct ListedDigests<'a> {
     blake3: Option<BTreeMap<&'a str, Digest>>,
     sha256: Option<BTreeMap<&'a str, Sha256>>,
@@ -273,8 +277,8 @@ impl<'a> ListedDigests<'a> {
         }
     }
 
-    /// Names what is damaged, missing or extra. Where the lists disagree about a file, the file itself decides which
-    /// of them is wrong: no damage makes a digest fit.
+    /// Reports damaged, missing and extra files. If the lists disagree about a file, the file itself decides which one
+    /// is wrong, since no damage makes a digest match.
     fn check(&self, files: &BTreeMap<String, VerifiedFile>, faults: &mut Vec<MediumFault>) {
         let mut wrong_in: [Vec<&str>; 2] = [Vec::new(), Vec::new()];
         for (path, found) in files.iter().filter(|(path, _)| *path != lists::SHA256SUMS) {
@@ -283,15 +287,15 @@ impl<'a> ListedDigests<'a> {
                 continue;
             };
             if path == lists::BLAKE3SUMS {
-                // Otherwise which of the two is wrong is told by the files that they list.
+                // If it doesn't match, the files that the lists contain show which of the two is wrong.
                 let fits = self.sha256.as_ref().is_none_or(|list| list.get(path.as_str()) == Some(&digests.sha256));
                 if !fits && self.blake3.is_some() {
-                    let why = format!("`{}` says that it had other bytes", lists::SHA256SUMS);
+                    let why = format!("it differs from its digest in `{}`", lists::SHA256SUMS);
                     faults.push(MediumFault::List { path: path.clone(), why });
                 }
                 continue;
             }
-            // For each list that there is: whether it has the file, with this digest.
+            // For each list that exists: `Some` if it contains the file, and `true` if the digest matches.
             let blake3 =
                 self.blake3.as_ref().map(|list| list.get(path.as_str()).map(|listed| *listed == digests.blake3));
             let sha256 =
@@ -306,16 +310,19 @@ impl<'a> ListedDigests<'a> {
         }
         for (list, paths) in [lists::BLAKE3SUMS, lists::SHA256SUMS].into_iter().zip(wrong_in) {
             if let Some(path) = paths.first() {
-                let why = format!("it is wrong about `{path}`, which the other list says is as it was");
-                let why =
-                    if paths.len() == 1 { why } else { format!("{why}, and about {} more files", paths.len() - 1) };
+                let why = format!("its digest of `{path}` is wrong, while the other list has the right one");
+                let why = if paths.len() == 1 {
+                    why
+                } else {
+                    format!("{why}; so are those of {} more files", paths.len() - 1)
+                };
                 faults.push(MediumFault::List { path: list.into(), why });
             }
         }
         self.check_listed(files, faults);
     }
 
-    /// Names the files that are listed and not there. One that only one of two lists has is a fault of that list.
+    /// Reports listed files that are not on the medium. A file in only one of the lists is a fault of that list.
     fn check_listed(&self, files: &BTreeMap<String, VerifiedFile>, faults: &mut Vec<MediumFault>) {
         let blake3 = self.blake3.as_ref().map(|list| list.keys().copied().collect::<BTreeSet<_>>());
         let sha256 = self.sha256.as_ref().map(|list| list.keys().copied().collect::<BTreeSet<_>>());
@@ -324,7 +331,7 @@ impl<'a> ListedDigests<'a> {
             for path in list.iter().flatten().filter(|path| !files.contains_key(**path)) {
                 faults.push(match other {
                     Some(other) if !other.contains(path) && *path != lists::BLAKE3SUMS => {
-                        let why = format!("it has `{path}`, which is neither on the medium nor in the other list");
+                        let why = format!("it lists `{path}`, which is neither on the medium nor in the other list");
                         MediumFault::List { path: name.into(), why }
                     }
                     _ => MediumFault::Missing((*path).to_owned()),
@@ -342,12 +349,12 @@ fn parse<'a, T: FromStr>(name: &str, text: &'a str, faults: &mut Vec<MediumFault
                 list.insert(path, digest);
             }
             Ok((path, Err(_))) => {
-                faults.push(MediumFault::List { path: name.into(), why: format!("it has no digest of `{path}`") });
+                faults.push(MediumFault::List { path: name.into(), why: format!("its digest of `{path}` is invalid") });
             }
             Err(line) => {
                 faults.push(MediumFault::List {
                     path: name.into(),
-                    why: format!("its line {line} is no digest and path"),
+                    why: format!("its line {line} is not a digest and a path"),
                 });
             }
         }

@@ -1,4 +1,4 @@
-//! Whether a source is still what it was when its capture began.
+//! Detects changes of a source during its capture.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
@@ -10,31 +10,31 @@ use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::format::virtual_disk::ReferencedFile;
 
-/// What a source was.
+/// State of a source when its capture began.
 #[derive(Clone)]
 pub(super) struct ChangeGuard {
     path: Utf8PathBuf,
-    was: Was,
+    state: SourceState,
 }
 
 #[derive(Clone)]
-enum Was {
-    /// What can't change, or does not say so.
+enum SourceState {
+    /// Source that can't change, or does not show it.
     Nothing,
-    /// By their paths.
+    /// Files with their metadata.
     Files(Vec<(Utf8PathBuf, Stat)>),
-    /// For each folder by its path from the source: a digest over names and stats of what is in it.
+    /// Digest of names and metadata for each folder, by path from the source.
     Folder(BTreeMap<Utf8PathBuf, Digest>),
 }
 
 impl ChangeGuard {
-    /// Of what nobody else can change.
+    /// Guards a source that no other process can change.
     pub(super) fn nothing() -> Self {
-        Self { path: Utf8PathBuf::new(), was: Was::Nothing }
+        Self { path: Utf8PathBuf::new(), state: SourceState::Nothing }
     }
 
-    /// Of an image file and the files that the disk in it names. A device doesn't say when it was written to.
-    pub(super) fn disk(path: &Utf8Path, metadata: &Metadata, named: &[ReferencedFile]) -> Result<Self> {
+    /// Guards an image file and the files that its virtual disk refers to. Devices don't record when they are written.
+    pub(super) fn disk(path: &Utf8Path, metadata: &Metadata, named: &[Named]) -> Result<Self> {
         let mut files = Vec::new();
         if metadata.is_file() {
             files.push((path.to_owned(), Stat::from_metadata(metadata)));
@@ -43,19 +43,19 @@ impl ChangeGuard {
             let metadata = named.metadata().map_err(|error| Error::io("looking at", &named.path, error))?;
             files.push((named.path.clone(), Stat::from_metadata(&metadata)));
         }
-        Ok(Self { path: path.to_owned(), was: Was::Files(files) })
+        Ok(Self { path: path.to_owned(), state: SourceState::Files(files) })
     }
 
-    /// Of a folder with all that is in it.
+    /// Guards a folder with all its contents.
     pub(super) fn folder(path: &Utf8Path) -> Result<Self> {
-        Ok(Self { path: path.to_owned(), was: Was::Folder(walk(path)?) })
+        Ok(Self { path: path.to_owned(), state: SourceState::Folder(walk(path)?) })
     }
 
-    /// Fails if it has changed.
+    /// Fails if the source has changed.
     pub(super) fn check(&self) -> Result<()> {
-        let changed = match &self.was {
-            Was::Nothing => None,
-            Was::Files(files) => {
+        let changed = match &self.state {
+            SourceState::Nothing => None,
+            SourceState::Files(files) => {
                 let mut changed = None;
                 for (path, stat) in files {
                     let metadata = fs::metadata(path).map_err(|error| Error::io("looking at", path, error))?;
@@ -63,7 +63,7 @@ impl ChangeGuard {
                 }
                 changed
             }
-            Was::Folder(before) => {
+            SourceState::Folder(before) => {
                 let now = walk(&self.path)?;
                 let other = before.iter().find(|(path, digest)| now.get(*path) != Some(digest));
                 let new = || now.keys().find(|path| !before.contains_key(*path));
@@ -74,14 +74,14 @@ impl ChangeGuard {
             }
         };
         match changed {
-            Some(path) => Err(Error::new(format!("`{path}` changed while it was captured"))
-                .help("capture again while nobody writes to it, or capture a copy")),
+            Some(path) => Err(Error::new(format!("`{path}` changed while it was being captured"))
+                .help("try again when no other process is writing to it, or capture a copy")),
             None => Ok(()),
         }
     }
 }
 
-/// A digest for every folder. What can't be read is left to the capture itself to complain of.
+/// Computes a digest for every folder. The capture itself reports what can't be read.
 fn walk(root: &Utf8Path) -> Result<BTreeMap<Utf8PathBuf, Digest>> {
     let mut digests = BTreeMap::new();
     let mut folders = vec![Utf8PathBuf::new()];
@@ -122,10 +122,10 @@ mod tests {
         still.check().unwrap();
         let changed = |still: &ChangeGuard| still.check().unwrap_err().to_string();
         fs::write(root.join("a/b/file"), "afterwards").unwrap();
-        assert_eq!(changed(&still), format!("`{}` changed while it was captured", root.join("a/b")));
+        assert_eq!(changed(&still), format!("`{}` changed while it was being captured", root.join("a/b")));
         let still = ChangeGuard::folder(root).unwrap();
         fs::create_dir(root.join("new")).unwrap();
-        assert_eq!(changed(&still), format!("`{}` changed while it was captured", root));
+        assert_eq!(changed(&still), format!("`{}` changed while it was being captured", root));
     }
 
     #[test]
@@ -136,6 +136,6 @@ mod tests {
         let still = ChangeGuard::disk(&path, &fs::metadata(&path).unwrap(), &[]).unwrap();
         still.check().unwrap();
         fs::write(&path, "afterwards").unwrap();
-        assert_eq!(still.check().unwrap_err().to_string(), format!("`{path}` changed while it was captured"));
+        assert_eq!(still.check().unwrap_err().to_string(), format!("`{path}` changed while it was being captured"));
     }
 }

@@ -1,7 +1,7 @@
-//! Virtual disks that can't be read where they are: made raw in a sparse file beside the output.
+//! Converts virtual disks that can't be read in place to a sparse raw file beside the output.
 //!
-//! The file takes as much room as the disk has data. It can be read by its owner only, and has a name for no longer
-//! than it takes to remove that: nothing is left of it when the process ends, however it ends.
+//! The file takes as much space as the disk has data. Only its owner can read it, and its name is removed at once, so
+//! that nothing is left when the process ends in any way.
 
 use std::fs::File;
 
@@ -11,7 +11,7 @@ use crate::format::virtual_disk::VirtualDisk;
 use crate::progress::Progress;
 use crate::write::open;
 
-/// Makes the raw copy of a disk, which is source `number` of the capture.
+/// Makes a raw copy of a disk. `number` is the index of the source.
 pub(super) fn make_raw(disk: &VirtualDisk, work: &CaptureJob, number: usize, progress: &Progress) -> Result<File> {
     let name = format!(".{}.tsmedia-disk{number}", work.target.file_name().unwrap_or_default());
     let path = work.target.with_file_name(name);

@@ -1,9 +1,9 @@
-//! FAT volumes: their files in a folder beside the output, from where wimlib takes them, and their marks beside those.
+//! Stages the files of a FAT volume in a folder beside the output for wimlib, and their FAT metadata separately.
 //!
-//! wimlib knows no FAT, and a folder of Linux no attributes, short names and times of making. They are kept apart, and
-//! put into the finished WIM file. This takes a copy of the volume's files that only its owner can read, which is removed
-//! at the end; what a killed capture leaves of it, the next one of the same output replaces. FAT has the time of some
-//! clock on a wall: it is taken for UTC, as Linux does it. The date of last access becomes that of the last write.
+//! wimlib can't read FAT, and a folder on Linux has no attributes, short names or creation times. These are kept
+//! separately and written into the finished WIM file. Staging needs a copy of the volume's files, which only its owner
+//! can read, and which is removed at the end; the next capture to the same output replaces what a killed one left. FAT
+//! stores local times, which are taken as UTC, as on Linux. The last access time is set to that of the last write.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -20,7 +20,7 @@ use crate::format::wim::metadata::{FileTime, ImageEntry};
 use crate::progress::Progress;
 use crate::write::open;
 
-/// The files of a volume, removed when dropped.
+/// Files of a volume, removed when dropped.
 pub(super) struct Staged {
     folder: Utf8PathBuf,
     marks: BTreeMap<String, WindowsMetadata>,
@@ -29,11 +29,11 @@ pub(super) struct Staged {
 const COPY_LEN: u64 = 1 << 20;
 
 impl Staged {
-    /// Takes the files out of a volume. `place` is what messages call it.
+    /// Copies the files of a volume. `place` names it in messages.
     ///
     /// # Errors
     ///
-    /// A volume that contradicts itself, what can't be read or written, and an interrupt.
+    /// If the volume contradicts itself, reading or writing fails, or the run is interrupted.
     pub(super) fn make(
         volume: &Window,
         place: &str,
@@ -44,7 +44,7 @@ impl Staged {
         let unreadable = |error| {
             Error::new(format!("the FAT volume `{place}` can't be read"))
                 .because(error)
-                .help("have it repaired with `fsck.fat`, or copy it again")
+                .help("repair it with `fsck.fat`, or copy it again")
         };
         let entries = fat::entries(&mut volume.clone(), 0..volume.len(), code_page).map_err(unreadable)?;
         open::remove_tree(&folder).map_err(|error| Error::io("removing", &folder, error))?;
@@ -70,12 +70,12 @@ impl Staged {
 
 impl Drop for Staged {
     fn drop(&mut self) {
-        // A leftover is replaced by the next run.
+        // The next run replaces leftovers.
         let _ = open::remove_tree(&self.folder);
     }
 }
 
-/// The volume may be one that others must not read.
+/// Creates a folder for its owner only, since the volume may be confidential.
 fn make_folder(path: &Utf8Path) -> Result<()> {
     open::create_private_folder(path).map_err(|error| Error::io("creating", path, error))
 }
@@ -84,7 +84,11 @@ fn copy(volume: &Window, extents: &[Range<u64>], to: &Utf8Path, progress: &Progr
     let failed = |error: io::Error| {
         let is_full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
         let error = Error::io("writing", to, error);
-        if is_full { error.help("a FAT volume's files are copied beside the output; make room there") } else { error }
+        if is_full {
+            error.help("free some space beside the output, where a FAT volume's files are copied")
+        } else {
+            error
+        }
     };
     let mut target = open::create_private(to).map_err(failed)?;
     let mut buffer = Vec::new();

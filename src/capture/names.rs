@@ -1,31 +1,31 @@
-//! Names that Windows can't hold, in what was captured of a folder or a FAT volume.
+//! Checks the names captured from a folder or a FAT volume for those that Windows can't hold.
 //!
-//! A WIM file holds them, but whatever applies its image fails or, worse, makes other files of them: `a:b` is a stream
-//! of `a`. NTFS volumes are not checked, since Windows made their names.
+//! A WIM file can contain such names, but applying its image fails or, worse, creates other files: `a:b` is a stream of
+//! `a`. NTFS volumes are not checked, since Windows made their names.
 
 use std::collections::HashMap;
 
 use crate::error::{Error, Result};
 use crate::volume::{BadName, check_windows_name, fold};
 
-/// Longest name on NTFS, in UTF-16 units.
+/// Maximum length of a name on NTFS, in UTF-16 units.
 const MAX_NAME_LEN: usize = 255;
 
-/// Most names in one message.
+/// Maximum number of names in one message.
 const MAX_NAMED: usize = 100;
 
-/// Checks all paths of an image. `place` is what messages call its source.
+/// Checks all paths of an image. `place` names its source in messages.
 ///
 /// # Errors
 ///
-/// Names that Windows can't hold, and those that differ from another in the same folder only in case.
+/// If Windows can't hold a name, or two names in a folder differ only in case.
 pub(super) fn check(mut paths: Vec<String>, place: &str) -> Result<()> {
     paths.sort_unstable();
     let mut spellings: HashMap<(&str, String), &str> = HashMap::new();
     let mut faults = Vec::new();
     for path in &paths {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-        if let Some(why) = complaint(name) {
+        if let Some(why) = check_name(name) {
             let bad = BadName { name: path.clone(), why };
             faults.push(bad.to_string().replacen("the name ", "", 1));
         }
@@ -51,13 +51,13 @@ pub(super) fn check(mut paths: Vec<String>, place: &str) -> Result<()> {
     ))
 }
 
-fn complaint(name: &str) -> Option<String> {
+fn check_name(name: &str) -> Option<String> {
     if name.contains(char::REPLACEMENT_CHARACTER) {
         return Some("is not valid Unicode".into());
     }
     let len = name.encode_utf16().count();
     check_windows_name(name).or_else(|| {
-        (len > MAX_NAME_LEN).then(|| format!("has {len} UTF-16 units, and NTFS holds {MAX_NAME_LEN} in a name"))
+        (len > MAX_NAME_LEN).then(|| format!("has {len} UTF-16 units; NTFS allows {MAX_NAME_LEN} in a name"))
     })
 }
 

@@ -1,8 +1,8 @@
 //! Files whose contents are not on the volume: deduplicated, moved to slow storage, or kept in a cloud.
 //!
-//! Windows fetches such contents when a file is read through the driver that its reparse point names. Without the driver
-//! the file reads as zeros, or as nothing. Links, and reparse points of files that are whole (app execution aliases, Unix
-//! sockets), are none of these. Tags and attributes: [MS-FSCC] 2.1.2.1 and 2.6.
+//! Windows fetches such contents when a file is read through the driver of its reparse point. Without the driver, the
+//! file reads as zeros or as empty. Links, and reparse points of complete files (app execution aliases, Unix sockets),
+//! don't count. Tags and attributes follow [MS-FSCC] 2.1.2.1 and 2.6.
 
 use crate::error::{Error, Result};
 use crate::format::wim::capture::{Attributes, Capture, LeftOut, WhyLeftOut};
@@ -15,13 +15,13 @@ const OFFLINE: u32 = 0x1000;
 const RECALL_ON_OPEN: u32 = 0x4_0000;
 const RECALL_ON_DATA_ACCESS: u32 = 0x40_0000;
 
-/// Bit of a tag: the reparse point is a link to another file.
+/// Tag bit of reparse points that are links to other files.
 const NAME_SURROGATE: u32 = 0x2000_0000;
 
-/// Most files in one message.
+/// Maximum number of files in one message.
 const MAX_NAMED: usize = 10;
 
-/// Returns why the contents of a file are not on the volume. `None` if they are.
+/// Returns where the contents of a file are. `None` if they are on the volume.
 fn reason(attributes: Attributes) -> Option<&'static str> {
     let Attributes { flags, reparse_tag, is_hollow } = attributes;
     let has = |flag: u32| flags & flag != 0;
@@ -45,7 +45,7 @@ fn reason(attributes: Attributes) -> Option<&'static str> {
     if why.is_some() || reparse_tag & NAME_SURROGATE != 0 {
         return why;
     }
-    // Elsewhere unless all of it was fetched. Cloud files have 16 tags, 9000x01A.
+    // Elsewhere unless all contents were fetched. Cloud files have 16 tags, 9000x01A.
     (is_recalled || has(SPARSE_FILE) || is_hollow).then_some(match reparse_tag {
         0x8000_0021 => "kept in OneDrive",
         tag if tag & 0xffff_0fff == 0x9000_001a => "kept in a cloud",
@@ -55,11 +55,11 @@ fn reason(attributes: Attributes) -> Option<&'static str> {
     })
 }
 
-/// Finds such files in a new image, and refuses or leaves them out. `place` is what messages call its source.
+/// Finds such files in a new image, and refuses them or leaves them out. `place` names its source in messages.
 ///
 /// # Errors
 ///
-/// Such files, if they are to be refused.
+/// If there are such files and they are to be refused.
 pub(super) fn check(
     capture: &mut Capture,
     index: u32,
@@ -131,9 +131,9 @@ mod tests {
             (absent, 0x9000_001a, Some("kept in a cloud")),
             (absent, 0x9000_f01a, Some("kept in a cloud")),
             (absent, 0x9000_001c, Some("projected by another program")),
-            // A tag that is not Microsoft's.
+            // Tag of another vendor.
             (absent, 0x0000_0099, Some("behind a reparse point")),
-            // All of it was fetched.
+            // Fully fetched.
             (link, 0x9000_601a, None),
             // Links, an app execution alias, a socket.
             (link, 0xa000_000c, None),
@@ -157,7 +157,7 @@ mod tests {
         let hollow = REPARSE_POINT | SPARSE_FILE;
         volume.hollow("Users/a.docx", 10_000, hollow | RECALL_ON_DATA_ACCESS, &reparse(0x9000_201a, &[1; 8]));
         volume.hollow("b.dat", 50_000, hollow, &reparse(0x8000_0013, &[2; 60]));
-        // Nothing but its clusters says that it was not fetched.
+        // Only its clusters show that it was not fetched.
         volume.hollow("c.dat", 50_000, REPARSE_POINT, &reparse(0x9000_001a, &[3; 60]));
         let scratch = tempfile::tempdir().unwrap();
         let root = Utf8Path::from_path(scratch.path()).unwrap();

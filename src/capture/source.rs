@@ -1,4 +1,4 @@
-//! Finding what the sources are: folders, volumes, and disks with volumes on them.
+//! Finds the sources of a capture: folders, volumes, and disks with volumes.
 
 use std::fs::{self, File, Metadata};
 use std::io;
@@ -19,19 +19,19 @@ use crate::format::wim::capture::CaptureTree;
 use crate::progress::Progress;
 use crate::rule::Rule;
 
-/// Something that becomes an image.
+/// Source of one image.
 pub(super) struct CaptureSource {
-    /// Which of the sources that were asked for it is, or is on; from 0.
+    /// Index of the requested source that it is, or is part of.
     pub number: usize,
-    /// The number of its partition, if it is one of a disk.
+    /// Number of the partition, if it is part of a disk.
     pub partition: Option<u32>,
-    /// Whether others of the same disk become images too.
+    /// `true` if other volumes of the disk become images too.
     pub is_one_of_many: bool,
-    /// Left out with a warning if it can't be read; an error otherwise.
+    /// `true` if it is left out with a warning if it can't be read.
     may_be_left_out: bool,
-    /// Where it is, for messages.
+    /// Location for messages.
     pub place: String,
-    /// What the image is called.
+    /// Name of the image.
     pub name: String,
     pub kind: CaptureSourceKind,
     origin: Origin,
@@ -48,40 +48,40 @@ enum Origin {
     Fat(Window, ChangeGuard, Option<Staged>),
 }
 
-/// What the sources came to.
+/// Sources found.
 #[derive(Default)]
 pub(super) struct CaptureSources {
     pub sources: Vec<CaptureSource>,
     skipped: Vec<Skipped>,
-    /// Volumes that can't be read, and why.
+    /// Volumes that can't be read, with the error.
     unreadable: Vec<(String, Error)>,
 }
 
-/// A disk or a volume that is looked at.
+/// Disk or volume to examine.
 #[derive(Clone, Copy)]
 struct SourceDisk<'a> {
-    /// The source that it is, and the number of that.
+    /// Index and options of the source.
     number: usize,
     options: &'a SourceOptions,
-    /// The bytes of the disk.
+    /// Contents of the disk.
     whole: &'a Window,
     still: &'a ChangeGuard,
-    /// Fails for a volume that can't be read.
+    /// `true` to fail if a volume can't be read.
     strict: bool,
 }
 
 impl CaptureSource {
-    /// What the image is made of.
-    pub(super) fn tree(&self) -> Result<CaptureTree<'_>> {
+    /// Tree to capture.
+    pub(super) fn tree(&self) -> Result<Tree<'_>> {
         Ok(match &self.origin {
             Origin::Folder(path, _) => CaptureTree::Folder(path),
             Origin::Ntfs(window, _) => CaptureTree::Ntfs(window.clone()),
             Origin::Fat(_, _, Some(staged)) => staged.tree(),
-            Origin::Fat(_, _, None) => return Err(Error::new(format!("`{}` was not taken out", self.place))),
+            Origin::Fat(_, _, None) => return Err(Error::new(format!("`{}` was not staged", self.place))),
         })
     }
 
-    /// Takes the files of a FAT volume out of it, into a folder beside the output that goes with this.
+    /// Copies the files of a FAT volume into a folder beside the output. The folder is removed with `self`.
     pub(super) fn take_out(&mut self, work: &CaptureJob, at: usize, progress: &Progress) -> Result<()> {
         if let Origin::Fat(window, _, staged) = &mut self.origin {
             let name = format!(".{}.tsmedia-fat{at}", work.target.file_name().unwrap_or_default());
@@ -93,14 +93,14 @@ impl CaptureSource {
         Ok(())
     }
 
-    /// Fails if the source is not any more what it was when it was found.
+    /// Fails if the source changed since it was found.
     pub(super) fn check_unchanged(&self) -> Result<()> {
         let (Origin::Folder(_, still) | Origin::Ntfs(_, still) | Origin::Fat(_, still, _)) = &self.origin;
         still.check()
     }
 }
 
-/// Looks at every source. There is at least one to capture.
+/// Finds the sources, at least one of which can be captured.
 pub(super) fn find(work: &CaptureJob, progress: &Progress) -> Result<CaptureSources> {
     let mut found = CaptureSources::default();
     for (number, options) in work.sources.iter().enumerate() {
@@ -113,7 +113,7 @@ pub(super) fn find(work: &CaptureJob, progress: &Progress) -> Result<CaptureSour
         } else if metadata.is_file() || metadata.file_type().is_block_device() {
             found.file(number, &metadata, work, progress)?;
         } else {
-            return Err(Error::new(format!("`{path}` is neither a folder nor a volume nor a disk"))
+            return Err(Error::new(format!("`{path}` is not a folder, a volume or a disk"))
                 .help("give a folder, an image file or a block device"));
         }
     }
@@ -121,7 +121,7 @@ pub(super) fn find(work: &CaptureJob, progress: &Progress) -> Result<CaptureSour
 }
 
 impl CaptureSources {
-    /// Returns the volumes that were not captured.
+    /// Volumes that were not captured.
     pub(super) fn skipped(self) -> Vec<Skipped> {
         let unreadable = self.unreadable.into_iter().map(|(source, error)| Skipped {
             source,
@@ -132,7 +132,7 @@ impl CaptureSources {
         self.skipped.into_iter().chain(unreadable).collect()
     }
 
-    /// Leaves out a source that can't be read, or fails if it may not be left out.
+    /// Leaves out a source that can't be read. Fails if it must not be left out.
     pub(super) fn leave_out(&mut self, source: &CaptureSource, error: Error) -> Result<()> {
         if !source.may_be_left_out || error.kind() == ErrorKind::Interrupted || is_of_output(&error) {
             return Err(error);
@@ -141,7 +141,7 @@ impl CaptureSources {
         Ok(())
     }
 
-    /// The error of a capture that has no images.
+    /// Error of a capture without images.
     pub(super) fn nothing(mut self) -> Error {
         if let (1, 0) = (self.unreadable.len(), self.skipped.len()) {
             return self.unreadable.swap_remove(0).1;
@@ -173,7 +173,7 @@ impl CaptureSources {
         Ok(())
     }
 
-    /// An image file or a block device.
+    /// Adds an image file or a block device.
     fn file(&mut self, number: usize, metadata: &Metadata, work: &CaptureJob, progress: &Progress) -> Result<()> {
         let options = &work.sources[number];
         let path = options.path.as_path();
@@ -188,7 +188,7 @@ impl CaptureSources {
             Some(whole) => whole,
             None => {
                 let raw = disk::make_raw(&disk, work, number, progress)?;
-                // Nobody else can change the copy, and the disk was looked at before and after.
+                // No other process can change the copy, and the disk was checked before and after.
                 still.check()?;
                 still = ChangeGuard::nothing();
                 Window::new(Arc::new(raw), 0, disk.len())
@@ -211,7 +211,7 @@ impl CaptureSources {
                 Ok(())
             }
             FileSystem::Other("ISO 9660") => Err(Error::new(format!("`{path}` is a disc, not a disk"))
-                .help(format!("take it apart first, with `7z x {path}`, and capture the folder"))),
+                .help(format!("extract it with `7z x {path}`, and capture the folder"))),
             FileSystem::Other(_) | FileSystem::Empty | FileSystem::Unknown => self.disk(&disk, system),
         }
     }
@@ -226,14 +226,14 @@ impl CaptureSources {
                 return Ok(());
             }
             return Err(Error::new(format!("`{path}` is neither a volume nor a disk with partitions"))
-                .help("see whether the path is right and the file was copied whole"));
+                .help("check the path, and that the file was copied completely"));
         };
         let selection = &disk.options.partitions;
         let has = |number: u32| table.partitions.iter().any(|partition| partition.number == number);
         if let Some(missing) = selection.numbers().find(|number| !has(*number)) {
             let said = table.partitions.iter().map(|partition| format!("{} ({})", partition.number, partition.kind));
             return Err(Error::new(format!("`{path}` has no partition {missing}"))
-                .help(format!("choose among {}", said.collect::<Vec<_>>().join(", "))));
+                .help(format!("choose one of {}", said.collect::<Vec<_>>().join(", "))));
         }
         let stem = path.file_stem().unwrap_or("volume");
         let first = self.sources.len();
@@ -268,7 +268,7 @@ impl CaptureSources {
         Ok(())
     }
 
-    /// Adds a volume, or what keeps it from being read.
+    /// Adds a volume, or the error that kept it from being read.
     fn add(&mut self, volume: Result<CaptureSource>, place: &str, may_be_left_out: bool) -> Result<()> {
         match volume {
             Ok(source) => self.sources.push(CaptureSource { may_be_left_out, ..source }),
@@ -279,16 +279,16 @@ impl CaptureSources {
     }
 }
 
-/// Fails for a choice of partitions where there are none.
+/// Fails if partitions are selected where there are none.
 fn check_no_choice(options: &SourceOptions, what: &str) -> Result<()> {
     match options.partitions.numbers().next() {
-        Some(number) => Err(Error::new(format!("`{}` is {what}, and has no partition {number}", options.path))
-            .help("capture the whole disk, or leave the choice of partitions out")),
+        Some(number) => Err(Error::new(format!("`{}` is {what} and has no partition {number}", options.path))
+            .help("capture the whole disk, or leave out the selection of partitions")),
         None => Ok(()),
     }
 }
 
-/// Looks at a partition. Returns its volume, or the reason for which it is skipped.
+/// Examines a partition. Returns its volume, or the reason why it is skipped.
 fn look(
     disk: &SourceDisk,
     partition: &Partition,
@@ -296,8 +296,8 @@ fn look(
 ) -> Result<std::result::Result<(Window, FileSystem), String>> {
     let volume = Window::new(disk.whole.file(), disk.whole.offset().saturating_add(partition.offset), partition.len);
     if partition.offset.saturating_add(partition.len) > disk.whole.len() {
-        return Err(Error::new(format!("`{place}` reaches past the end of the disk at {}", disk.whole.len()))
-            .help("copy the disk again: its end is missing"));
+        return Err(Error::new(format!("`{place}` extends past the end of the disk at {}", disk.whole.len()))
+            .help("copy the disk again, since its end is missing"));
     }
     let path = &disk.options.path;
     Ok(match recognise(&mut volume.clone()).map_err(|error| Error::io("reading", path, error))? {
@@ -306,7 +306,7 @@ fn look(
     })
 }
 
-/// A volume that can be captured.
+/// Creates the source of a volume that can be captured.
 fn volume(
     disk: &SourceDisk,
     partition: Option<u32>,
@@ -326,7 +326,7 @@ fn volume(
     Ok(CaptureSource { number, partition, is_one_of_many: false, may_be_left_out: false, place, name, kind, origin })
 }
 
-/// Returns whether a failure is of the output, and not of the source.
+/// Returns `true` if an error concerns the output rather than the source.
 fn is_of_output(error: &Error) -> bool {
     let mut cause = std::error::Error::source(error);
     while let Some(because) = cause {
@@ -340,27 +340,27 @@ fn is_of_output(error: &Error) -> bool {
     false
 }
 
-/// Fails for a volume of which not all is in its place.
+/// Fails if a volume is truncated or was not cleanly unmounted.
 fn check_ntfs(volume: &Window, place: &str) -> Result<()> {
     let facts = ntfs::read(&mut volume.clone())
         .map_err(|fault| Error::new(format!("the NTFS volume `{place}` can't be read: {fault}")))?;
     if facts.len > volume.len() {
         let (needed, found) = (facts.len, volume.len());
-        return Err(Error::new(format!("the NTFS volume `{place}` has {needed} bytes, and {found} of them are there"))
-            .help("copy it again: its end is missing"));
+        return Err(Error::new(format!("the NTFS volume `{place}` has {needed} bytes, but only {found} are present"))
+            .help("copy it again, since its end is missing"));
     }
     let why = match facts.state {
         ntfs::VolumeState::Clean => return Ok(()),
         ntfs::VolumeState::Dirty => "is marked as dirty",
-        ntfs::VolumeState::Unfinished => "was not unmounted, and its log holds changes that are not in their places",
+        ntfs::VolumeState::Unfinished => "was not unmounted, and its log contains pending changes",
     };
     Err(Error::new(format!("the NTFS volume `{place}` {why}")).help(
-        "start its Windows and shut it down fully with `shutdown /s /t 0`, or repair the volume with `chkdsk /f` \
+        "start its Windows and shut it down with `shutdown /s /t 0`, or repair the volume with `chkdsk /f` \
          there or `ntfsfix -d` here, and capture again",
     ))
 }
 
-/// Why a volume of a disk is not captured.
+/// Reason why a volume of a disk is not captured.
 fn why_skipped(partition: &Partition, system: FileSystem) -> String {
     let kind = partition.kind;
     match system {

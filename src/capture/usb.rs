@@ -1,11 +1,11 @@
-//! Whether a block device is on USB, as the system describes it in sysfs.
+//! Detects block devices on USB, from sysfs.
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use camino::Utf8Path;
 
-/// Why a source is not to be captured, if it is a device on USB or one that can be taken out. Files never are.
+/// Returns the reason for not capturing a device: it is on USB or removable. Regular files are never refused.
 pub(super) fn is_on_usb(metadata: &Metadata, sysfs: &Utf8Path) -> Option<String> {
     if !metadata.file_type().is_block_device() {
         return None;
@@ -15,7 +15,7 @@ pub(super) fn is_on_usb(metadata: &Metadata, sysfs: &Utf8Path) -> Option<String>
 }
 
 fn why(sysfs: &Utf8Path, major: u32, minor: u32) -> Option<String> {
-    // The link leads through every bus down to the device: …/usb1/1-2/…/block/sdb/sdb1.
+    // The link contains every bus on the way to the device: …/usb1/1-2/…/block/sdb/sdb1.
     let device = fs::canonicalize(sysfs.join(format!("dev/block/{major}:{minor}"))).ok()?;
     let is_usb = |part: &std::ffi::OsStr| {
         let part = part.to_string_lossy();
@@ -24,10 +24,10 @@ fn why(sysfs: &Utf8Path, major: u32, minor: u32) -> Option<String> {
     if device.iter().any(is_usb) {
         return Some("it is on USB".into());
     }
-    // A partition doesn't say it, but the disk that it is on, one step up, does.
+    // The disk, one level up, has this attribute; a partition does not.
     let says = |path: &std::path::Path| fs::read_to_string(path.join("removable")).ok().map(|text| text.trim() == "1");
     let is_removable = says(&device).or_else(|| says(device.parent()?)).unwrap_or(false);
-    is_removable.then(|| "it is a medium that can be taken out".into())
+    is_removable.then(|| "it is removable".into())
 }
 
 #[cfg(test)]
@@ -38,7 +38,7 @@ mod tests {
 
     use super::*;
 
-    /// A sysfs with one device, and what is said of its partition and itself.
+    /// Returns the reasons for a partition and its disk on a simulated device.
     fn said(device: &str, removable: &str) -> [Option<String>; 2] {
         let scratch = tempfile::tempdir().unwrap();
         let root = Utf8PathBuf::try_from(scratch.path().to_owned()).unwrap();
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn what_can_be_taken_out_is_known_on_any_bus() {
-        let out = Some("it is a medium that can be taken out".to_owned());
+        let out = Some("it is removable".to_owned());
         assert_eq!(said("pci0/mmc_host/mmc0/block/mmcblk0", "1\n"), [out.clone(), out]);
     }
 

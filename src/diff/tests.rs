@@ -34,12 +34,12 @@ fn files_are_added_removed_changed_and_moved() {
 
 #[test]
 fn a_file_that_is_there_several_times_moves_once_for_each_that_is_gone() {
-    // To the path with the same name first, whatever its case.
+    // A path with the same name in another case has priority.
     assert_eq!(
         changes(&[("x/a.txt", "1"), ("x/b.txt", "1")], &[("y/B.TXT", "1"), ("y/c.txt", "1"), ("y/d.txt", "1")]),
         ["> x/b.txt y/B.TXT", "> x/a.txt y/c.txt", "+ y/d.txt"]
     );
-    // One that is still there has not moved.
+    // A file that still exists was not renamed.
     assert_eq!(changes(&[("a", "1")], &[("a", "1"), ("b", "1")]), ["+ b"]);
     assert_eq!(changes(&[("a", "")], &[("b", "")]), ["- a", "+ b"]);
 }
@@ -70,7 +70,7 @@ fn files_are_grouped_by_entry_and_then_by_folder() {
     let a = ("package `A`", "SMS/PKG/A", [2, 2]);
     let b = ("", "SMS/PKG/B", [0, 2]);
     assert_eq!(groups(&old, &new), expected(&[a], &[of_none[0], b, of_none[1], of_none[2]]));
-    // The new manifest names what the old one did not, and gives the order.
+    // The new manifest has other targets than the old one, and its order counts.
     new.entries = vec![entry("B"), entry("A")];
     assert_eq!(groups(&old, &new), expected(&[("package `B`", b.1, b.2), a], &of_none));
 }
@@ -107,7 +107,7 @@ fn values_that_one_side_cannot_know_are_not_compared() {
 
 #[test]
 fn boot_images_are_compared_by_whatever_digest_both_sides_know() {
-    let on_medium = |bytes: &str| BootContent::of_file("BIOS".into(), file(bytes));
+    let on_medium = |bytes: &str| BootContent::from_file("BIOS".into(), file(bytes));
     let in_record = |bytes: &str| BootContent { bytes: None, ..on_medium(bytes) };
     let raw = |bytes: &str| BootContent { made_of: None, ..on_medium(bytes) };
     let found = |old: &[BootContent], new: &[BootContent]| -> Vec<_> {

@@ -1,4 +1,4 @@
-//! Finished media: which kind one is, what it holds, and the digests of its files.
+//! Loads finished media: their format, their contents, and the digests of their files.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -19,14 +19,14 @@ use crate::output::lists::{self, MediumToml};
 use crate::output::{ListedFile, Listing, ParsedMedium, ReadSeek, WIM_MAGIC, starts_with};
 use crate::progress::Progress;
 
-/// A finished medium, open.
+/// Open finished medium.
 #[derive(Debug)]
 pub struct FinishedMedium {
-    /// Where it is.
+    /// Path of the medium.
     pub path: Utf8PathBuf,
-    /// What its structures say.
+    /// Parsed structures.
     pub parsed: ParsedMedium,
-    /// What it says of itself, if tsmedia made it.
+    /// Contents of `medium.toml`, if tsmedia made it.
     pub medium: Option<MediumToml>,
     file: Original<File>,
     listing: Listing,
@@ -49,12 +49,12 @@ pub fn open(path: &Utf8Path) -> Result<FinishedMedium> {
 }
 
 fn refused_wim(path: &Utf8Path) -> Error {
-    Error::new(format!("`{path}` is a WIM file, which is not a medium of its own"))
-        .help(format!("give a medium; `tsmedia inspect {path}` shows what the WIM file holds"))
+    Error::new(format!("`{path}` is a WIM file, not a medium"))
+        .help(format!("give a medium, or run `tsmedia inspect {path}` to see the contents of the WIM file"))
 }
 
 impl FinishedMedium {
-    /// What it holds and says of itself.
+    /// Loads its contents and description.
     pub fn contents(&mut self, progress: &Progress) -> Result<MediumContents> {
         let digests = self.digests(progress)?;
         let has_secrets = self.medium.as_ref().is_some_and(|medium| medium.secrets.is_some());
@@ -86,7 +86,7 @@ impl FinishedMedium {
         })
     }
 
-    /// The digests of its files by path: as it lists them, or else read.
+    /// Digests of its files by path, from its list if it has one, and otherwise by reading them.
     pub fn digests(&mut self, progress: &Progress) -> Result<HashMap<String, Digest>> {
         let mut digests = self.listed();
         let mut unknown: Vec<&ListedFile> =
@@ -102,7 +102,7 @@ impl FinishedMedium {
         Ok(digests)
     }
 
-    /// The digests that the medium lists. A list that can't be read lists none: then its files are read.
+    /// Digests that the medium lists. Empty if the list can't be read, so that files are read instead.
     fn listed(&mut self) -> HashMap<String, Digest> {
         if self.medium.is_none() {
             return HashMap::new();
@@ -113,14 +113,14 @@ impl FinishedMedium {
         lines.filter_map(|(path, digest)| Some((path.to_owned(), digest.parse().ok()?))).collect()
     }
 
-    /// A boot image: the file of the medium that starts at the same byte, or else what the boot catalog says is
-    /// loaded. Where the catalog leaves the length to the firmware, the bytes are not known.
+    /// Loads a boot image: the file that starts at the same byte, or else the bytes that the boot catalog says are
+    /// loaded. If the catalog leaves the length to the firmware, the bytes are not known.
     fn boot(&mut self, program: &BootProgram, files: &BTreeMap<String, diff::FileContent>) -> Result<BootContent> {
         let firmware = program.firmware();
         let starts_there = |file: &&ListedFile| file.places.first().is_some_and(|place| place.offset == program.offset);
         let file = self.listing.files.iter().find(starts_there).and_then(|file| files.get(&file.path));
         if let Some(file) = file {
-            return Ok(BootContent::of_file(firmware, *file));
+            return Ok(BootContent::from_file(firmware, *file));
         }
         let bytes = match program.loaded_len() {
             Some(len) => {
@@ -135,7 +135,7 @@ impl FinishedMedium {
 
 const BLOCK_LEN: u64 = 1 << 20;
 
-/// The digest of the bytes in these places.
+/// Hashes the bytes of some ranges.
 fn hash(image: &mut dyn ReadSeek, places: &[Region], progress: &Progress) -> Result<Digest> {
     let mut hasher = blake3::Hasher::new();
     let mut block = vec![0; BLOCK_LEN as usize];
@@ -158,10 +158,10 @@ fn read(image: &mut dyn ReadSeek, at: u64, bytes: &mut [u8]) -> Result<()> {
     read.map_err(|error| Error::new(format!("reading {} bytes at byte {at}", bytes.len())).because(error))
 }
 
-/// What is compared at a time when bytes are counted: a sector.
+/// Unit in which equal bytes are counted: a sector.
 const SECTOR: usize = 2_048;
 
-/// How many bytes of a range of `new` are in sectors that are the same from a byte of `old` on.
+/// Number of bytes in a range of `new` whose sectors equal those from a byte of `old`.
 pub fn same_len(
     old: &mut FinishedMedium,
     new: &mut FinishedMedium,

@@ -1,8 +1,8 @@
-//! What became of the regions of one medium on another.
+//! Comparison of the regions of two media.
 //!
-//! A region of the one is that of the other with the same kind and name, the n-th with the n-th. Files are compared
-//! by their digests, everything else by its bytes. Bytes count as the same at the same place when they are those of
-//! a whole file with the same digest, or of a sector outside of files with the same bytes.
+//! Regions correspond by kind and name, the n-th to the n-th. Files are compared by digest, everything else by bytes.
+//! Bytes count as equal at the same position if they belong to a whole file with the same digest, or to a sector
+//! outside of files with the same bytes.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -11,40 +11,40 @@ use super::{Map, MapRegion, RegionKind};
 use crate::digest::Digest;
 use crate::error::Result;
 
-/// What became of a region, seen from either medium.
+/// State of a region, compared with the other medium.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegionState {
-    /// It has the same bytes at the same place.
+    /// Same bytes at the same position.
     Same,
-    /// It has other bytes at the same place.
+    /// Different bytes at the same position.
     Changed,
-    /// It is elsewhere on the other medium: where, and whether its bytes are others as well.
+    /// At another position on the other medium.
     Moved {
-        /// Where it is on the other medium.
+        /// Offset on the other medium.
         there: u64,
-        /// Whether it has other bytes.
+        /// `true` if its bytes differ too.
         changed: bool,
     },
-    /// It is not on the other medium.
+    /// Not on the other medium.
     Alone,
 }
 
-/// What became of the regions of two media.
+/// States of the regions of two media.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Marks {
-    /// Of each region of the old medium.
+    /// States of the old medium's regions.
     pub old: Vec<RegionState>,
-    /// Of each region of the new medium.
+    /// States of the new medium's regions.
     pub new: Vec<RegionState>,
-    /// How many bytes of each region of the new medium are the same at the same place, slack included.
+    /// Number of bytes of each new region that are equal at the same position, slack included.
     pub same: Vec<u64>,
 }
 
-/// The two media, the digests of their files, and what to ask about their bytes.
+/// File digests of two media, and access to their bytes.
 pub struct Reads<'a> {
-    /// The digests of the files of the old medium and of the new one, by path.
+    /// File digests of the old medium and of the new one, by path.
     pub digests: [&'a HashMap<String, Digest>; 2],
-    /// How many bytes of a range of the new medium are in sectors that are the same from a byte of the old one on.
+    /// Counts the bytes in a range of the new medium whose sectors equal those from a byte of the old one.
     pub same_len: &'a mut dyn FnMut(u64, Range<u64>) -> Result<u64>,
 }
 
@@ -74,12 +74,12 @@ pub fn marks(old: &Map, new: &Map, reads: &mut Reads) -> Result<Marks> {
     Ok(marks)
 }
 
-/// What tells each region from all others of its medium.
+/// Identifies each region among those of its medium.
 fn keys(regions: &[MapRegion]) -> Vec<(RegionKind, &str, usize)> {
     let mut seen: HashMap<(RegionKind, &str), usize> = HashMap::new();
     let mut keys = Vec::with_capacity(regions.len());
     for MapRegion { kind, name, .. } in regions {
-        // The name of a head is its parts, which may be more or fewer.
+        // The name of a head lists its parts, which may vary.
         let name = if *kind == RegionKind::Head { "" } else { name.as_str() };
         let n = seen.entry((*kind, name)).or_default();
         keys.push((*kind, name, *n));
@@ -88,7 +88,7 @@ fn keys(regions: &[MapRegion]) -> Vec<(RegionKind, &str, usize)> {
     keys
 }
 
-/// Whether a region has the same bytes, wherever it is.
+/// Returns `true` if a region has the same bytes, at any position.
 fn is_same(old: &MapRegion, new: &MapRegion, reads: &mut Reads) -> Result<bool> {
     if new.kind.is_content() {
         let files = |region: &MapRegion, digests: &HashMap<String, Digest>| -> Vec<_> {
@@ -107,7 +107,7 @@ fn is_same(old: &MapRegion, new: &MapRegion, reads: &mut Reads) -> Result<bool> 
     Ok(old.span == new.span && (reads.same_len)(old.offset, new.span())? == new.span)
 }
 
-/// How many bytes of each region are the same at the same place.
+/// Counts the bytes of each region that are equal at the same position.
 fn same(old: &Map, new: &Map, reads: &mut Reads) -> Result<Vec<u64>> {
     let places = |map: &Map, digests: &HashMap<String, Digest>| -> HashMap<(u64, u64), Digest> {
         let files = map.regions.iter().flat_map(|region| &region.files);

@@ -13,7 +13,7 @@ fn file(path: &str, offset: u64, len: u64) -> VolumeEntry {
     VolumeEntry { path: path.into(), is_folder: false, len, extents }
 }
 
-/// A disc with a head of 600,000 bytes, these files, and folders behind them.
+/// Makes a disc with a head of 600,000 bytes, these files, and folders after them.
 fn disc(files: Vec<VolumeEntry>, len: u64) -> IsoDisc {
     let end = files.iter().flat_map(|file| &file.extents).map(|place| place.end).max().unwrap_or(600_000);
     let folders = end.next_multiple_of(2_048);
@@ -119,7 +119,7 @@ fn structures_that_take_turns_are_one_region() {
     assert_eq!(rows[2], "602112 +444416 30772 0 folders: ISO 9660, UDF, with file entries");
 }
 
-/// The bytes of a disc: its structures are what `fill` says. Nobody looks at those of files.
+/// Makes the bytes of a disc, whose structures contain `fill`. The bytes of files are not compared.
 fn map_of(disc: &IsoDisc) -> Map {
     Map::new(&ParsedMedium::Disc(disc.clone()))
 }
@@ -164,7 +164,7 @@ fn regions_stay_change_move_come_and_go() {
     let mut files = small();
     files.retain(|file| !file.path.starts_with("SMS/PKG/A"));
     files.insert(1, file("SMS/PKG/C/1", 2_699_264, 100));
-    // A package moves as a whole; a file in the root is elsewhere and other.
+    // A package moves as a whole. The file in the root has another location and content.
     files[2].extents = std::iter::once(2_703_360..2_705_408).collect();
     files[4].extents = std::iter::once(2_705_408..2_705_418).collect();
     let new = disc(files, 3_000_320);
@@ -193,7 +193,7 @@ fn regions_stay_change_move_come_and_go() {
     : Moved { there: 2705408, changed: true }
     tsmedia: Same
     ");
-    // The large file and the list are the same where they are; of the rest, whatever is zero on both.
+    // The large file and the list are unchanged and not moved. Elsewhere, only zeros are equal in both.
     let of = |name: &str| of_new.regions.iter().position(|region| region.name == name).map(|n| marks.same[n]);
     assert_eq!(of("sources/install.wim"), Some(of_new.regions[1].len));
     assert_eq!(of("SMS/PKG/C"), Some(3_996));
@@ -210,7 +210,7 @@ fn a_longer_medium_is_compared_as_far_as_the_other_reaches() {
 }
 
 proptest! {
-    /// Whoever made a disc, files may share bytes, lie among structures and be in any number of pieces.
+    /// Files of any disc may share bytes, lie among structures and consist of several ranges.
     #[test]
     fn regions_of_any_disc_are_all_of_it(
         pieces in proptest::collection::vec((0..4usize, 0..900u64, 0..700u64, 0..3usize), 0..60),
@@ -247,7 +247,7 @@ proptest! {
         prop_assert_eq!(at, len);
         let totals = map.totals();
         prop_assert_eq!((totals.content + totals.structures + totals.slack, totals.n_files), (len, n_files));
-        // Counted in pieces of 512 bytes: of each file the last is not full.
+        // Counted in sectors of 512 bytes, of which the last of each file is not full.
         prop_assert!(totals.content + totals.structures <= used && used < totals.content + totals.structures + 130 * 512);
         let (old, _, marks) = compared(&disc, &disc, [1, 1], "");
         prop_assert!(marks.new.iter().all(|state| *state == RegionState::Same));

@@ -1,7 +1,7 @@
-//! The boot programs of a finished medium: who signed each, and whether Secure Boot would start it.
+//! Boot programs of a finished medium: their signers, and whether Secure Boot would start them.
 //!
-//! Looked at are the programs of the tree, and on a disc those in the FAT volume that its boot catalog names for UEFI,
-//! unless they are the same.
+//! Covers the programs in the tree of files, and on a disc also those in the FAT volume that its boot catalog names for
+//! UEFI, unless they are the same.
 
 use std::io::{self, Read, SeekFrom};
 
@@ -14,21 +14,21 @@ use crate::layout::Region;
 use crate::limits::MAX_PROGRAM_LEN;
 use crate::output::{Listing, ParsedMedium, ReadSeek};
 
-/// A boot program of a medium.
+/// Boot program of a medium.
 #[derive(Clone, Debug)]
 pub struct Program {
-    /// Its path, on the medium or in the volume that the boot catalog names.
+    /// Path, on the medium or in the EFI boot image.
     pub path: String,
-    /// Whether it is in that volume.
+    /// `true` if it is in the EFI boot image.
     pub is_in_boot_image: bool,
-    /// What was read of it, or why it is none, as a fragment about "it".
+    /// The parsed program, or the reason why it is not one, as a fragment about "it".
     pub read: Result<BootProgram, String>,
 }
 
-/// The platform of UEFI in a boot catalog.
+/// Platform ID of UEFI in a boot catalog.
 const UEFI: u8 = 0xEF;
 
-/// Adds the boot programs of a medium to what was found, and as faults those that Secure Boot refuses.
+/// Adds the boot programs of a medium to the result, and a fault for each that Secure Boot refuses.
 pub fn add(verified: &mut Verified, image: &mut dyn ReadSeek, parsed: &ParsedMedium, revocations: &Revocations) {
     let mut programs = Vec::new();
     for file in Listing::from(parsed).files.iter().filter(|file| boot_program::is_boot_program(&file.path)) {
@@ -40,7 +40,7 @@ pub fn add(verified: &mut Verified, image: &mut dyn ReadSeek, parsed: &ParsedMed
     }
     programs.sort_by(|one, other| one.path.cmp(&other.path));
     for place in parsed.boot().iter().filter(|entry| entry.platform == UEFI) {
-        // What the catalog says of its length counts for nothing: the volume knows it.
+        // The volume records its own length; that in the catalog is often wrong.
         let Ok(volume) = fat::read(&mut &mut *image, place.offset..parsed.len()) else { continue };
         for file in volume.files.iter().filter(|file| !file.is_folder && boot_program::is_boot_program(&file.path)) {
             let places =
@@ -60,19 +60,17 @@ pub fn add(verified: &mut Verified, image: &mut dyn ReadSeek, parsed: &ParsedMed
 }
 
 impl Program {
-    /// What messages call it.
+    /// Name for messages.
     pub fn name(&self) -> String {
         if self.is_in_boot_image { format!("{} in the EFI boot image", self.path) } else { self.path.clone() }
     }
 }
 
-/// Why Secure Boot does not start a program that was meant for it. One that is not signed was not.
+/// Reason why Secure Boot does not start a program. `None` for unsigned programs, which were never meant for it.
 fn refused(program: &Program, revocations: &Revocations) -> Option<String> {
     let read = program.read.as_ref().ok()?;
-    if let Some(meant) =
-        boot_program::removable_media_architecture(&program.path).filter(|meant| read.architecture != Some(*meant))
-    {
-        return Some(format!("it is for {}, and firmware of {meant} looks for that name", read.processors()));
+    if let Some(meant) = boot_program::started_on(&program.path).filter(|meant| read.architecture != Some(*meant)) {
+        return Some(format!("it is for {}, but {meant} firmware looks for that name", read.processors()));
     }
     if let Some(revoked) = read.revoked_by(revocations) {
         return Some(format!("it is revoked: {revoked}"));
@@ -80,9 +78,9 @@ fn refused(program: &Program, revocations: &Revocations) -> Option<String> {
     let mut first = None;
     for signature in read.signatures() {
         let why = match signature.map(|signature| signature.state) {
-            Ok(SignatureState::Good | SignatureState::Unchecked(_)) => return None,
-            Ok(SignatureState::Altered) => "it was altered after it was signed".into(),
-            Ok(SignatureState::Forged(why)) => format!("its signature is not good: {why}"),
+            Ok(State::Good | State::Unchecked(_)) => return None,
+            Ok(State::Altered) => "it was modified after it was signed".into(),
+            Ok(State::Forged(why)) => format!("its signature is invalid: {why}"),
             Err(why) => format!("its signature can't be read: {why}"),
         };
         first.get_or_insert(why);
@@ -92,7 +90,7 @@ fn refused(program: &Program, revocations: &Revocations) -> Option<String> {
 
 fn read(image: &mut dyn ReadSeek, places: &[Region], len: u64) -> Result<BootProgram, String> {
     if len > MAX_PROGRAM_LEN {
-        return Err("no boot program is so long".into());
+        return Err("it is too long for a boot program".into());
     }
     let bytes = bytes(image, places, len).map_err(|error| format!("it can't be read: {error}"))?;
     BootProgram::read(&bytes).map_err(|why| why.to_string())

@@ -1,4 +1,4 @@
-//! Reading a medium once: the digests of its files, and of every byte outside them.
+//! Reads a medium once and hashes its files and every byte outside of them.
 
 use std::collections::BTreeMap;
 use std::io::SeekFrom;
@@ -12,12 +12,12 @@ use crate::progress::Progress;
 
 const BLOCK_LEN: usize = 1 << 20;
 
-/// How long a medium is.
+/// Length of a medium.
 pub(super) fn len(image: &mut dyn ReadSeek) -> Result<u64> {
     image.seek(SeekFrom::End(0)).map_err(|error| Error::new("finding the end of the medium").because(error))
 }
 
-/// The digests of the files and of the structure; nothing for what can't be read.
+/// Hashes the files and the structure. `None` for anything that can't be read.
 pub(super) fn hash(
     image: &mut dyn ReadSeek,
     len: u64,
@@ -49,8 +49,8 @@ pub(super) fn hash(
     Ok((files, whole.then(|| structure.finish())))
 }
 
-/// Hands on the bytes of a range, and says whether all of them could be read. Fails only when asked to stop: a bad
-/// sector is a fault of the medium, and the rest of it is read all the same.
+/// Passes the bytes of a range to `take`. Returns `false` if some can't be read, since a bad sector is a fault of the
+/// medium and the rest is still read. Fails only if the run is interrupted.
 fn read(
     image: &mut dyn ReadSeek,
     place: &Region,

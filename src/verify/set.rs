@@ -1,58 +1,57 @@
-//! Whether media are all discs of a set, and of one: by what each says that it is.
+//! Checks that media are the discs of one complete set, by what each records of itself.
 //!
-//! A disc says its number and the set that it belongs to, and the last one how many there are. That two discs of one
-//! set come from different builds is not seen here; a disc compared with its manifest shows it.
+//! A disc records its number and its set, and the last one also the number of discs. Discs of one set from different
+//! builds are not detected here; comparing a disc with its manifest detects them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::output::lists::DiscOfSet;
 
-/// What is wrong with several media as sets.
+/// Fault of several media as a set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SetFault {
-    /// A disc is not there.
+    /// A disc is missing.
     Missing {
-        /// The set that it belongs to.
+        /// Identifier of the set.
         set: String,
-        /// Its number.
+        /// Number of the disc.
         number: usize,
     },
-    /// No disc says that it is the last: there are more than these.
+    /// No disc is marked as the last, so there are more.
     NoLast {
-        /// The set.
+        /// Identifier of the set.
         set: String,
-        /// The highest number that is there.
+        /// Highest disc number present.
         highest: usize,
     },
-    /// Several media say that they are the same disc.
+    /// Several media are the same disc.
     Twice {
-        /// The set.
+        /// Identifier of the set.
         set: String,
-        /// The number of the disc.
+        /// Number of the disc.
         number: usize,
-        /// The media.
+        /// Names of the media.
         names: Vec<String>,
     },
-    /// A disc says that it is the last, and there are discs that follow it: it is of an older build.
+    /// A disc is marked as the last, but others follow, so it is from an older build.
     NotLast {
-        /// The medium.
+        /// Name of the medium.
         name: String,
-        /// How many discs it says that there are.
+        /// Number of discs that it records.
         n_discs: usize,
-        /// The highest number that is there.
+        /// Highest disc number present.
         highest: usize,
     },
     /// A medium belongs to another set than most.
     Foreign {
-        /// The medium.
+        /// Name of the medium.
         name: String,
-        /// What it says that it is; nothing if it is no disc of a set.
+        /// Position that it records. `None` if it is not part of a set.
         disc: Option<DiscOfSet>,
     },
 }
 
-/// What is wrong with media of these names as sets. Nothing is wrong with media of which none is a disc of a set, nor
-/// with several whole sets.
+/// Checks media, given by name, as sets. There is no fault if none is part of a set, or if all sets are complete.
 pub fn check(media: &[(String, Option<DiscOfSet>)]) -> Vec<SetFault> {
     let mut sets: BTreeMap<&str, Vec<(&str, &DiscOfSet)>> = BTreeMap::new();
     for (name, disc) in media {
@@ -61,7 +60,7 @@ pub fn check(media: &[(String, Option<DiscOfSet>)]) -> Vec<SetFault> {
         }
     }
     let most = sets.values().map(Vec::len).max().unwrap_or(0);
-    // The first of those with the most discs is the one that is meant.
+    // The set with the most discs is the intended one; of several, the first.
     let is_meant = |set: &str| sets[set].len() == most;
     let Some(meant) = media.iter().filter_map(|(_, disc)| disc.as_ref()).find(|disc| is_meant(&disc.set)) else {
         return Vec::new();
@@ -71,7 +70,7 @@ pub fn check(media: &[(String, Option<DiscOfSet>)]) -> Vec<SetFault> {
     for (name, disc) in media {
         let is_foreign = match disc {
             Some(disc) => disc.set != meant.set && !is_whole(&disc.set),
-            // Where the set is whole, nobody takes a medium of its own for one of it.
+            // A single medium next to a complete set is no mistake.
             None => !is_whole(&meant.set),
         };
         if is_foreign {
@@ -82,7 +81,7 @@ pub fn check(media: &[(String, Option<DiscOfSet>)]) -> Vec<SetFault> {
 }
 
 fn faults_of(set: &str, discs: &[(&str, &DiscOfSet)]) -> Vec<SetFault> {
-    /// What a damaged medium says must not make a list without end.
+    /// Limit of reported numbers, since a damaged medium may record any number.
     const MAX_MISSING: usize = 99;
     let mut faults = Vec::new();
     let numbers: BTreeSet<_> = discs.iter().map(|(_, disc)| disc.number).collect();

@@ -5,7 +5,7 @@ use crate::output;
 use crate::output::fixtures::MediumFixture;
 use test_fixtures::is_thorough;
 
-/// A small medium: bytes, and its files as they were listed when it was whole.
+/// Bytes of a small medium and the list of its files from before it was damaged.
 fn medium() -> (MediumFixture, Vec<u8>, Listing) {
     let fixture = MediumFixture::new();
     fixture.put("tool/setup.exe", b"setup");
