@@ -104,7 +104,7 @@ fn contents_are_told_from_structures() {
 #[test]
 fn every_byte_of_a_disc_that_is_not_zero_is_read_as_something_once() {
     let mut volume = small();
-    // Enough folders for path tables of their own region, and for folders of several sectors.
+    // Enough folders that the path tables don't fit into the head, and some folders of several sectors.
     for n in 0..3_000 {
         volume.root.insert(&format!("folder {n}/{}", "x".repeat(60)), source(1, b'x')).unwrap();
     }
@@ -145,7 +145,8 @@ fn large_files_come_first_and_made_ones_last() {
     for file in files.iter().filter(|file| file.len >= 65_536) {
         assert_eq!(file.extents[0].start % 4_096, 0, "{}", file.path);
     }
-    // A boot program that is no file of the tree has a slot like a large file, here behind the larger small ones.
+    // A boot program outside of the tree gets a slot like a large file, in this case after the larger of the small
+    // ones.
     let boot = disc.boot[0].offset;
     assert!(files[4].extents[0].end <= boot && boot < files[5].extents[0].start);
 }
@@ -242,7 +243,7 @@ fn a_file_of_several_extents_is_one_range() {
     let len = (9 << 30) + 12_345;
     volume.root.insert("install.wim", source(len, b'w')).unwrap();
     let layout = layout(&volume, Slack::Ample).unwrap();
-    // Only the structures are needed to read the disc.
+    // The structures suffice to read the disc.
     let mut sparse = Sparse { layout: &layout, at: 0 };
     let disc = read(&mut sparse).unwrap();
     let file = disc.udf.as_ref().unwrap()[0].clone();
@@ -254,7 +255,7 @@ fn a_file_of_several_extents_is_one_range() {
 fn a_file_of_several_records_may_have_some_of_them_in_the_next_sector() {
     let mut volume = volume("RECORDS");
     volume.root.insert("install.wim", source(9 << 30, b'w')).unwrap();
-    // Somewhere on the way the folder of ISO 9660, and later that of Joliet, is full but for one or two records.
+    // At some point the folder in ISO 9660, and later in Joliet, has room for only one or two more records.
     for n in 0..60 {
         volume.root.insert(&format!("{n}.txt"), source(1, b't')).unwrap();
         layout(&volume, Slack::Ample).unwrap();
@@ -318,15 +319,15 @@ fn other_bytes_in_iso_9660_or_joliet_are_noticed() {
 #[test]
 fn a_folder_that_leads_in_a_circle_is_refused() {
     let bytes = bytes_of(&layout(&small(), Slack::Ample).unwrap());
-    // ISO 9660: the record of SOURCES is made to point at the root.
+    // In ISO 9660, let the record of SOURCES point at the root.
     let at = bytes.windows(7).position(|window| window == b"SOURCES").unwrap();
-    // The path tables come first; the record is the one with the flag of a folder.
+    // The path tables come first. The record is the match that has the flag of a folder.
     let at = (at..bytes.len() - 7).find(|at| &bytes[*at..at + 7] == b"SOURCES" && bytes[at - 8] == 2).unwrap();
     let root = bytes[16 * SECTOR as usize + 158..][..8].to_vec();
     let mut circle = bytes.clone();
     circle[at - 31..at - 23].copy_from_slice(&root);
     let message = read(&mut Cursor::new(circle)).unwrap_err().to_string();
-    assert!(message.contains("leads in a circle"), "{message}");
+    assert!(message.contains("contains itself"), "{message}");
 }
 
 /// Names without those that are the same but for case.
@@ -348,7 +349,7 @@ fn volume_of(tree: &[(String, u16, bool)]) -> (Volume, BTreeMap<String, Option<V
             true => Content::bytes(vec![n as u8; usize::from(*len)]),
             false => source(u64::from(*len), n as u8),
         };
-        // Names may be taken or bad: what the volume takes is what counts.
+        // The volume rejects some names, because they are invalid or in use.
         let _ = volume.root.insert(path, content);
     }
     let mut expected = BTreeMap::new();
@@ -363,7 +364,7 @@ fn volume_of(tree: &[(String, u16, bool)]) -> (Volume, BTreeMap<String, Option<V
         expected.insert(path, Some(vec![fill; content.len() as usize]));
     }
     volume.parts = tree.iter().step_by(3).filter_map(|(path, ..)| Some(path.rsplit_once('/')?.0.to_owned())).collect();
-    // Folders that were made for a file with a bad name are empty.
+    // Folders that were made for a file with an invalid name are empty.
     fn note(folder: &Folder, prefix: &str, expected: &mut BTreeMap<String, Option<Vec<u8>>>) {
         for (name, node) in folder.iter() {
             if let crate::volume::Node::Folder(folder) = node {

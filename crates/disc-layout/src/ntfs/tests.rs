@@ -25,7 +25,7 @@ impl VolumeFixture {
         Utf8Path::from_path(self.folder.path()).unwrap().join(name)
     }
 
-    /// Writes a layout behind 1 MiB of something else, and on its own.
+    /// Writes a layout on its own and at an offset of 1 MiB in a file with other data.
     fn write(&self, name: &str, layout: &Layout) -> Utf8PathBuf {
         let file = fs::File::create(self.path(name)).unwrap();
         file.set_len(layout.len()).unwrap();
@@ -42,7 +42,7 @@ impl VolumeFixture {
         self.path(name)
     }
 
-    /// What a tool says, which must find nothing wrong. None if it is not installed.
+    /// Runs a tool, which must report no problem, and returns its output, or `None` if it is not installed.
     fn run(&self, tool: &str, arguments: &[&str]) -> Option<String> {
         let ran = match Command::new(tool).args(arguments).current_dir(self.folder.path()).output() {
             Ok(ran) => ran,
@@ -104,7 +104,7 @@ fn check(fixture: &VolumeFixture, root: &Folder, slack: Slack) {
     if let Some(said) = fixture.run("ntfsinfo", &["--mft", "volume"]) {
         assert!(said.contains("Volume Version: 3.1") && said.contains("Volume Name: DATEN für BER"), "{said}");
     }
-    // Through the folders' indexes, with libntfs-3g.
+    // Read through the indexes of the folders with libntfs-3g.
     fixture.run("wimlib-imagex", &["capture", "volume", "volume.wim", "--compress=none"]);
     fs::create_dir(fixture.path("applied")).unwrap();
     fixture.run("wimlib-imagex", &["apply", "volume.wim", "applied", "--no-acls"]);
@@ -151,8 +151,8 @@ fn every_reader_finds_what_was_put_on_a_volume() {
 #[test]
 fn folders_of_many_files_are_trees_that_readers_walk() {
     let mut root = tree();
-    // Enough for a tree of three levels, in an order that is not that of bytes; and one file more or less than fits a
-    // node.
+    // Enough files for a tree of three levels, inserted in an order other than that of bytes; then as many as fit a
+    // node, and one more or less.
     for n in 0..1_200 {
         let name =
             format!("{}{:05}-{}", if n % 2 == 0 { "B" } else { "a" }, n * 7_919 % 1_200, "n".repeat(n % 60 + 100));
@@ -210,14 +210,14 @@ fn the_files_of_the_system_are_those_that_mkntfs_makes() {
         return;
     }
     let theirs = fs::read(fixture.path("theirs")).unwrap();
-    // Code, length, serial number and places are each their own.
+    // Code, length, serial number and locations differ from volume to volume.
     for range in [0..0x28, 0x40..0x48, 0x1fe..0x200] {
         assert_eq!(ours[range.clone()], theirs[range.clone()], "boot sector, {range:x?}");
     }
     let without_times = |kind: u32, mut value: Vec<u8>| {
         match kind {
             record::STANDARD_INFORMATION => value[..32].fill(0),
-            // The lengths are those of other volumes.
+            // These lengths depend on the size of the volume.
             record::FILE_NAME => value[8..56].fill(0),
             _ => {}
         }
@@ -235,7 +235,7 @@ fn the_files_of_the_system_are_those_that_mkntfs_makes() {
         };
         assert_eq!(heads(&ours), heads(&theirs), "record {number}");
         for (ours, theirs) in ours.iter().zip(&theirs) {
-            // Times are not compared, nor how long things are, nor descriptors that only we have.
+            // Not compared are times, lengths, and security descriptors that only our volumes have.
             let is_own = ["$Q", "$SDH", "$SII"].contains(&ours.1.as_str())
                 || number == 11 && ours.0 == record::INDEX_ROOT
                 || matches!(ours.0, record::DATA | record::BITMAP);
@@ -250,7 +250,7 @@ fn the_files_of_the_system_are_those_that_mkntfs_makes() {
     let at = |run: NtfsRun, len: usize| &ours[(run.start * CLUSTER_LEN) as usize..][..len];
     assert!(contents("$UpCase") == at(CAPITALS, 131_072));
     assert!(contents("$AttrDef") == at(DEFINITIONS, 2_560));
-    // Descriptors of files are ours, those before are everybody's.
+    // The first security descriptors are the same on all volumes; those of files are ours.
     let ran =
         Command::new("ntfscat").args(["-a", "0x80", "-n", "$SDS"]).arg(fixture.path("theirs")).arg("$Secure").output();
     let sds = ran.unwrap().stdout;
@@ -296,7 +296,7 @@ proptest::proptest! {
             fs::read(fixture.write("volume", &layout)).unwrap()
         });
         let mut volume = made.clone();
-        // The boot sector, or the table of files.
+        // The boot sector or the MFT.
         let mft = u64::from_le_bytes(made[0x30..0x38].try_into().unwrap()) as usize * 4_096;
         let at = if at < 512 { at } else { mft + at };
         let end = (at + bytes.len()).min(volume.len());

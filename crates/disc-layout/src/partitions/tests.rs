@@ -76,7 +76,8 @@ fn a_gpt_with_one_good_copy_is_read_from_that() {
         disk[at] ^= 1;
         disk
     };
-    // A bit of the first header, of its mark and of its entries; then of the last header, and a disk cut short.
+    // A bit of the first header, of its signature and of its entries; then a bit of the last header, and a truncated
+    // disk.
     assert_eq!(places_of(&with(512 + 60)), (good.clone(), "the CRC of a GPT header is wrong"));
     assert_eq!(places_of(&with(512)), (good.clone(), "the first GPT header is missing"));
     assert_eq!(places_of(&with(1024 + 33)), (good.clone(), "the CRC of the GPT's entries is wrong"));
@@ -101,7 +102,7 @@ fn what_has_no_partition_table_has_none() {
 #[test]
 fn a_chain_of_logical_partitions_that_never_ends_is_an_error() {
     let Some(mut disk) = disk(16 << 20, MBR) else { return };
-    // The second record says where the third is: let it name itself.
+    // The second record contains the location of the third. Replace it with its own.
     let second = (14336 - 2048) * 512;
     let own = (14336u32 - 2048 - 8192).to_le_bytes();
     disk[second + 446 + 16 + 8..][..4].copy_from_slice(&own);
@@ -113,7 +114,7 @@ fn an_mbr_counts_in_the_sectors_in_which_its_partitions_begin() {
     let Some(disk) = disk(16 << 20, MBR) else { return };
     let sector_len = |disk: &[u8]| table(disk).unwrap().unwrap().sector_len;
     assert_eq!(sector_len(&disk), 512, "nothing is there");
-    // The same numbers on a disk of 4,096-byte sectors, with each record where it would be.
+    // The same values on a disk with sectors of 4,096 bytes. Each record is moved to where it belongs there.
     let mut wide = vec![0; 100 << 20];
     for sector in [0, 8192, 12288, 16384] {
         wide[sector * 4096..][..512].copy_from_slice(&disk[sector * 512..][..512]);
@@ -125,7 +126,7 @@ fn an_mbr_counts_in_the_sectors_in_which_its_partitions_begin() {
     boot(&mut wide, 2048 * 4096, 4096);
     let found = table(&wide).unwrap().unwrap();
     assert_eq!((found.sector_len, found.partitions[0].offset), (4096, 2048 * 4096));
-    // What an older use left at the other places does not count against it.
+    // Remains of an older table in the other locations are ignored.
     boot(&mut wide, 2048 * 512, 4096);
     assert_eq!(sector_len(&wide), 4096);
     boot(&mut wide, 2048 * 512, 512);
@@ -136,7 +137,7 @@ fn an_mbr_counts_in_the_sectors_in_which_its_partitions_begin() {
 #[test]
 fn a_gpt_of_4096_byte_sectors_is_found() {
     let Some(disk) = disk(16 << 20, GPT) else { return };
-    // The same table with each sector where it would be, and headers that say so.
+    // The same table with each sector moved to where it belongs, and with matching headers.
     let mut wide = vec![0; 64 << 20];
     wide[..512].copy_from_slice(&disk[..512]);
     wide[2 * 4096..][..16384].copy_from_slice(&disk[1024..][..16384]);

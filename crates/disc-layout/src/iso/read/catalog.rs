@@ -1,4 +1,4 @@
-//! Reads the boot catalog (El Torito 1.0, section 2). Of a catalog longer than a sector, the first sector counts.
+//! Reads the boot catalog (El Torito 1.0, section 2). Only the first sector of a longer catalog is read.
 
 use std::io::{Read, Seek};
 
@@ -8,7 +8,7 @@ use super::{BootProgram, IsoPart};
 use crate::error::{Error, Result};
 use crate::little_endian::{u16_at, u32_at};
 
-/// The boot programs of the catalog in a sector.
+/// Reads the boot programs from the catalog in a sector.
 pub fn programs(source: &mut DiscReader<impl Read + Seek>, sector: u64) -> Result<Vec<BootProgram>> {
     let catalog = source.sector("the boot catalog", sector)?;
     source.note(IsoPart::BootCatalog, sector * SECTOR, SECTOR);

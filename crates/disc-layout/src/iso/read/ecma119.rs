@@ -1,5 +1,5 @@
-//! Reads ISO 9660 and Joliet (ECMA-119): volume descriptors and folders. Path tables are not needed to read a disc,
-//! so they are not looked at.
+//! Reads ISO 9660 and Joliet (ECMA-119): volume descriptors and folders. Path tables are ignored, since a disc can be
+//! read without them.
 
 use std::collections::{HashSet, VecDeque};
 use std::io::{Read, Seek};
@@ -14,12 +14,12 @@ use crate::decode::from_utf16;
 use crate::error::{Details, Error, Result};
 use crate::little_endian::{u16_at, u32_at};
 
-/// What the volume descriptors say.
+/// Contents of the volume descriptors.
 #[derive(Default)]
 pub struct Descriptors {
     pub iso: Option<VolumeDescriptor>,
     pub joliet: Option<VolumeDescriptor>,
-    /// The sector of the boot catalog.
+    /// Sector of the boot catalog.
     pub catalog: Option<u64>,
 }
 
@@ -31,11 +31,12 @@ pub struct VolumeDescriptor {
     root: Range<u64>,
 }
 
-/// 6.7.1: the first volume descriptor. Nobody writes more than a few.
+/// Sector of the first volume descriptor (6.7.1), and the highest number of descriptors to read. Discs have two or
+/// three.
 const FIRST: u64 = 16;
 const MAX_DESCRIPTORS: u64 = 64;
 
-/// The volume descriptors; none if this is not ISO 9660.
+/// Reads the volume descriptors. There are none if the disc is not ISO 9660.
 pub fn descriptors(source: &mut DiscReader<impl Read + Seek>) -> Result<Descriptors> {
     let mut found = Descriptors::default();
     if source.len() < (FIRST + 1) * SECTOR {
@@ -44,7 +45,7 @@ pub fn descriptors(source: &mut DiscReader<impl Read + Seek>) -> Result<Descript
     for n in FIRST..FIRST + MAX_DESCRIPTORS {
         let sector = source.sector("a volume descriptor", n)?;
         if &sector[1..6] != b"CD001" {
-            // A disc with UDF alone starts like this.
+            // A disc with only UDF also starts like this.
             return if n == FIRST { Ok(found) } else { Err(Error::damaged("the volume descriptors have no end")) };
         }
         source.note(IsoPart::Descriptors, n * SECTOR, SECTOR);
@@ -61,7 +62,7 @@ pub fn descriptors(source: &mut DiscReader<impl Read + Seek>) -> Result<Descript
     Err(Error::over_limit(format!("there are more than {MAX_DESCRIPTORS} volume descriptors")))
 }
 
-/// Joliet, "SVD Escape Sequences Field": UCS-2 level 1, 2 or 3.
+/// Returns `true` if the escape sequences of a supplementary descriptor stand for Joliet: UCS-2 level 1, 2 or 3.
 fn is_joliet(sector: &[u8]) -> bool {
     [b"%/@", b"%/C", b"%/E"].iter().any(|level| sector[88..].starts_with(*level))
 }
@@ -70,7 +71,7 @@ fn volume(source: &mut DiscReader<impl Read + Seek>, sector: &[u8], is_joliet: b
     let block_len = both16(sector, 128, "the logical block size")?;
     if u64::from(block_len) != SECTOR {
         return Err(Error::unsupported(format!(
-            "the logical blocks have {block_len} bytes, and only {SECTOR} are supported"
+            "the logical blocks have {block_len} bytes, but only {SECTOR} are supported"
         )));
     }
     let text = |at: usize, len: usize| {
@@ -80,7 +81,7 @@ fn volume(source: &mut DiscReader<impl Read + Seek>, sector: &[u8], is_joliet: b
     let root = DirectoryRecord::new(&sector[156..190])?
         .ok_or_else(|| Error::damaged("the volume descriptor has no root folder"))?;
     let root = root.range(source, "the root folder")?;
-    // 8.4.14 to 8.4.19: the path tables, of which there may be one more in each byte order.
+    // The path tables (8.4.14 to 8.4.19). An optional second copy of each may exist.
     let table_len = u32_at(sector, 132).into();
     for table in [u32_at(sector, 140), u32_at(sector, 144), be32(sector, 148), be32(sector, 152)] {
         if table != 0 {
@@ -90,7 +91,8 @@ fn volume(source: &mut DiscReader<impl Read + Seek>, sector: &[u8], is_joliet: b
     Ok(VolumeDescriptor { is_joliet, label: text(40, 32), set: text(190, 128), created: date(&sector[813..830]), root })
 }
 
-/// 8.4.26.1: year, month, day, hour, minute, second and hundredths as digits, and quarters of an hour from Greenwich.
+/// Reads a date of a volume descriptor (8.4.26.1): year, month, day, hour, minute, second and hundredths as digits,
+/// then the offset from UTC in quarters of an hour.
 fn date(field: &[u8]) -> Option<Date> {
     let (digits, zone) = field.split_at(16);
     let digits = std::str::from_utf8(digits).ok()?;
@@ -100,7 +102,7 @@ fn date(field: &[u8]) -> Option<Date> {
     Date::from_civil(civil, i64::from(quarters) * 15 * 60)
 }
 
-/// Every file and folder of a volume, folder by folder.
+/// Reads all files and folders of a volume.
 pub fn tree(source: &mut DiscReader<impl Read + Seek>, volume: &VolumeDescriptor) -> Result<Vec<VolumeEntry>> {
     let mut tree = IsoTreeReader::new(source.len());
     let mut folders = VecDeque::from([(String::new(), volume.root.clone())]);
@@ -115,7 +117,7 @@ pub fn tree(source: &mut DiscReader<impl Read + Seek>, volume: &VolumeDescriptor
         while let Some(record) = records.next() {
             let name = record.name(volume.is_joliet);
             let mut extents = vec![record.range(source, &format!("`{name}` in {what}"))?];
-            // 6.5.1: the records of a file follow each other; all but the last say that there are more.
+            // The records of a file follow one another, and all but the last have the multi-extent flag (6.5.1).
             let mut has_more = record.has_more();
             while has_more {
                 let more = records.next_if(|more| more.identifier() == record.identifier() && !more.is_folder());
@@ -131,7 +133,7 @@ pub fn tree(source: &mut DiscReader<impl Read + Seek>, volume: &VolumeDescriptor
             }
             tree.add(&path, &name, true, Vec::new())?;
             if extents.len() > 1 || extents[0].is_empty() || !seen.insert(extents[0].start) {
-                return Err(Error::damaged(format!("the folder `{name}` in {what} leads in a circle or nowhere")));
+                return Err(Error::damaged(format!("the folder `{name}` in {what} contains itself or can't be read")));
             }
             let path = if path.is_empty() { name } else { format!("{path}/{name}") };
             folders.push_back((path, extents[0].clone()));
@@ -140,7 +142,7 @@ pub fn tree(source: &mut DiscReader<impl Read + Seek>, volume: &VolumeDescriptor
     Ok(tree.files)
 }
 
-/// The records of a folder, itself and its parent among them.
+/// Reads the records of a folder, including those of the folder itself and its parent.
 fn records<'a>(bytes: &'a [u8], what: &str) -> Result<Vec<DirectoryRecord<'a>>> {
     let mut records = Vec::new();
     for sector in bytes.chunks(SECTOR as usize) {
@@ -159,18 +161,18 @@ fn records<'a>(bytes: &'a [u8], what: &str) -> Result<Vec<DirectoryRecord<'a>>> 
     }
 }
 
-/// 9.1: a directory record that is long enough for its identifier.
+/// Directory record (9.1). It is long enough for its identifier.
 struct DirectoryRecord<'a>(&'a [u8]);
 
 impl<'a> DirectoryRecord<'a> {
-    /// The record at the start of these bytes; none where a zero says that the sector has no more (6.8.1.1).
+    /// Returns the record at the start of these bytes, or `None` at the zeros that fill the rest of a sector (6.8.1.1).
     fn new(bytes: &'a [u8]) -> Result<Option<Self>> {
         let len = match bytes.first() {
             None | Some(0) => return Ok(None),
             Some(len) => usize::from(*len),
         };
         if len < 34 || len > bytes.len() || 33 + usize::from(bytes[32]) > len {
-            return Err(Error::damaged(format!("a directory record has {len} bytes, which can't be")));
+            return Err(Error::damaged(format!("a directory record has the impossible length {len}")));
         }
         if bytes[1] != 0 || bytes[26] != 0 || bytes[27] != 0 {
             return Err(Error::unsupported(
@@ -196,7 +198,7 @@ impl<'a> DirectoryRecord<'a> {
         self.0[25] & 0x80 != 0
     }
 
-    /// 7.5: without the version and a full stop before it.
+    /// Name without the version and without a full stop before it (7.5).
     fn name(&self, is_joliet: bool) -> String {
         let name = decoded(self.identifier(), is_joliet);
         if self.is_folder() {
@@ -209,12 +211,12 @@ impl<'a> DirectoryRecord<'a> {
     fn range(&self, source: &DiscReader<impl Read + Seek>, what: &str) -> Result<Range<u64>> {
         let sector = u64::from(both32(self.0, 2, what)?);
         let len = u64::from(both32(self.0, 10, what)?);
-        // Where a file has no bytes, its place means nothing.
+        // The location of an empty file is arbitrary.
         if len == 0 { Ok(0..0) } else { source.range(what, sector * SECTOR, len) }
     }
 }
 
-/// Text of ISO 9660, one byte a letter, or of Joliet, UTF-16 big-endian.
+/// Decodes a text: one byte per letter in ISO 9660, UTF-16 big-endian in Joliet.
 fn decoded(bytes: &[u8], is_joliet: bool) -> String {
     match is_joliet {
         false => bytes.iter().map(|byte| char::from(*byte)).collect(),
@@ -225,7 +227,7 @@ fn decoded(bytes: &[u8], is_joliet: bool) -> String {
     }
 }
 
-/// 7.2.3 and 7.3.3: a number in both byte orders.
+/// Reads a number that is stored in both byte orders (7.2.3, 7.3.3).
 fn both16(bytes: &[u8], at: usize, what: &str) -> Result<u16> {
     let value = u16_at(bytes, at);
     if bytes[at + 2..at + 4] == value.to_be_bytes() { Ok(value) } else { Err(two_values(what)) }
@@ -237,5 +239,5 @@ fn both32(bytes: &[u8], at: usize, what: &str) -> Result<u32> {
 }
 
 fn two_values(what: &str) -> Error {
-    Error::damaged(format!("{what} is given as two different numbers"))
+    Error::damaged(format!("{what} has different values in the two byte orders"))
 }

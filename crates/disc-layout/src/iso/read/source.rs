@@ -1,4 +1,4 @@
-//! The disc as bytes at offsets, of which none outside of it is ever asked for.
+//! Reader of a disc that checks that every range lies within it.
 
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
@@ -24,7 +24,7 @@ impl<'a, R: Read + Seek> DiscReader<'a, R> {
         self.len
     }
 
-    /// Notes what a run of bytes is for. What lies outside of the disc is none of it.
+    /// Marks what a range is used for. Bytes outside of the disc are ignored.
     pub fn note(&mut self, part: IsoPart, start: u64, len: u64) {
         let end = start.saturating_add(len).min(self.len);
         match self.structures.last_mut() {
@@ -34,7 +34,7 @@ impl<'a, R: Read + Seek> DiscReader<'a, R> {
         }
     }
 
-    /// What was noted, ascending; what is for the same and touches is one.
+    /// Marked ranges in ascending order. Adjacent ranges with the same use are joined.
     pub fn into_structures(mut self) -> Vec<IsoStructure> {
         self.structures.sort_by_key(|structure| (structure.range.start, structure.range.end));
         let mut merged: Vec<IsoStructure> = Vec::new();
@@ -49,16 +49,13 @@ impl<'a, R: Read + Seek> DiscReader<'a, R> {
         merged
     }
 
-    /// A range of the disc, if there is one; `what` says what should be there.
+    /// Checks that a range is within the disc. Errors name it with `what`.
     pub fn range(&self, what: &str, start: u64, len: u64) -> Result<Range<u64>> {
         match start.checked_add(len) {
             Some(end) if end <= self.len => Ok(start..end),
             _ => Err(Error::Damaged(
-                Details::new(format!(
-                    "{what} is outside of the disc: {len} bytes from byte {start} on, of {}",
-                    self.len
-                ))
-                .help("the image may be cut off: compare its size with that of the original"),
+                Details::new(format!("{what} is outside of the disc: {len} bytes at byte {start} of {}", self.len))
+                    .help("the image may be truncated: compare its size with that of the original"),
             )),
         }
     }
@@ -73,11 +70,11 @@ impl<'a, R: Read + Seek> DiscReader<'a, R> {
         Ok(bytes)
     }
 
-    /// Refuses to read more at once than makes sense.
+    /// Fails if a range is too large to read at once.
     pub fn check_len(&self, what: &str, len: u64) -> Result<()> {
         match len > MAX_DISC_FOLDER_LEN {
             true => Err(Error::over_limit(format!(
-                "{what} has {len} bytes, and no more than {MAX_DISC_FOLDER_LEN} are read"
+                "{what} has {len} bytes, but at most {MAX_DISC_FOLDER_LEN} are supported"
             ))),
             false => Ok(()),
         }

@@ -1,4 +1,4 @@
-//! Reads UDF (ECMA-167, OSTA UDF 1.02 to 1.50): the volume descriptors, the file set, and every folder.
+//! Reads UDF (ECMA-167, OSTA UDF 1.02 to 1.50): the volume descriptors, the file set and all folders.
 
 use std::collections::{HashSet, VecDeque};
 use std::io::{Read, Seek};
@@ -12,21 +12,21 @@ use crate::decode::from_utf16;
 use crate::error::{Details, Error, Result};
 use crate::little_endian::{u16_at, u32_at, u64_at};
 
-/// ECMA-167 4/14.6.6: file types.
+/// File types (ECMA-167 4/14.6.6).
 const FOLDER: u8 = 4;
 
-/// ECMA-167 4/14.4.3: file characteristics.
+/// File characteristics (ECMA-167 4/14.4.3).
 const IS_FOLDER: u8 = 0x02;
 const IS_DELETED: u8 = 0x04;
 const IS_PARENT: u8 = 0x08;
 
-/// The one partition that everything is in.
+/// The only partition.
 struct UdfPartition {
     number: u16,
     range: Range<u64>,
 }
 
-/// The label and every file and folder, folder by folder; nothing if this is not UDF.
+/// Reads the label and all files and folders, or returns `None` if the disc is not UDF.
 pub fn read(source: &mut DiscReader<impl Read + Seek>) -> Result<Option<(String, Vec<VolumeEntry>)>> {
     if !is_recognised(source)? {
         return Ok(None);
@@ -44,7 +44,7 @@ pub fn read(source: &mut DiscReader<impl Read + Seek>) -> Result<Option<(String,
         let what = format!("the folder `/{path}`");
         let entry = partition.file_entry(source, &what, block)?;
         if !entry.is_folder {
-            return Err(Error::damaged(format!("{what} is not described as a folder")));
+            return Err(Error::damaged(format!("the file entry of {what} is not that of a folder")));
         }
         for extent in &entry.extents {
             source.note(IsoPart::UdfFolders, extent.start, extent.end - extent.start);
@@ -56,14 +56,16 @@ pub fn read(source: &mut DiscReader<impl Read + Seek>) -> Result<Option<(String,
             if !identifier.is_folder {
                 let entry = partition.file_entry(source, &entry_what, identifier.block)?;
                 if entry.is_folder {
-                    return Err(Error::damaged(format!("{entry_what} is described both as a file and as a folder")));
+                    return Err(Error::damaged(format!(
+                        "one of the descriptors of {entry_what} says it is a file, the other a folder"
+                    )));
                 }
                 tree.add(&path, &name, false, entry.extents)?;
                 continue;
             }
             tree.add(&path, &name, true, Vec::new())?;
             if !seen.insert(identifier.block) {
-                return Err(Error::damaged(format!("the folder {entry_what} leads in a circle")));
+                return Err(Error::damaged(format!("the folder {entry_what} contains itself")));
             }
             let path = if path.is_empty() { name } else { format!("{path}/{name}") };
             folders.push_back((path, identifier.block));
@@ -72,7 +74,7 @@ pub fn read(source: &mut DiscReader<impl Read + Seek>) -> Result<Option<(String,
     Ok(Some((volume.label, tree.files)))
 }
 
-/// ECMA-167 2/8.3: whether the volume recognition sequence speaks of UDF.
+/// Returns `true` if the volume recognition sequence contains UDF (ECMA-167 2/8.3).
 fn is_recognised(source: &mut DiscReader<impl Read + Seek>) -> Result<bool> {
     const MAX_STRUCTURES: u64 = 64;
     for n in 16..16 + MAX_STRUCTURES {
@@ -81,7 +83,7 @@ fn is_recognised(source: &mut DiscReader<impl Read + Seek>) -> Result<bool> {
         }
         let sector = source.sector("the volume recognition sequence", n)?;
         match &sector[1..6] {
-            // The structure that ends the sequence follows it.
+            // The terminator of the sequence is in the next sector.
             b"NSR02" | b"NSR03" => {
                 source.note(IsoPart::Descriptors, n * SECTOR, 2 * SECTOR);
                 return Ok(true);
@@ -93,17 +95,17 @@ fn is_recognised(source: &mut DiscReader<impl Read + Seek>) -> Result<bool> {
     Ok(false)
 }
 
-/// What the volume descriptor sequence says.
+/// Contents of the volume descriptor sequence.
 struct UdfVolume {
     label: String,
     partition: UdfPartition,
-    /// The logical block of the file set descriptor.
+    /// Logical block of the file set descriptor.
     file_set: u32,
-    /// How many bytes it and what follows it have.
+    /// Length of the file set descriptor sequence.
     file_sets_len: u32,
 }
 
-/// ECMA-167 3/8.4.2.1: the volume, by the first anchor and the first sequence that can be read.
+/// Reads the volume (ECMA-167 3/8.4.2.1). It is found through the first anchor and the first sequence that can be read.
 fn anchors(source: &mut DiscReader<impl Read + Seek>) -> Result<UdfVolume> {
     let last = (source.len() / SECTOR).saturating_sub(1);
     let places = [256, last, last.saturating_sub(256)];
@@ -143,10 +145,10 @@ fn anchors(source: &mut DiscReader<impl Read + Seek>) -> Result<UdfVolume> {
     })
 }
 
-/// ECMA-167 3/8.4.2: a volume descriptor sequence.
+/// Reads a volume descriptor sequence (ECMA-167 3/8.4.2).
 fn sequence(source: &mut DiscReader<impl Read + Seek>, start: u64, n_sectors: u64) -> Result<UdfVolume> {
     const MAX_DESCRIPTORS: u64 = 256;
-    // ECMA-167 3/8.4.3: of descriptors of a kind, the one with the highest number prevails.
+    // Of several descriptors of one kind, the one with the highest number counts (ECMA-167 3/8.4.3).
     let (mut partition, mut logical): (Option<Vec<u8>>, Option<Vec<u8>>) = (None, None);
     for n in start..start + n_sectors.min(MAX_DESCRIPTORS) {
         let sector = source.sector("the volume descriptor sequence", n)?;
@@ -167,15 +169,17 @@ fn sequence(source: &mut DiscReader<impl Read + Seek>, start: u64, n_sectors: u6
     let block_len = u32_at(&logical, 212);
     if u64::from(block_len) != SECTOR {
         return Err(Error::unsupported(format!(
-            "the logical blocks have {block_len} bytes, and only {SECTOR} are supported"
+            "the logical blocks have {block_len} bytes, but only {SECTOR} are supported"
         )));
     }
-    // ECMA-167 3/10.7.2: a type 1 map, of 6 bytes.
+    // A type 1 map of 6 bytes (ECMA-167 3/10.7.2).
     let (n_maps, map) = (u32_at(&logical, 268), &logical[440..446]);
     if n_maps != 1 || map[0] != 1 || map[1] != 6 {
-        return Err(Error::unsupported("the volume has other partitions than one plain one, which is not supported"));
+        return Err(Error::unsupported(
+            "the volume has more than one partition or one of another kind, which is not supported",
+        ));
     }
-    // 3/10.6.12: the integrity sequence.
+    // The integrity sequence (ECMA-167 3/10.6.12).
     let (integrity_len, integrity) = (u32_at(&logical, 432), u64::from(u32_at(&logical, 436)));
     source.note(IsoPart::Descriptors, integrity * SECTOR, integrity_len.into());
     let number = u16_at(&partition, 22);
@@ -185,9 +189,9 @@ fn sequence(source: &mut DiscReader<impl Read + Seek>, start: u64, n_sectors: u6
     let (first, n_blocks) = (u64::from(u32_at(&partition, 188)), u64::from(u32_at(&partition, 192)));
     let range = source.range("the partition", first * SECTOR, n_blocks * SECTOR)?;
     if u16_at(&logical, 256) != 0 {
-        return Err(Error::damaged("the file set is in a partition that is not there"));
+        return Err(Error::damaged("the file set is in a missing partition"));
     }
-    // 4/3.1: the file set descriptor sequence.
+    // The file set descriptor sequence (ECMA-167 4/3.1).
     let (file_sets_len, file_set) = (u32_at(&logical, 248) & 0x3FFF_FFFF, u32_at(&logical, 252));
     Ok(UdfVolume {
         label: dstring(&logical[84..212])?,
@@ -197,14 +201,14 @@ fn sequence(source: &mut DiscReader<impl Read + Seek>, start: u64, n_sectors: u6
     })
 }
 
-/// A structure of one sector whose tag is as it should be, for the place where it stands.
+/// Checks a structure of one sector, whose tag must name its own location.
 fn tagged(source: &mut DiscReader<impl Read + Seek>, what: &str, at: u64, location: u32, id: u16) -> Result<Vec<u8>> {
     let start = source.range(what, at, SECTOR)?;
     let sector = source.read(what, start)?;
     check_tag(what, sector, location, Some(id))
 }
 
-/// ECMA-167 3/7.2: checks a tag, and what it says of the bytes behind it.
+/// Checks a tag and the checksum of the bytes after it (ECMA-167 3/7.2).
 fn check_tag(what: &str, d: Vec<u8>, location: u32, id: Option<u16>) -> Result<Vec<u8>> {
     let bad = |why: String| Err(Error::damaged(format!("{what} is damaged: {why}")));
     if d.len() < 16 || d[4] != checksum(&d) {
@@ -214,7 +218,7 @@ fn check_tag(what: &str, d: Vec<u8>, location: u32, id: Option<u16>) -> Result<V
         return bad(format!("its tag is {} instead of {id}", u16_at(&d, 0)));
     }
     if u32_at(&d, 12) != location {
-        return bad(format!("it was written for block {} and is in block {location}", u32_at(&d, 12)));
+        return bad(format!("it was written for block {} but is in block {location}", u32_at(&d, 12)));
     }
     let body = d[16..].get(..usize::from(u16_at(&d, 10)));
     match body {
@@ -223,25 +227,23 @@ fn check_tag(what: &str, d: Vec<u8>, location: u32, id: Option<u16>) -> Result<V
     }
 }
 
-/// What a file entry says.
+/// Contents of a file entry.
 struct UdfFileEntry {
     is_folder: bool,
     extents: Vec<Range<u64>>,
 }
 
 impl UdfPartition {
-    /// A range of bytes from a logical block on.
+    /// Returns the range of some bytes that start at a logical block.
     fn range(&self, source: &DiscReader<impl Read + Seek>, what: &str, block: u32, len: u64) -> Result<Range<u64>> {
         let range = source.range(what, self.range.start + u64::from(block) * SECTOR, len)?;
         if range.end > self.range.end {
-            return Err(Error::damaged(format!(
-                "{what} is outside of the partition: {len} bytes from block {block} on"
-            )));
+            return Err(Error::damaged(format!("{what} is outside of the partition: {len} bytes at block {block}")));
         }
         Ok(range)
     }
 
-    /// ECMA-167 4/14.9: a file entry, with its allocation descriptors resolved.
+    /// Reads a file entry and resolves its allocation descriptors (ECMA-167 4/14.9).
     fn file_entry(&self, source: &mut DiscReader<impl Read + Seek>, what: &str, block: u32) -> Result<UdfFileEntry> {
         let start = self.range(source, what, block, SECTOR)?.start;
         source.note(IsoPart::FileEntries, start, SECTOR);
@@ -257,7 +259,7 @@ impl UdfPartition {
         let len = u64_at(&entry, 56);
         let kind = u16_at(&entry, 34) & 7;
         let extents = match kind {
-            // 4/14.6.8: short and long descriptors.
+            // Short and long allocation descriptors (ECMA-167 4/14.6.8).
             0 | 1 => {
                 let mut extents = Vec::new();
                 for d in entry[area].chunks_exact(if kind == 0 { 8 } else { 16 }) {
@@ -273,26 +275,26 @@ impl UdfPartition {
                 }
                 extents
             }
-            // 4/14.6.8: the bytes themselves.
+            // The data itself, in place of descriptors (ECMA-167 4/14.6.8).
             3 => std::iter::once(start + area.start as u64..start + area.end as u64).collect(),
             _ => return Err(Error::Unsupported(about("has allocation descriptors of an unknown kind"))),
         };
         let found: u64 = extents.iter().map(|extent| extent.end - extent.start).sum();
         if found != len {
-            return Err(Error::Damaged(about(&format!("has {len} bytes, and extents of {found}"))));
+            return Err(Error::Damaged(about(&format!("has {len} bytes, but its extents have {found}"))));
         }
         Ok(UdfFileEntry { is_folder: entry[27] == FOLDER, extents })
     }
 }
 
-/// What a file identifier descriptor says.
+/// Contents of a file identifier descriptor.
 struct FileIdentifier {
     name: String,
     is_folder: bool,
     block: u32,
 }
 
-/// ECMA-167 4/14.4: what is in a folder, but for its parent.
+/// Reads the entries of a folder except the one of its parent (ECMA-167 4/14.4).
 fn identifiers(
     source: &mut DiscReader<impl Read + Seek>,
     partition: &UdfPartition,
@@ -300,7 +302,7 @@ fn identifiers(
     extents: &[Range<u64>],
 ) -> Result<Vec<FileIdentifier>> {
     let mut bytes = Vec::new();
-    // The logical block of each sector of the folder; embedded ones are in that of the file entry.
+    // Logical block of each sector of the folder. An embedded folder is in the block of its file entry.
     let mut blocks = Vec::new();
     source.check_len(what, extents.iter().map(|extent| extent.end - extent.start).sum())?;
     for extent in extents {
@@ -316,7 +318,7 @@ fn identifiers(
             None => rest.len() + 1,
         };
         let Some(d) = rest.get(..len) else {
-            return Err(Error::damaged(format!("{what} ends within the descriptor of a file")));
+            return Err(Error::damaged(format!("{what} ends in the middle of a file descriptor")));
         };
         let extent = blocks.iter().rev().find(|(start, _)| *start <= at as u64).copied().unwrap_or_default();
         let place = extent.1 + (at as u64 - extent.0);
@@ -329,21 +331,21 @@ fn identifiers(
         let name_at = 38 + usize::from(u16_at(&d, 36));
         let name = text(&d[name_at..name_at + usize::from(d[19])])?;
         if u16_at(&d, 28) != partition.number {
-            return Err(Error::damaged(format!("`{name}` in {what} is in a partition that is not there")));
+            return Err(Error::damaged(format!("`{name}` in {what} is in a missing partition")));
         }
         found.push(FileIdentifier { name, is_folder: d[18] & IS_FOLDER != 0, block: u32_at(&d, 24) });
     }
     Ok(found)
 }
 
-/// ECMA-167 1/7.2.12: a text whose length is in the last byte of its field.
+/// Reads a text whose length is in the last byte of its field (ECMA-167 1/7.2.12).
 fn dstring(field: &[u8]) -> Result<String> {
     let len = usize::from(*field.last().unwrap_or(&0));
     let bytes = field.get(..len).filter(|_| len < field.len());
     text(bytes.ok_or_else(|| Error::damaged("a label is longer than its field"))?)
 }
 
-/// OSTA UDF 1.02, 2.1.1: OSTA Compressed Unicode.
+/// Decodes OSTA Compressed Unicode (OSTA UDF 1.02, 2.1.1).
 fn text(bytes: &[u8]) -> Result<String> {
     match bytes {
         [] => Ok(String::new()),
@@ -352,6 +354,6 @@ fn text(bytes: &[u8]) -> Result<String> {
             let units = utf16.chunks_exact(2).map(|unit| u16::from_be_bytes([unit[0], unit[1]]));
             Ok(from_utf16(units))
         }
-        [id, ..] => Err(Error::unsupported(format!("a name is compressed in the unknown way {id}"))),
+        [id, ..] => Err(Error::unsupported(format!("a name has the unknown compression {id}"))),
     }
 }

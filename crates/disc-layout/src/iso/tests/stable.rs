@@ -13,7 +13,7 @@ impl Dice {
         (self.0 >> 33) % below
     }
 
-    /// Lengths as those of programs and drivers: most have a few KiB, some MiB.
+    /// Random lengths like those of programs and drivers: most have a few KiB, some a few MiB.
     fn file_len(&mut self) -> u64 {
         let bits = 6 + self.roll(9) + self.roll(9);
         (1 << bits) + self.roll(1 << bits)
@@ -58,14 +58,14 @@ impl Shelf {
     }
 }
 
-/// What lies elsewhere in the second layout than in the first.
+/// Differences between two layouts.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Moved {
-    /// The files that are the same.
+    /// Unchanged files with a new offset.
     files: Vec<String>,
-    /// Their bytes.
+    /// Length of these files.
     bytes: u64,
-    /// Sectors of structures and lists with other bytes than were there.
+    /// Number of changed sectors of structures and generated lists.
     n_sectors: u64,
 }
 
