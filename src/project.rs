@@ -1,7 +1,7 @@
-//! Manifests with all that they make: loaded, resolved and checked, with the record and cache beside each.
+//! Manifests with their targets: loaded, resolved and checked, with the record and cache beside each.
 //!
-//! This is where the engine is entered: [`Project::load`], then [`plan`](Project::plan) and [`apply`](ProjectPlan::apply). The
-//! environment, the clock and whoever shows progress are handed in: see [`Environment`].
+//! This is the entry point of the engine: [`Project::load`], then [`plan`](Project::plan) and
+//! [`apply`](ProjectPlan::apply). The environment, the clock and progress reports are passed in; see [`Environment`].
 
 mod certificate;
 mod written_files;
@@ -34,25 +34,25 @@ pub use certificate::certificate;
 use written_files::WrittenFiles;
 pub use written_files::refuse_input;
 
-/// The manifest of a folder, where none is named.
+/// Name of the manifest if none is given.
 pub const DEFAULT_MANIFEST: &str = "media.toml";
 
-/// The cache beside a manifest.
+/// Name of the cache folder beside a manifest.
 const CACHE: &str = ".tsmedia";
 
-/// Manifests to load, for which sites and with which template values.
+/// Manifests to load, with the sites and template values to use.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    /// The manifests, as they were named.
+    /// Paths of the manifests, as given.
     pub manifests: Vec<Utf8PathBuf>,
-    /// The sites and template values.
+    /// Sites and template values.
     pub options: manifest::Options,
 }
 
-/// Everything outside of manifests and their inputs that decides what they mean.
+/// Inputs other than manifests and their files.
 #[derive(Clone, Debug)]
 pub struct Environment {
-    /// The date of media whose manifests give none.
+    /// Date of media whose manifests set none.
     pub source_date: Date,
     /// Length in bytes that the objects of a cache may have.
     pub cache_limit: Size,
@@ -62,16 +62,16 @@ pub struct Environment {
     pub reporter: ProgressReporter,
 }
 
-/// How targets are made.
+/// Options for making targets.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct BuildOptions {
     /// `true` to replace files that tsmedia did not make.
     pub force: bool,
-    /// `true` to build what changed anew, and never patch it.
+    /// `true` to rebuild what changed and never patch it.
     pub no_patch: bool,
 }
 
-/// A manifest, with all that it makes for the chosen sites.
+/// Manifest with its targets for the selected sites.
 #[derive(Debug)]
 pub struct Project {
     folder: Utf8PathBuf,
@@ -82,27 +82,27 @@ pub struct Project {
     awaited: BTreeSet<Utf8PathBuf>,
 }
 
-/// What there is to do for a project.
+/// Plan of a project.
 #[derive(Debug)]
 pub struct ProjectPlan<'a> {
     project: &'a Project,
     options: BuildOptions,
     store: Store,
-    /// One change for each target.
+    /// Planned changes.
     pub plan: plan::Plan,
 }
 
 impl ProjectPlan<'_> {
-    /// Does what there is to do, and records each target as soon as it is finished. What has to be done is decided
-    /// again under the lock: another run may have been faster.
+    /// Applies the plan and records each target as soon as it is finished. Plans again under the lock, since another
+    /// run may have made changes.
     pub fn apply(mut self, progress: &Progress) -> Result<Applied> {
         apply::apply(&self.project.work(self.options), &mut self.store, progress)
     }
 }
 
 impl Project {
-    /// Loads manifests, and resolves everything that they name; what is wrong becomes problems. `inputs` notes what all of
-    /// it depends on, also where something is wrong. Secrets that were fetched already are taken as they are.
+    /// Loads manifests and resolves everything that they refer to. Mistakes become problems. `inputs` collects all
+    /// files that the result depends on, even if there are mistakes. Secrets that were already fetched are reused.
     pub fn load(
         request: &Request,
         environment: &Environment,
@@ -120,8 +120,8 @@ impl Project {
         projects
     }
 
-    /// Loads manifests as [`load`](Self::load) does, and lays every medium out. Nothing is written, not even to the
-    /// cache, and only secrets that are there are looked at.
+    /// Loads manifests like [`load`](Self::load), and lays every medium out. Writes nothing, not even to the cache, and
+    /// uses only secrets that are present.
     pub fn check(
         request: &Request,
         environment: &Environment,
@@ -138,9 +138,9 @@ impl Project {
     fn new(manifest: &Utf8Path, made: ManifestOutputs, sites: &[String], problems: &mut Problems) -> Self {
         let folder = folder(manifest).to_owned();
         let record = Record::path_beside(manifest);
-        // Where some sites are chosen, outputs of the others must not be taken for outputs of none.
+        // If only some sites are selected, the outputs of the others must not count as removed from the manifest.
         let is_other = |site: Option<&String>| !sites.is_empty() && site.is_none_or(|site| !sites.contains(site));
-        // A record decides what there is to do, and never whether a manifest is right.
+        // A record affects what there is to do, but never whether a manifest is valid.
         let (recorded, fault) = Record::load_or_empty(&record).unwrap_or_else(|fault| (Record::default(), Some(fault)));
         if let Some(fault) = fault {
             let mut problem = Problem { severity: Severity::Warning, ..Problem::from(&fault) };
@@ -153,61 +153,61 @@ impl Project {
         Self { manifest: manifest.to_owned(), folder, record, targets, others, awaited }
     }
 
-    /// The manifest, as it was named.
+    /// Path of the manifest, as given.
     pub fn manifest(&self) -> &Utf8Path {
         &self.manifest
     }
 
-    /// The record beside the manifest.
+    /// Path of the record beside the manifest.
     pub fn record(&self) -> &Utf8Path {
         &self.record
     }
 
-    /// What is said while its inputs are read.
+    /// Progress message while its inputs are read.
     pub fn reading(&self) -> String {
         format!("reading the inputs of {}", self.manifest)
     }
 
-    /// The targets that it makes.
+    /// Targets of the manifest.
     pub fn targets(&self) -> &[Target] {
         &self.targets
     }
 
-    /// The media among them.
+    /// Media among the targets.
     pub fn media(&self) -> impl Iterator<Item = (&Target, &Output)> {
         self.targets.iter().filter_map(|target| Some((target, target.medium()?)))
     }
 
-    /// `true` if it captures WIM files: then it makes nothing else.
+    /// Returns `true` if it captures WIM files; it then has no other targets.
     pub fn is_capture(&self) -> bool {
         self.targets.iter().any(Target::is_capture)
     }
 
-    /// The WIM files that it needs and that another manifest has yet to capture: it makes nothing before.
+    /// WIM files that it needs and that another manifest has yet to capture. Nothing can be built before.
     pub fn awaited(&self) -> &BTreeSet<Utf8PathBuf> {
         &self.awaited
     }
 
-    /// Fails for a manifest that captures; `what` says what is done with media only.
+    /// Fails if the manifest captures. `what` is the rest of the message, such as "only media can be verified".
     pub fn refuse_captures(&self, what: &str) -> Result<()> {
         match self.is_capture() {
             false => Ok(()),
-            true => Err(Error::new(format!("`{}` captures, and {what}", self.manifest))
-                .help("`tsmedia plan` says what there is to do for it")),
+            true => Err(Error::new(format!("`{}` captures WIM files, and {what}", self.manifest))
+                .help("run `tsmedia plan` to see what there is to do")),
         }
     }
 
-    /// The folder of the cache beside it.
+    /// Folder of the cache beside the manifest.
     pub fn cache(&self) -> Utf8PathBuf {
         self.folder.join(CACHE)
     }
 
-    /// The cache beside it.
+    /// Opens the cache beside the manifest.
     pub fn open_store(&self) -> Result<Store> {
-        Ok(Store::open(&self.cache())?.of_record(&self.record))
+        Ok(Store::open(&self.cache())?.for_record(&self.record))
     }
 
-    /// Warnings of journals beside the media that this cache did not begin: nothing in them is believed.
+    /// Warnings about journals beside the media that this cache did not create, and that are therefore ignored.
     pub fn foreign_journals(&self) -> Result<Vec<Error>> {
         if !self.targets.iter().any(|target| write::has_journal(&target.path)) {
             return Ok(Vec::new());
@@ -220,45 +220,51 @@ impl Project {
         };
         let warning = |target: &Target| {
             let (name, manifest) = (&target.name, &self.manifest);
-            Error::new(format!("the journal beside `{name}` is ignored: this cache did not begin that patch")).help(
-                format!("`tsmedia apply {manifest}` removes it, and builds `{name}` anew unless it is whole there"),
-            )
+            Error::new(format!("the journal beside `{name}` is ignored, since it was not created with this cache"))
+                .help(format!(
+                    "run `tsmedia apply {manifest}` to remove it, and to rebuild `{name}` if it is incomplete"
+                ))
         };
         Ok(self.targets.iter().filter(is_foreign).map(warning).collect())
     }
 
-    /// Fails if it needs what another manifest has yet to capture.
+    /// Fails if it needs a WIM file that another manifest has yet to capture.
     pub fn refuse_awaiting(&self) -> Result<()> {
         match self.awaited.first() {
             None => Ok(()),
             Some(file) => Err(Error::new(format!("`{}` needs `{file}`, which is not captured yet", self.manifest))
-                .help("name the manifest that captures it as well: `tsmedia apply` does it first")),
+                .help("give the manifest that captures it too; `tsmedia apply` captures first")),
         }
     }
 
-    /// Decides what there is to do, and why.
+    /// Makes a plan.
     pub fn plan(&self, options: BuildOptions, progress: &Progress) -> Result<ProjectPlan<'_>> {
         let mut store = self.open_store()?;
         let plan = apply::survey(&self.work(options), &mut store, progress)?;
         Ok(ProjectPlan { project: self, options, store, plan })
     }
 
-    /// Decides what there is to do, with every digest known, so that it can be saved.
+    /// Makes a plan with every digest known, so that it can be saved.
     pub fn plan_to_save(&self, options: BuildOptions, progress: &Progress) -> Result<(plan::Plan, SavedManifest)> {
         apply::survey_to_save(&self.work(options), &self.manifest, &mut self.open_store()?, progress)
     }
 
-    /// The targets for which a saved plan is out of date.
-    pub fn moved(&self, saved: &SavedManifest, options: BuildOptions, progress: &Progress) -> Result<Vec<StaleTarget>> {
-        apply::moved(&self.work(options), saved, &mut self.open_store()?, progress)
+    /// Lists the targets for which a saved plan is out of date.
+    pub fn find_stale(
+        &self,
+        saved: &SavedManifest,
+        options: BuildOptions,
+        progress: &Progress,
+    ) -> Result<Vec<StaleTarget>> {
+        apply::find_stale(&self.work(options), saved, &mut self.open_store()?, progress)
     }
 
-    /// Does what there is to do.
+    /// Makes a plan and applies it.
     pub fn apply(&self, options: BuildOptions, progress: &Progress) -> Result<Applied> {
         apply::apply(&self.work(options), &mut self.open_store()?, progress)
     }
 
-    /// Does what a saved plan says, or nothing if it is out of date.
+    /// Applies a saved plan, or does nothing if it is out of date.
     pub fn apply_saved(&self, saved: &SavedManifest, options: BuildOptions, progress: &Progress) -> Result<Applied> {
         apply::apply_saved(&self.work(options), saved, &mut self.open_store()?, progress)
     }
@@ -277,14 +283,14 @@ impl Project {
     }
 }
 
-/// What a manifest makes.
+/// Targets of a manifest, and the files that it awaits.
 #[derive(Default)]
 struct ManifestOutputs {
     targets: Vec<Target>,
     awaited: BTreeSet<Utf8PathBuf>,
 }
 
-/// Loads manifests, and renders them for each chosen site.
+/// Loads manifests and renders them for each selected site.
 pub fn render(request: &Request, problems: &mut Problems, inputs: &mut Inputs) -> Result<Vec<Loaded>> {
     request.manifests.iter().for_each(|manifest| inputs.note(manifest));
     let manifests = request.manifests.iter();
@@ -367,12 +373,12 @@ fn resolve(
     Ok(projects)
 }
 
-/// The folder of a manifest.
+/// Folder of a manifest.
 fn folder(manifest: &Utf8Path) -> &Utf8Path {
     manifest.parent().filter(|folder| *folder != "").unwrap_or(".".into())
 }
 
-/// The cache beside a manifest.
+/// Path of the cache beside a manifest.
 pub fn cache_beside(manifest: &Utf8Path) -> Utf8PathBuf {
     folder(manifest).join(CACHE)
 }

@@ -1,10 +1,9 @@
-//! Waits until an input changes and nobody is writing any more.
+//! Waits until an input changes and then until writing stops.
 //!
-//! What the system says of changes is a hint: some of them are lost, as of a file in a folder that was just made, and
-//! some are our own. So nothing is concluded from a hint but that it is time to look again; the plan says whether
-//! there is anything to do. Folders are watched rather than files, for editors save by renaming another file over the
-//! first. Where the system watches no more folders, or can't see changes (network file systems), [`Watch`] looks at
-//! everything every so often itself.
+//! Notifications are only hints: some are lost, such as for a file in a folder that was just created, and some are
+//! caused by tsmedia itself. A hint only means that it is time to look again; the plan decides if there is anything to
+//! do. Folders are watched rather than files, since editors save by renaming another file over the old one. If the
+//! system can't watch more folders, or does not notice changes (network file systems), [`Watch`] polls instead.
 
 mod places;
 
@@ -28,16 +27,16 @@ use crate::inputs::Inputs;
 use crate::progress::Progress;
 use places::WatchedPlaces;
 
-/// How long nothing may have changed before it is time to look.
+/// Time without changes after which to look.
 const QUIET: Duration = Duration::from_millis(300);
-/// How long to wait for quiet where something changes all the time.
+/// Maximum time to wait for changes to stop.
 const MAX_UNREST: Duration = Duration::from_secs(10);
-/// How soon Ctrl-C is heeded.
+/// Interval of checks for Ctrl-C.
 const TICK: Duration = Duration::from_millis(50);
-/// How often to look where the system does not say what changes.
+/// Interval of polling if the system can't notify.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// Knows when inputs change.
+/// Watches inputs for changes.
 pub struct Watch {
     sight: Sight,
     places: WatchedPlaces,
@@ -48,13 +47,13 @@ enum Sight {
     Hints(Hints),
     Looks {
         every: Duration,
-        /// What everything looked like when it was last [armed](Watch::arm).
+        /// State of all inputs when [armed](Watch::arm).
         seen: Digest,
     },
 }
 
 impl Watch {
-    /// Goes by what the system says, or looks by itself every so often.
+    /// Uses notifications, or polls at an interval if one is given.
     pub fn new(look_every: Option<Duration>) -> Self {
         let looks = |every| Sight::Looks { every, seen: Digest([0; 32]) };
         let (sight, notice) = match look_every {
@@ -67,10 +66,10 @@ impl Watch {
         Self { sight, places: WatchedPlaces::default(), notice }
     }
 
-    /// Watches these inputs from now on. Says whether something is watched that was not before: then it may have
-    /// changed unseen, and has to be read once more.
+    /// Watches these inputs from now on. Returns `true` if something was not watched before; it may have changed
+    /// unnoticed and must be read once more.
     pub fn arm(&mut self, inputs: &Inputs) -> bool {
-        let places = WatchedPlaces::of(inputs);
+        let places = WatchedPlaces::new(inputs);
         let are_same = places == self.places;
         self.places = places;
         if let Sight::Hints(hints) = &mut self.sight {
@@ -91,22 +90,22 @@ impl Watch {
         false
     }
 
-    /// What the inputs that it was armed with look like now, but for these paths.
+    /// Current state of the inputs, without these paths.
     pub fn look<'a>(&self, without: impl IntoIterator<Item = &'a Utf8Path>) -> Digest {
-        let without = without.into_iter().filter_map(places::end).collect();
+        let without = without.into_iter().filter_map(places::resolve).collect();
         look(&self.places, &without)
     }
 
-    /// Why the system is of no help, the first time that it is asked for.
+    /// Reason why notifications can't be used, on the first call only.
     pub fn take_notice(&mut self) -> Option<Error> {
         self.notice.take()
     }
 
-    /// Waits until an input changed since it was armed, and then until nothing changes any more.
+    /// Waits until an input changed since arming, and then until changes stop.
     ///
     /// # Errors
     ///
-    /// When somebody asks to stop.
+    /// If the run is interrupted.
     pub fn wait(&mut self, progress: &Progress) -> Result<()> {
         match &mut self.sight {
             Sight::Hints(hints) => hints.wait(&self.places, progress),
@@ -119,7 +118,7 @@ impl Watch {
                         thread::sleep(TICK.min(*every));
                     }
                     let now = look(&self.places, &BTreeSet::new());
-                    // Whatever still changes has not settled.
+                    // A state that is still changing has not settled.
                     if now == last && now != *seen {
                         return Ok(());
                     }
@@ -130,7 +129,7 @@ impl Watch {
     }
 }
 
-/// What everything looks like, but for these paths: paths and stats, read from nothing but folders.
+/// Hashes paths and metadata of all inputs, except some paths. Only folders are read.
 fn look(places: &WatchedPlaces, without: &BTreeSet<PathBuf>) -> Digest {
     let mut hasher = blake3::Hasher::new();
     places.visit(&mut |path, metadata| {
@@ -146,11 +145,11 @@ fn look(places: &WatchedPlaces, without: &BTreeSet<PathBuf>) -> Digest {
     Digest(*hasher.finalize().as_bytes())
 }
 
-/// What the system says.
+/// Notifications of the system.
 struct Hints {
     watcher: RecommendedWatcher,
     hints: Receiver<notify::Result<Event>>,
-    /// The folders that are watched, each with what tells it from another one of its name.
+    /// Watched folders, with what identifies each.
     watched: BTreeMap<PathBuf, PlaceIdentity>,
 }
 
@@ -160,17 +159,17 @@ impl Hints {
     fn new() -> notify::Result<Self> {
         let (sender, hints) = channel();
         let watcher = notify::recommended_watcher(move |hint: notify::Result<Event>| {
-            // Reading is no change, and a build reads very many files.
+            // Reading is not a change, and a build reads many files.
             let is_reading = |event: &Event| matches!(event.kind, EventKind::Access(kind) if kind != AccessKind::Close(AccessMode::Write));
             if !hint.as_ref().is_ok_and(is_reading) {
-                // Nobody listens any more when the program ends.
+                // Sending fails only when the program ends.
                 let _ = sender.send(hint);
             }
         })?;
         Ok(Self { watcher, hints, watched: BTreeMap::new() })
     }
 
-    /// Watches what has to be watched and nothing else; says whether anything is new.
+    /// Watches exactly the folders of these places. Returns `true` if any of them is new.
     fn watch(&mut self, places: &WatchedPlaces) -> notify::Result<bool> {
         let identity = |folder: &Path| -> Option<PlaceIdentity> {
             let metadata = fs::metadata(folder).ok()?;
@@ -195,7 +194,7 @@ impl Hints {
             match self.watcher.watch(&folder, RecursiveMode::NonRecursive) {
                 Ok(()) => is_new = true,
                 Err(error) if is_limit(&error) => return Err(error),
-                // It went this moment, which its parent tells, or it is a folder on the way that nobody may list.
+                // It was just removed, of which its parent notifies, or it is a parent folder that must not be listed.
                 Err(_) => {}
             }
             self.watched.insert(folder, identity);
@@ -204,7 +203,7 @@ impl Hints {
     }
 
     fn forget(&mut self, folder: &Path) {
-        // The system forgot it already if the folder is gone.
+        // This fails if the folder is gone, and the system no longer watches it.
         let _ = self.watcher.unwatch(folder);
         self.watched.remove(folder);
     }
@@ -229,10 +228,10 @@ impl Hints {
         }
     }
 
-    /// Whether a hint is of an input.
+    /// Returns `true` if a hint concerns an input.
     fn take(&mut self, hint: notify::Result<Event>, places: &WatchedPlaces) -> bool {
         let Ok(event) = hint else { return true };
-        // A folder that went may come again under the same name, even with the same number, and nobody watches it.
+        // A removed folder may be recreated with the same name, even the same inode, but is not watched then.
         if matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))) {
             for path in &event.paths {
                 let below = self.watched.range(path.clone()..).take_while(|(folder, _)| folder.starts_with(path));
@@ -240,7 +239,7 @@ impl Hints {
                 below.iter().for_each(|folder| self.forget(folder));
             }
         }
-        // After too many changes at once nobody knows which.
+        // After an overflow, it is not known what changed.
         event.need_rescan() || event.paths.iter().any(|path| places.concern(path))
     }
 }
@@ -249,23 +248,23 @@ fn is_limit(error: &notify::Error) -> bool {
     matches!(error.kind, ErrorKind::MaxFilesWatch)
 }
 
-/// Why changes are not told by the system, and what would help.
+/// Error that explains why changes can't be watched, with help.
 fn blind(error: &notify::Error) -> Error {
     let (what, setting) = match &error.kind {
-        ErrorKind::MaxFilesWatch => ("the system watches no more folders", "max_user_watches"),
+        ErrorKind::MaxFilesWatch => ("the system can't watch more folders", "max_user_watches"),
         ErrorKind::Io(error) if error.raw_os_error() == Some(Errno::MFILE.raw_os_error()) => {
             ("the system has no more watchers", "max_user_instances")
         }
         _ => {
-            let what = format!("the system says nothing of changes ({error})");
-            return Error::new(format!("{what}: looking every {} seconds instead", LOOK_EVERY.as_secs()));
+            let what = format!("the system can't report changes ({error})");
+            return Error::new(format!("{what}: checking every {} seconds instead", LOOK_EVERY.as_secs()));
         }
     };
     let path = format!("/proc/sys/fs/inotify/{setting}");
     let limit: u64 = fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
     let every = LOOK_EVERY.as_secs();
-    Error::new(format!("{what} (`fs.inotify.{setting}` is {limit}): looking every {every} seconds instead"))
-        .help(format!("raise it: `sudo sysctl fs.inotify.{setting}={}`", (limit * 4).max(1_024)))
+    Error::new(format!("{what} (`fs.inotify.{setting}` is {limit}): checking every {every} seconds instead"))
+        .help(format!("raise the limit with `sudo sysctl fs.inotify.{setting}={}`", (limit * 4).max(1_024)))
 }
 
 #[cfg(test)]

@@ -38,18 +38,18 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         if !arguments.clear && arguments.limit.is_none() {
             continue;
         }
-        let before = CacheContents::of(cache, limit).len();
-        // A running build reads from the cache.
+        let before = CacheContents::read(cache, limit).len();
+        // Whoever builds needs what is there.
         let _lock = Lock::take(cache, "clearing the cache")?;
         if arguments.clear {
             store::clear(cache)?;
         } else {
             Objects::open(cache, limit, &DiskOps::default()).prune();
         }
-        let n_removed = before - CacheContents::of(cache, limit).len().min(before);
-        screen.status(&format!("removed {} from `{cache}`", Size(n_removed)));
+        let n_removed = before - CacheContents::read(cache, limit).len().min(before);
+        screen.say(&format!("removed {} from `{cache}`", Size(n_removed)));
     }
-    let caches: Vec<_> = caches.iter().map(|cache| CacheContents::of(cache, limit)).collect();
+    let caches: Vec<_> = caches.iter().map(|cache| CacheContents::read(cache, limit)).collect();
     if screen.json {
         screen.print_json(&report::cache_json(&caches))
     } else if arguments.clear {

@@ -1,4 +1,4 @@
-//! Certificates that media present to management points, without the media.
+//! Certificates that media present to management points, without building the media.
 
 use super::{Environment, Request, cache_beside, render};
 use crate::error::{Error, Result};
@@ -11,14 +11,14 @@ use crate::resolve::secrets::Secrets;
 use crate::store::Objects;
 use crate::write::DiskOps;
 
-/// Returns the certificate of the one medium that manifests make for the chosen sites. `None` if something is wrong, which
-/// is added to `problems`.
+/// Returns the certificate of the only medium that manifests make for the selected sites. `None` if there are errors,
+/// which are added to `problems`.
 ///
-/// The key of a self-signed certificate is that of the manifest, or the one in the cache, which is made if there is none.
+/// A self-signed certificate uses the key in the manifest, or the one in the cache, which is created if necessary.
 ///
 /// # Errors
 ///
-/// A manifest can't be read, makes no medium or several, or makes one without a certificate.
+/// If a manifest can't be read, makes no medium or several, or makes one without a certificate.
 pub fn certificate(
     request: &Request,
     environment: &Environment,
@@ -32,11 +32,11 @@ pub fn certificate(
     let media: Vec<&Rendered> = loaded.iter().flat_map(media).collect();
     let rendered = match media[..] {
         [rendered] => rendered,
-        [] => return Err(Error::new("no medium has a certificate").help("name a manifest that makes a medium")),
+        [] => return Err(Error::new("no manifest makes a medium").help("give a manifest that makes a medium")),
         [first, ..] => {
             let site = first.site.as_deref().unwrap_or("BER");
-            return Err(Error::new(format!("there are {} media, and each has a certificate of its own", media.len()))
-                .help(format!("choose one: `--site {site}`")));
+            return Err(Error::new(format!("there are {} media, each with its own certificate", media.len()))
+                .help(format!("choose one, such as with `--site {site}`")));
         }
     };
     let mut resolver = Resolver::new(secrets);
@@ -46,12 +46,12 @@ pub fn certificate(
     let certificate = resolver.certificate(rendered, environment.source_date, problems);
     if certificate.is_none() && !problems.has_errors() {
         let message = format!("the medium of `{}` has no certificate", rendered.path);
-        return Err(Error::new(message).help("write `self-signed = {}` or `pfx = { … }` in `[certificate]`"));
+        return Err(Error::new(message).help("set `self-signed = {}` or `pfx = { … }` in `[certificate]`"));
     }
     Ok(certificate)
 }
 
-/// Returns the media of a loaded manifest.
+/// Media of a loaded manifest.
 fn media(loaded: &Loaded) -> &[Rendered] {
     match loaded {
         Loaded::Media(all) => all,

@@ -1,7 +1,7 @@
-//! The files that a run writes: no two of them are one file, and none of them is an input.
+//! Checks the files that a run writes: all are different, and none is an input.
 //!
-//! `--force` replaces files that tsmedia did not make. It never replaces what media are made of, so this is checked
-//! whether it is given or not.
+//! `--force` replaces files that tsmedia did not make, but never the sources of media, so this is checked in either
+//! case.
 
 use std::collections::HashMap;
 
@@ -16,14 +16,14 @@ use crate::problem::{Place, Problem, Problems, Severity};
 use crate::volume::{Folder, Node};
 use crate::write::{journal_path, temporary_path};
 
-/// A file that a run writes.
+/// File that a run writes.
 pub(super) struct WrittenFile {
     path: Utf8PathBuf,
     identity: FileIdentity,
     what: FileRole,
-    /// Place where its author names it.
+    /// Place in the manifest that names it.
     place: Place,
-    /// Which of the manifests makes it.
+    /// Index of the manifest that makes it.
     manifest: usize,
 }
 
@@ -32,14 +32,14 @@ enum FileRole {
     Output(String),
     Disc(String),
     Capture(String),
-    /// The name of an output until it is whole.
+    /// Name of an output until it is complete.
     Unfinished(String),
     Journal(String),
     Record(String),
 }
 
 impl FileRole {
-    fn words(&self) -> String {
+    fn describe(&self) -> String {
         match self {
             Self::Output(name) | Self::Disc(name) | Self::Capture(name) => format!("the output `{name}`"),
             Self::Unfinished(name) => format!("the file in which `{name}` is built"),
@@ -48,7 +48,7 @@ impl FileRole {
         }
     }
 
-    /// The name of a finished output.
+    /// Name of a finished output.
     fn output(&self) -> Option<&str> {
         match self {
             Self::Output(name) | Self::Disc(name) | Self::Capture(name) => Some(name),
@@ -57,12 +57,12 @@ impl FileRole {
     }
 }
 
-/// The files that a run writes.
+/// All files that a run writes.
 #[derive(Default)]
 pub(super) struct WrittenFiles(Vec<WrittenFile>);
 
 impl WrittenFiles {
-    /// Adds an output, with the files beside it that it takes to write it.
+    /// Adds an output with its temporary file and its journal.
     pub fn add_output(&mut self, name: &str, path: &Utf8Path, is_disc: bool, place: &Place, manifest: usize) {
         let name = name.to_owned();
         let what = if is_disc { FileRole::Disc(name.clone()) } else { FileRole::Output(name.clone()) };
@@ -71,7 +71,7 @@ impl WrittenFiles {
         self.add(journal_path(path), FileRole::Journal(name), place, manifest);
     }
 
-    /// Adds a WIM file that is captured.
+    /// Adds a captured WIM file.
     pub fn add_capture(&mut self, name: &str, path: &Utf8Path, place: &Place, manifest: usize) {
         self.add(path.to_owned(), FileRole::Capture(name.to_owned()), place, manifest);
         self.add(temporary_path(path), FileRole::Unfinished(name.to_owned()), place, manifest);
@@ -87,7 +87,7 @@ impl WrittenFiles {
         self.0.push(WrittenFile { path, identity, what, place: place.clone(), manifest });
     }
 
-    /// Complains of files that are one.
+    /// Reports files that are the same.
     pub fn check_each_other(&self, problems: &mut Problems) {
         let n_errors = problems.count(Severity::Error);
         let outputs: Vec<_> = self.0.iter().filter(|written| written.what.output().is_some()).collect();
@@ -97,13 +97,13 @@ impl WrittenFiles {
         }
     }
 
-    /// Complains of files that are inputs.
+    /// Reports files that are inputs.
     pub fn check_inputs(&self, inputs: &Inputs, outputs: &[&Output], problems: &mut Problems) {
         let by_identity: HashMap<_, _> = self.0.iter().map(|written| (&written.identity, written)).collect();
         for (path, place) in inputs.read() {
             let identity = FileIdentity::of(path);
             let Some(written) = by_identity.get(&identity).filter(|_| identity.inode().is_some()) else { continue };
-            // A medium is built when what is captured for it is there.
+            // A WIM file captured in this run may be a source of a medium, which is built after it.
             let is_captured_for_it = matches!(written.what, FileRole::Capture(_)) && path.extension() == Some("wim");
             if is_captured_for_it || place.is_some_and(|place| is_blamed(place, problems)) {
                 continue;
@@ -113,7 +113,7 @@ impl WrittenFiles {
         self.check_sources(outputs, problems);
     }
 
-    /// Files in folders are no inputs of their own, and links lead anywhere.
+    /// Checks the sources of media, since files in folders are not inputs by themselves, and links may lead anywhere.
     fn check_sources(&self, outputs: &[&Output], problems: &mut Problems) {
         let written = self.0.iter().filter_map(|written| Some((written.identity.inode()?, written)));
         let mut written: HashMap<_, _> = written.filter(|(_, it)| !is_blamed(&it.place, problems)).collect();
@@ -142,7 +142,7 @@ impl WrittenFiles {
     }
 }
 
-/// Returns whether an error underlines a place already.
+/// Returns `true` if an error is already reported at a place.
 fn is_blamed(place: &Place, problems: &Problems) -> bool {
     let is_here = |problem: &&&Problem| problem.labels.iter().any(|(other, _)| other == place);
     problems.sorted().iter().filter(|problem| problem.severity == Severity::Error).any(|problem| is_here(&problem))
@@ -150,8 +150,8 @@ fn is_blamed(place: &Place, problems: &Problems) -> bool {
 
 fn overwrites(written: &WrittenFile, input: &Utf8Path, place: Option<&Place>) -> Problem {
     let message = match written.path == input {
-        true => format!("{} is also an input, and building would overwrite it", written.what.words()),
-        false => format!("{} is also the input `{input}`, and building would overwrite it", written.what.words()),
+        true => format!("{} is also an input, and building would overwrite it", written.what.describe()),
+        false => format!("{} is also the input `{input}`, and building would overwrite it", written.what.describe()),
     };
     let mut problem = Problem::error(message).at(written.place.clone(), "written");
     if let Some(place) = place {
@@ -164,7 +164,7 @@ fn overwrites(written: &WrittenFile, input: &Utf8Path, place: Option<&Place>) ->
     })
 }
 
-/// Complains of each file that another one before it is.
+/// Reports each file that is the same as an earlier one.
 fn pairs(all: &[&WrittenFile], problems: &mut Problems) {
     let mut first: HashMap<&FileIdentity, &WrittenFile> = HashMap::new();
     let mut told: Vec<(usize, usize)> = Vec::new();
@@ -174,11 +174,11 @@ fn pairs(all: &[&WrittenFile], problems: &mut Problems) {
             continue;
         };
         let manifests = (other.manifest, written.manifest);
-        // Other sites of two manifests have other names, and the same mistake.
+        // Other sites of the same two manifests have other names but the same mistake.
         if manifests.0 != manifests.1 && told.contains(&manifests) {
             continue;
         }
-        // Two sites of one manifest were told when it was read.
+        // Sites of one manifest with the same output were already reported when it was loaded.
         if is_blamed(&written.place, problems) {
             continue;
         }
@@ -187,11 +187,11 @@ fn pairs(all: &[&WrittenFile], problems: &mut Problems) {
         let message = match (written.what.output(), other.what.output()) {
             (Some(name), Some(of_other)) if name == of_other => format!("two {of} have the same output `{name}`"),
             (Some(name), Some(of_other)) => {
-                format!("two {of} have the same output: `{name}` and `{of_other}` are one file")
+                format!("two {of} have the same output: `{name}` and `{of_other}` are the same file")
             }
             _ => match (&written.what, &other.what) {
                 (FileRole::Record(name), FileRole::Record(_)) => format!("two manifests have the same record `{name}`"),
-                (what, of_other) => format!("{} and {} are one file", what.words(), of_other.words()),
+                (what, of_other) => format!("{} and {} are the same file", what.describe(), of_other.describe()),
             },
         };
         let mut problem = Problem::error(message).at(written.place.clone(), "");
@@ -202,27 +202,27 @@ fn pairs(all: &[&WrittenFile], problems: &mut Problems) {
         problems.add(problem.help(match &written.what {
             FileRole::Record(_) => "rename one of the manifests, or name each manifest once",
             _ if is_disc(written) || is_disc(other) => {
-                "the discs of a set have numbers in their names: give the other another `path`"
+                "change the `path` of the other medium: discs of a set have numbered names"
             }
-            _ if of == "manifests" => "give one of them another `path`, or name each manifest once",
+            _ if of == "manifests" => "give one of them another `path`, or give each manifest once",
             _ => "give one of them another `path`",
         }));
     }
 }
 
-/// Fails if a file that is to be written is an input of the run, or another file that it makes.
+/// Fails if a file to be written is an input of the run, or one of its outputs.
 pub fn refuse_input(path: &Utf8Path, inputs: &Inputs) -> Result<()> {
     match same_as(inputs, path) {
         None => Ok(()),
         Some(input) => {
             let what = if input == path { String::new() } else { format!("`{input}`, ") };
-            Err(Error::new(format!("`{path}` is {what}an input or output here, and can't be overwritten"))
+            Err(Error::new(format!("`{path}` is {what}an input or output of this run and can't be overwritten"))
                 .help("choose another name; `--force` does not replace inputs"))
         }
     }
 }
 
-/// The input or output that a path leads to, if it leads to one.
+/// Finds the input or output that a path leads to.
 fn same_as<'a>(inputs: &'a Inputs, path: &Utf8Path) -> Option<&'a Utf8Path> {
     let identity = FileIdentity::of(path);
     inputs.paths().find(|input| FileIdentity::of(input) == identity)

@@ -1,8 +1,8 @@
-//! Where inputs are, free of links: the spots whose change matters, and the folders in which it shows.
+//! Paths of inputs with symbolic links resolved, and the folders to watch for changes.
 //!
-//! A change shows in the folder that holds what changed. So every folder on the way to an input is watched, down to
-//! the last that exists, each symbolic link on the way is a spot of its own, and of an input that is a folder
-//! everything below it is watched.
+//! A change to a file is reported for the folder that contains it. So every existing folder on the way to an input is
+//! watched. Each symbolic link on the way is watched like an input. If an input is a folder, everything below it is
+//! watched.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fs;
@@ -13,7 +13,7 @@ use camino::Utf8Path;
 
 use crate::inputs::Inputs;
 
-/// Where inputs are at this moment.
+/// Paths to watch, resolved when this was made.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct WatchedPlaces {
     /// Inputs and links to them; they need not exist.
@@ -21,28 +21,28 @@ pub(super) struct WatchedPlaces {
     own: BTreeSet<PathBuf>,
 }
 
-/// More links on one way than any system follows.
+/// Highest number of links to follow on one path; no operating system follows more.
 const MAX_LINKS: usize = 40;
 
 impl WatchedPlaces {
-    pub fn of(inputs: &Inputs) -> Self {
+    pub fn new(inputs: &Inputs) -> Self {
         let spots = inputs.paths().flat_map(|path| spots(path.as_std_path())).collect();
-        let own = inputs.excluded().filter_map(end).collect();
+        let own = inputs.left_out().filter_map(resolve).collect();
         Self { spots, own }
     }
 
-    /// Whether a change at a path may have changed an input.
+    /// Returns `true` if a change at a path may have changed an input.
     pub fn concern(&self, path: &Path) -> bool {
         if path.ancestors().any(|above| self.own.contains(above)) {
             return false;
         }
-        // In an input or on the way to one.
+        // In an input, or on the way to one.
         let from_here = (Bound::Included(path), Bound::Unbounded);
         path.ancestors().any(|above| self.spots.contains(above))
             || self.spots.range::<Path, _>(from_here).next().is_some_and(|spot| spot.starts_with(path))
     }
 
-    /// The folders in which changes show.
+    /// Folders to watch.
     pub fn folders(&self) -> BTreeSet<PathBuf> {
         let mut folders = BTreeSet::new();
         for spot in &self.spots {
@@ -54,7 +54,7 @@ impl WatchedPlaces {
             if self.own.contains(&path) {
                 continue;
             }
-            // Listing tells folders from files, of which there are many more, without a look at each.
+            // The type of an entry comes with the listing, so files need no call of their own.
             let below = fs::read_dir(&path).into_iter().flatten().flatten();
             let is_folder = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
             open.extend(below.filter(is_folder).map(|entry| entry.path()));
@@ -63,7 +63,7 @@ impl WatchedPlaces {
         folders
     }
 
-    /// Visits every spot that exists and all that is below it, without following links.
+    /// Visits every input and link that exists, and everything below it, without following links.
     pub fn visit(&self, take: &mut dyn FnMut(&Path, &fs::Metadata)) {
         let mut open: Vec<PathBuf> = self.spots.iter().cloned().collect();
         while let Some(path) = open.pop() {
@@ -74,7 +74,7 @@ impl WatchedPlaces {
             take(&path, &metadata);
             if metadata.is_dir() {
                 let mut below: Vec<_> = fs::read_dir(&path).into_iter().flatten().flatten().collect();
-                // Lists come in any order, and what is seen is compared.
+                // The order of a listing may vary, but what is visited is hashed.
                 below.sort_by_key(fs::DirEntry::file_name);
                 open.extend(below.into_iter().map(|entry| entry.path()));
             }
@@ -82,7 +82,7 @@ impl WatchedPlaces {
     }
 }
 
-/// The links on the way to a path, and where it leads in the end.
+/// Lists the links on the way to a path, and the resolved path last.
 fn spots(path: &Path) -> Vec<PathBuf> {
     let Ok(path) = std::path::absolute(path) else { return Vec::new() };
     let parts = |path: &Path| -> Vec<PathBuf> { path.components().map(|part| Path::new(&part).to_owned()).collect() };
@@ -96,7 +96,7 @@ fn spots(path: &Path) -> Vec<PathBuf> {
                 continue;
             }
             Some(Component::CurDir) | None => continue,
-            // The root begins anew.
+            // An absolute link starts again at the root.
             Some(_) => here.push(&part),
         }
         match fs::read_link(&here) {
@@ -112,8 +112,8 @@ fn spots(path: &Path) -> Vec<PathBuf> {
     spots
 }
 
-/// Where a path leads in the end.
-pub(super) fn end(path: &Utf8Path) -> Option<PathBuf> {
+/// Resolves a path.
+pub(super) fn resolve(path: &Utf8Path) -> Option<PathBuf> {
     spots(path.as_std_path()).pop()
 }
 
@@ -137,8 +137,8 @@ mod tests {
         inputs.note(root.join("project/./content/current"));
         inputs.note(root.join("project/../project/not/there.txt"));
         inputs.note(root.join("project"));
-        inputs.exclude(root.join("project/.tsmedia"));
-        let places = WatchedPlaces::of(&inputs);
+        inputs.leave_out(root.join("project/.tsmedia"));
+        let places = WatchedPlaces::new(&inputs);
         let within = |paths: &BTreeSet<PathBuf>| -> Vec<String> {
             let within = paths.iter().filter_map(|path| path.strip_prefix(&root).ok());
             within.map(|path| path.to_str().unwrap().to_owned()).collect()

@@ -4,7 +4,7 @@ use camino::Utf8PathBuf;
 
 use super::*;
 
-/// Waits in another thread; whether it came to an end within a time that is long for a change and short for a test.
+/// Waits in another thread, and returns `true` if that ended within a few seconds.
 fn is_told(watch: &mut Watch, change: impl FnOnce() + Send) -> bool {
     let progress = Arc::new(Progress::default());
     thread::scope(|scope| {
@@ -52,9 +52,9 @@ fn own_places_and_what_is_beside_inputs_are_not_told_and_inputs_are() {
 #[test]
 fn limits_of_the_system_are_told_with_what_raises_them() {
     let folders = blind(&notify::Error::new(ErrorKind::MaxFilesWatch));
-    assert!(folders.to_string().starts_with("the system watches no more folders (`fs.inotify.max_user_watches` is "));
-    assert!(folders.advice().unwrap().starts_with("raise it: `sudo sysctl fs.inotify.max_user_watches="));
+    assert!(folders.to_string().starts_with("the system can't watch more folders (`fs.inotify.max_user_watches` is "));
+    assert!(folders.advice().unwrap().starts_with("raise the limit with `sudo sysctl fs.inotify.max_user_watches="));
     let watchers = blind(&notify::Error::io(std::io::Error::from_raw_os_error(24)));
     assert!(watchers.advice().unwrap().contains("max_user_instances"));
-    assert!(blind(&notify::Error::generic("odd")).to_string().ends_with("(odd): looking every 2 seconds instead"));
+    assert!(blind(&notify::Error::generic("odd")).to_string().ends_with("(odd): checking every 2 seconds instead"));
 }
