@@ -44,7 +44,7 @@ pub struct CaptureJob<'a> {
     /// Description of the images.
     pub about: ImageDescription,
     /// Compression. Appended images are compressed like those in the file.
-    pub packing: Packing,
+    pub packing: ContentCompression,
     /// Number of compression threads; 0 for one per processor.
     pub n_threads: u32,
     /// Files to leave out.
@@ -314,8 +314,8 @@ fn check_target(work: &CaptureJob) -> Result<()> {
         }
         _ => Ok(()),
     }?;
-    if work.existing != IfExists::Append && !wim::fits_name(target.as_str(), work.packing) {
-        let right = target.with_file_name(wim::fitting_name(target.file_name().unwrap_or_default()));
+    if work.existing != IfExists::Append && !wim::has_wim_extension(target.as_str(), work.packing) {
+        let right = target.with_file_name(wim::with_wim_extension(target.file_name().unwrap_or_default()));
         return Err(Error::new(format!("`{target}` is not a valid name for a WIM file, which must end in `.wim`"))
             .help(format!("use `--output {right}`")));
     }

@@ -164,7 +164,7 @@ pub struct Inputs<'a> {
     /// Record of the manifest.
     pub record: &'a Record,
     /// File that has the name of a planned or recorded target. A captured WIM file has the identity
-    /// [`id_here`](crate::target::CaptureRequest::id_here) if the cache knows it, and the recorded one otherwise.
+    /// [`local_id`](crate::target::CaptureRequest::local_id) if the cache knows it, and the recorded one otherwise.
     pub existing: &'a dyn Fn(&str) -> ExistingFile,
     /// Authority to delete a recorded file that the manifest no longer makes.
     pub claim: &'a dyn Fn(&str) -> Claim,

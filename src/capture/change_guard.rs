@@ -34,7 +34,7 @@ impl ChangeGuard {
     }
 
     /// Guards an image file and the files that its virtual disk refers to. Devices don't record when they are written.
-    pub(super) fn disk(path: &Utf8Path, metadata: &Metadata, named: &[Named]) -> Result<Self> {
+    pub(super) fn disk(path: &Utf8Path, metadata: &Metadata, named: &[ReferencedFile]) -> Result<Self> {
         let mut files = Vec::new();
         if metadata.is_file() {
             files.push((path.to_owned(), Stat::from_metadata(metadata)));

@@ -72,7 +72,7 @@ struct SourceDisk<'a> {
 
 impl CaptureSource {
     /// Tree to capture.
-    pub(super) fn tree(&self) -> Result<Tree<'_>> {
+    pub(super) fn tree(&self) -> Result<CaptureTree<'_>> {
         Ok(match &self.origin {
             Origin::Folder(path, _) => CaptureTree::Folder(path),
             Origin::Ntfs(window, _) => CaptureTree::Ntfs(window.clone()),

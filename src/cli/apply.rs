@@ -95,7 +95,9 @@ fn refuse_stale_plan(
     let mut moved = Vec::new();
     for (project, planned) in projects.iter().zip(&saved.manifests) {
         let options = arguments.build.options();
-        moved.extend(screen.watch(&project.reading(), |progress| project.find_stale(planned, options, progress))?);
+        moved.extend(
+            screen.with_progress(&project.reading(), |progress| project.find_stale(planned, options, progress))?,
+        );
     }
     if moved.is_empty() {
         return Ok(());

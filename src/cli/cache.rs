@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
             continue;
         }
         let before = CacheContents::read(cache, limit).len();
-        // Whoever builds needs what is there.
+        // A running build reads from the cache.
         let _lock = Lock::take(cache, "clearing the cache")?;
         if arguments.clear {
             store::clear(cache)?;
@@ -47,7 +47,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
             Objects::open(cache, limit, &DiskOps::default()).prune();
         }
         let n_removed = before - CacheContents::read(cache, limit).len().min(before);
-        screen.say(&format!("removed {} from `{cache}`", Size(n_removed)));
+        screen.status(&format!("removed {} from `{cache}`", Size(n_removed)));
     }
     let caches: Vec<_> = caches.iter().map(|cache| CacheContents::read(cache, limit)).collect();
     if screen.json {

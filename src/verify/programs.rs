@@ -69,7 +69,9 @@ impl Program {
 /// Reason why Secure Boot does not start a program. `None` for unsigned programs, which were never meant for it.
 fn refused(program: &Program, revocations: &Revocations) -> Option<String> {
     let read = program.read.as_ref().ok()?;
-    if let Some(meant) = boot_program::started_on(&program.path).filter(|meant| read.architecture != Some(*meant)) {
+    if let Some(meant) =
+        boot_program::removable_media_architecture(&program.path).filter(|meant| read.architecture != Some(*meant))
+    {
         return Some(format!("it is for {}, but {meant} firmware looks for that name", read.processors()));
     }
     if let Some(revoked) = read.revoked_by(revocations) {
@@ -78,9 +80,9 @@ fn refused(program: &Program, revocations: &Revocations) -> Option<String> {
     let mut first = None;
     for signature in read.signatures() {
         let why = match signature.map(|signature| signature.state) {
-            Ok(State::Good | State::Unchecked(_)) => return None,
-            Ok(State::Altered) => "it was modified after it was signed".into(),
-            Ok(State::Forged(why)) => format!("its signature is invalid: {why}"),
+            Ok(SignatureState::Good | SignatureState::Unchecked(_)) => return None,
+            Ok(SignatureState::Altered) => "it was modified after it was signed".into(),
+            Ok(SignatureState::Forged(why)) => format!("its signature is invalid: {why}"),
             Err(why) => format!("its signature can't be read: {why}"),
         };
         first.get_or_insert(why);

@@ -27,7 +27,7 @@ const MAX_LINKS: usize = 40;
 impl WatchedPlaces {
     pub fn new(inputs: &Inputs) -> Self {
         let spots = inputs.paths().flat_map(|path| spots(path.as_std_path())).collect();
-        let own = inputs.left_out().filter_map(resolve).collect();
+        let own = inputs.excluded().filter_map(resolve).collect();
         Self { spots, own }
     }
 
@@ -137,7 +137,7 @@ mod tests {
         inputs.note(root.join("project/./content/current"));
         inputs.note(root.join("project/../project/not/there.txt"));
         inputs.note(root.join("project"));
-        inputs.leave_out(root.join("project/.tsmedia"));
+        inputs.exclude(root.join("project/.tsmedia"));
         let places = WatchedPlaces::new(&inputs);
         let within = |paths: &BTreeSet<PathBuf>| -> Vec<String> {
             let within = paths.iter().filter_map(|path| path.strip_prefix(&root).ok());
