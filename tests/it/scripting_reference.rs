@@ -116,63 +116,72 @@ fn built_keys(source: &str) -> BTreeSet<String> {
 
 /// Returns the names of fields in the types of a source that serde writes or reads, or in some of them.
 fn serde_names(source: &str, types: Option<&[&str]>) -> BTreeSet<String> {
-    let kebab = |name: &str| {
-        let mut kebab = String::new();
-        for c in name.chars() {
-            if c.is_uppercase() && !kebab.is_empty() {
-                kebab.push('-');
-            }
-            kebab.push(if c == '_' { '-' } else { c.to_ascii_lowercase() });
-        }
-        kebab
-    };
-    let set = |attributes: &str, key: &str| {
-        let (_, rest) = attributes.split_once(&format!("{key} = \""))?;
-        Some(rest.split('"').next().unwrap_or_default().to_owned())
-    };
     let (mut names, mut n_types) = (BTreeSet::new(), 0);
     let (mut attributes, mut lines) = (String::new(), source.lines());
     while let Some(line) = lines.next() {
-        let declaration = line.trim_start_matches("pub ").trim_start_matches("(crate) ");
+        let declaration = without_visibility(line);
         let name = declaration.strip_prefix("struct ").or_else(|| declaration.strip_prefix("enum "));
         let Some(name) = name.and_then(|rest| rest.split(|c: char| !c.is_alphanumeric()).next()) else {
-            match line.starts_with("#[") {
-                true => attributes += line,
-                false if line.starts_with("//") => {}
-                false => attributes.clear(),
+            match line {
+                attribute if attribute.starts_with("#[") => attributes += attribute,
+                comment if comment.starts_with("//") => {}
+                _ => attributes.clear(),
             }
             continue;
         };
-        let of_type = std::mem::take(&mut attributes);
-        let is_wanted = types.is_none_or(|types| types.contains(&name));
+        let attributes = std::mem::take(&mut attributes);
         // A type that is written as another one has no fields of its own.
-        let is_as_another = of_type.contains("serde(from");
-        if !is_wanted || is_as_another || !of_type.contains("erialize") || !line.ends_with('{') {
-            continue;
+        let is_written = attributes.contains("erialize") && !attributes.contains("serde(from");
+        if is_written && line.ends_with('{') && types.is_none_or(|types| types.contains(&name)) {
+            n_types += 1;
+            let tag = attribute(&attributes, "tag");
+            let body = lines.by_ref().take_while(|line| *line != "}").map(str::trim);
+            names.extend(field_names(body, tag.is_some()));
+            names.extend(tag);
         }
-        n_types += 1;
-        let tag = set(&of_type, "tag");
-        let mut of_field = String::new();
-        for line in lines.by_ref().take_while(|line| *line != "}").map(str::trim) {
-            let plain = line.trim_start_matches("pub ");
-            let field = plain
-                .split_once(": ")
-                .map(|(field, _)| field)
-                .filter(|field| is_word(field.trim_start_matches('_'), '-') || field.contains('_'));
-            let variant = plain.strip_suffix(" {").filter(|_| tag.is_none());
-            if let Some(name) = field.or(variant).filter(|_| !line.starts_with(['/', '#'])) {
-                names.insert(set(&of_field, "rename").unwrap_or_else(|| kebab(name)));
-            }
-            if line.starts_with("#[") {
-                of_field += line
-            } else if !line.starts_with("//") {
-                of_field.clear()
-            }
-        }
-        names.extend(tag);
     }
     assert_eq!(n_types, types.map_or(n_types.max(1), <[_]>::len), "types {types:?}");
     names
+}
+
+/// Returns the names of the fields of a type, and those of variants with fields unless a tag names them.
+fn field_names<'a>(body: impl Iterator<Item = &'a str>, is_tagged: bool) -> BTreeSet<String> {
+    let (mut names, mut attributes) = (BTreeSet::new(), String::new());
+    for line in body.filter(|line| !line.starts_with("//")) {
+        if line.starts_with("#[") {
+            attributes += line;
+            continue;
+        }
+        let attributes = std::mem::take(&mut attributes);
+        let field = without_visibility(line).split_once(": ").map(|(field, _)| field);
+        let variant = line.strip_suffix(" {").filter(|_| !is_tagged);
+        if let Some(name) = field.or(variant) {
+            names.insert(attribute(&attributes, "rename").unwrap_or_else(|| kebab_case(name)));
+        }
+    }
+    names
+}
+
+/// Removes `pub` or `pub(…)`.
+fn without_visibility(line: &str) -> &str {
+    line.strip_prefix("pub").and_then(|rest| rest.split_once(' ')).map_or(line, |(_, rest)| rest)
+}
+
+/// Returns the value of `key = "…"` in attributes.
+fn attribute(attributes: &str, key: &str) -> Option<String> {
+    let (_, rest) = attributes.split_once(&format!("{key} = \""))?;
+    Some(rest.split('"').next().unwrap_or_default().to_owned())
+}
+
+fn kebab_case(name: &str) -> String {
+    let mut kebab = String::new();
+    for c in name.chars() {
+        if c.is_uppercase() && !kebab.is_empty() {
+            kebab.push('-');
+        }
+        kebab.push(if c == '_' { '-' } else { c.to_ascii_lowercase() });
+    }
+    kebab
 }
 
 fn assert_same(documented: &BTreeSet<String>, real: &BTreeSet<String>, page: &str) {
@@ -220,9 +229,8 @@ fn every_field_of_the_record_and_the_saved_plan_is_documented() {
 /// Reports values whose path is not documented, or with another type.
 fn undocumented(value: &Json, path: &str, fields: &[Field], wrong: &mut BTreeSet<String>) {
     let is_at = |field: &Field| {
-        let (mut own, mut parts) = (path.split('.'), field.path.split('.'));
-        own.by_ref().zip(parts.by_ref()).all(|(own, part)| own == part || part == "*")
-            && path.split('.').count() == field.path.split('.').count()
+        let (own, parts) = (path.split('.'), field.path.split('.'));
+        own.clone().count() == parts.clone().count() && own.zip(parts).all(|(own, part)| own == part || part == "*")
     };
     let is_below =
         |field: &Field| field.path.starts_with(&format!("{path}.")) || field.path.starts_with(&format!("{path}[]"));
@@ -348,7 +356,7 @@ fn every_field_that_commands_print_is_documented_with_its_type() {
         let message = String::from_utf8_lossy(&ran.stderr);
         assert_eq!(ran.status.success(), is_success, "{line}: {message}");
         let value: Json = serde_json::from_slice(&ran.stdout).unwrap_or_else(|_| panic!("{line}: {message}"));
-        assert!(value.pointer("").is_some_and(|value| *value != Json::Array(Vec::new())), "{line} prints nothing");
+        assert_ne!(value, Json::Array(Vec::new()), "{line} prints nothing");
         assert_documented(&value, &below(&all, sections), line);
     }
 }
