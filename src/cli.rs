@@ -19,6 +19,7 @@ mod lsp;
 mod password;
 mod plan;
 mod project;
+mod reference;
 mod render;
 mod saved;
 mod screen;
@@ -172,7 +173,7 @@ enum Command {
     #[command(hide = true)]
     Reference {
         /// Page.
-        page: ReferencePage,
+        page: reference::Page,
     },
 }
 
@@ -189,15 +190,6 @@ enum SchemaKind {
     Library,
     /// Site file, named by `data` of a site.
     Site,
-}
-
-/// Generated page of the manual.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum ReferencePage {
-    /// `docs/reference/rules.md`.
-    Rules,
-    /// `docs/reference/steps.md`.
-    Steps,
 }
 
 // No doc comments on structs that commands flatten: clap would take them for the description of the command.
@@ -328,8 +320,7 @@ fn run(command: Command, screen: &Screen) -> Result<Outcome> {
         Command::Cache(arguments) => cache::run(&arguments, screen),
         Command::Schema { of: SchemaKind::Manifest } => screen.print_document(&manifest::editor_schema()),
         Command::Schema { of: SchemaKind::Sequence } => screen.print_document(&crate::sequence::schema()),
-        Command::Reference { page: ReferencePage::Rules } => screen.print_document(&crate::report::rules_reference()),
-        Command::Reference { page: ReferencePage::Steps } => screen.print_document(&crate::report::steps_reference()),
+        Command::Reference { page } => screen.print_document(&page.text()),
         Command::Schema { of: SchemaKind::Library } => screen.print_document(&manifest::library_schema()),
         Command::Schema { of: SchemaKind::Facts } => screen.print_document(&crate::simulate::editor_schema()),
         Command::Schema { of: SchemaKind::Site } => screen.print_document(&manifest::site_file_schema()),

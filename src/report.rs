@@ -21,12 +21,11 @@ pub mod policy;
 mod problems;
 mod program;
 mod reason;
-mod reference;
+pub mod reference;
 mod rules;
 pub mod sequence;
 pub mod simulated;
 mod stale_plan;
-mod steps_reference;
 pub mod svg;
 mod verified;
 mod windows;
@@ -42,10 +41,8 @@ pub use medium::{MediumDetails, WimDetails, parsed_medium, parsed_medium_json, w
 pub use page::Page;
 pub use problems::{graphical, json, summary};
 pub use program::{program, program_json, program_line};
-pub use reference::{RULES_WITHOUT_EXAMPLE, rules as rules_reference};
 pub use rules::{lowering, rule, rule_json, rules, rules_json};
 pub use stale_plan::{stale_plan, stale_plan_json};
-pub use steps_reference::steps as steps_reference;
 pub use verified::{fault, set_fault, set_json, verified_json};
 
 /// Style of text output.

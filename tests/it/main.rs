@@ -24,5 +24,6 @@ mod lsp;
 mod manifest_mutations;
 mod manifest_values;
 mod patched;
+mod reference_pages;
 mod scripting_reference;
 mod wim;

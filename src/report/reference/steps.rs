@@ -35,7 +35,7 @@ pub fn steps() -> String {
 
 fn section(kind: &StepKind) -> String {
     let mut section = format!("\n## {}\n\n", kind.name);
-    section += &(super::page::wrapped("", 0, kind.doc, 100) + "\n\n");
+    section += &(crate::report::page::wrapped("", 0, kind.doc, 100) + "\n\n");
     section += &format!("XML: `<{}>` of type `SMS_TaskSequence_{}`\n", kind.element(), kind.class);
     if kind.keys.is_empty() {
         return section;

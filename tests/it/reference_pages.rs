@@ -1,0 +1,112 @@
+//! Generated pages of `docs/reference` are fresh. `UPDATE=1` writes them.
+
+use std::fs;
+use std::process::Command;
+
+/// Pages that `tsmedia reference` prints.
+const PRINTED: [&str; 8] = ["commands", "facts", "library", "manifest", "rules", "sequence", "site-file", "steps"];
+
+/// Sources of the page of limits, in its order, and the title of their constants before the first heading.
+const LIMITS: [(&str, &str); 4] = [
+    ("src/limits.rs", ""),
+    ("crates/authoring/src/limits.rs", "TOML and JSON that authors write"),
+    ("crates/task-sequence/src/limits.rs", "Task sequences and their XML"),
+    ("crates/disc-layout/src/limits.rs", "Paths"),
+];
+
+const INTRODUCTION: &str = "\
+<!-- Generated from the constants in `limits.rs` by `UPDATE=1 cargo test --test it -- reference_pages`. -->
+
+# Limits
+
+Files from outside may claim any length, count or depth. tsmedia checks each claim against one of
+these limits before it allocates memory or descends, and reports the file as unreadable if it exceeds
+the limit. The limits are far above what Windows, Configuration Manager or an author writes.
+";
+
+#[test]
+fn committed_reference_pages_are_fresh() {
+    for page in PRINTED {
+        let output = Command::new(env!("CARGO_BIN_EXE_tsmedia")).args(["reference", page]).output().unwrap();
+        assert!(output.status.success(), "{page}: {output:?}");
+        expect_fresh(page, &String::from_utf8(output.stdout).unwrap());
+    }
+}
+
+#[test]
+fn committed_page_of_limits_lists_all_constants() {
+    let mut page = INTRODUCTION.to_owned();
+    let mut n_constants = 0;
+    for (path, title) in LIMITS {
+        let source = fs::read_to_string(path).unwrap();
+        n_constants += source.matches("\npub const ").count();
+        for section in format!("{title}.\n{source}").split("\n// ") {
+            let (title, rest) = section.split_once(".\n").unwrap();
+            let rows = rows(rest);
+            if !rows.is_empty() {
+                page += &format!("\n## {title}\n\n| limit | value |\n|---|---|\n{rows}");
+            }
+        }
+    }
+    let n_rows = page.matches("\n| ").count() - page.matches("\n| limit |").count();
+    assert_eq!(n_rows, n_constants);
+    expect_fresh("limits", &page);
+}
+
+/// Returns a row for each documented constant: its documentation and its value.
+fn rows(source: &str) -> String {
+    let mut rows = String::new();
+    let mut doc = Vec::new();
+    for line in source.lines() {
+        if let Some(text) = line.strip_prefix("/// ") {
+            doc.push(text);
+        } else if let Some(constant) = line.strip_prefix("pub const ") {
+            let (_, value) = constant.trim_end_matches(';').split_once(" = ").unwrap();
+            let doc = doc.join(" ").replace('|', "\\|").replace("[`", "`").replace("`]", "`");
+            rows += &format!("| {doc} | {} |\n", shown(value, &doc));
+        }
+        if !line.starts_with("///") {
+            doc.clear();
+        }
+    }
+    rows
+}
+
+/// Returns the value of a constant as people read it.
+fn shown(expression: &str, doc: &str) -> String {
+    let number = |text: &str| text.trim().replace('_', "").parse::<u64>().ok();
+    let value = match expression.split_once("<<") {
+        Some((number_of, shift)) => number(number_of).zip(number(shift)).map(|(value, shift)| value << shift),
+        None => number(expression),
+    };
+    match value {
+        Some(value) if doc.contains("in bytes") || doc.starts_with("Bytes") => with_unit(value),
+        Some(value) => grouped(value),
+        None => format!("`{expression}`"),
+    }
+}
+
+/// Returns a number of bytes in the largest binary unit that divides it.
+fn with_unit(len: u64) -> String {
+    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+    match units.iter().find(|(shift, _)| len.trailing_zeros() >= *shift) {
+        Some((shift, unit)) => format!("{} {unit}", len >> shift),
+        None => format!("{} bytes", grouped(len)),
+    }
+}
+
+/// Returns a number with commas between its thousands.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap()).collect();
+    groups.join(",")
+}
+
+fn expect_fresh(page: &str, text: &str) {
+    let path = format!("docs/reference/{page}.md");
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&path, text).unwrap();
+    }
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == text, "{path} is stale: run this test with UPDATE=1");
+}
