@@ -403,8 +403,8 @@ pub struct OutputTable {
     #[serde(default)]
     #[schemars(extend("default" = "mbr"))]
     pub partition_table: PartitionTable,
-    /// Treatment of files of 4 GiB and more, which do not fit on the FAT32 partition of a USB stick (`format = "usb"`).
-    /// By default, such files are an error.
+    /// Treatment of files of 4 GiB and more, which do not fit on FAT32. By default, such files are an error on USB
+    /// sticks (`format = "usb"`), and allowed on prestaged media.
     #[serde(default)]
     pub large_files: Option<LargeFiles>,
     /// Path of the output file, relative to the manifest. Each site needs a different path: use `site.code` in it.
@@ -436,7 +436,7 @@ pub enum OutputFormat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LargeFiles {
-    /// Put them on a second partition, formatted with NTFS, together with the rest of the folder `SMS`.
+    /// Put them on a second partition, formatted with NTFS, together with the rest of the folder `SMS`. USB sticks only.
     Ntfs,
     /// Split WIM files below `SMS\PKG`: `install.wim` becomes `install000.swm`, `install001.swm` and so on. Other large
     /// files are an error.

@@ -1,4 +1,4 @@
-//! Splits files that are too large for FAT32 on sticks, and reports other limits of FAT32.
+//! Splits files that are too large for FAT32 on sticks and prestaged media, and reports other limits of FAT32.
 
 use super::assemble::AssembledMedium;
 use super::manifest_pointers::IMAGE;
@@ -19,13 +19,16 @@ const MAX_FORMATTED_LEN: u64 = 32 << 30;
 /// round it up to whole clusters don't overflow 32 bits.
 const PART_LEN: u64 = (4 << 30) - (1 << 20);
 
-/// Splits large files if the manifest asks for it, and reports files that a stick can't hold.
+/// Splits large files if the manifest asks for it, and reports files that FAT32 can't hold.
 pub(super) fn split_large_files(request: &MediumRequest<'_>, medium: &mut AssembledMedium, problems: &mut Problems) {
-    if request.rendered.manifest.format() != OutputFormat::Usb {
-        return;
-    }
-    let files = medium.root.files();
     let asked = request.rendered.manifest.output.large_files;
+    let is_stick = match request.rendered.manifest.format() {
+        OutputFormat::Usb => true,
+        // A prestaged medium holds files of any length, unless it is to be applied to FAT32.
+        OutputFormat::Wim if asked == Some(LargeFiles::Split) => false,
+        OutputFormat::Wim | OutputFormat::Iso => return,
+    };
+    let files = medium.root.files();
     let has_ntfs = asked == Some(LargeFiles::Ntfs);
     let is_there = |path: &str, len: u64| has_ntfs && needs_ntfs(path, len);
     let is_split = files.iter().any(|(path, content)| is_there(path, content.len()));
@@ -42,9 +45,12 @@ pub(super) fn split_large_files(request: &MediumRequest<'_>, medium: &mut Assemb
         split(request, medium, path, problems);
     }
     for (path, len) in &refused {
-        report_too_large(request, medium, path, *len, problems);
+        match is_stick {
+            true => report_too_large(request, medium, path, *len, problems),
+            false => report_unsplittable(request, medium, path, *len, problems),
+        }
     }
-    if refused.is_empty() && len > MAX_FORMATTED_LEN {
+    if is_stick && refused.is_empty() && len > MAX_FORMATTED_LEN {
         let message = format!(
             "the FAT32 volume needs {}; Windows formats at most {} as FAT32",
             Size(len),
@@ -98,7 +104,22 @@ fn report_too_large(
     }));
 }
 
-/// Returns the JSON pointer of the entry that supplies a file on the stick, or of the boot image
+/// Reports a file of a prestaged medium that is too large for FAT32 and can't be split.
+fn report_unsplittable(
+    request: &MediumRequest<'_>,
+    medium: &AssembledMedium,
+    path: &str,
+    len: u64,
+    problems: &mut Problems,
+) {
+    let message = format!("`{path}` has {len} bytes and can't be split; FAT32 limits files to {MAX_FILE_LEN} bytes");
+    let problem = Problem::new(Rule::FileTooLargeForFat32, message)
+        .at(request.place(&source_pointer(medium, path)), "comes from here")
+        .at(request.place("/output/large-files"), "asks for files that fit on FAT32");
+    problems.add(problem.help("remove `large-files` and apply the medium to NTFS, or remove the file"));
+}
+
+/// Returns the JSON pointer of the entry that supplies a file of the medium, or of the boot image
 /// for boot files.
 fn source_pointer(medium: &AssembledMedium, path: &str) -> String {
     medium.origins.pointer_of(path).unwrap_or_else(|| IMAGE.into())

@@ -4,6 +4,7 @@ use serde_json::Value as Json;
 
 use super::super::model;
 use super::is_stick;
+use super::prestaged::is_prestaged;
 use crate::format::fat;
 use crate::problem::Problem;
 use crate::rule::Rule;
@@ -38,17 +39,34 @@ pub(super) fn check_label(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     );
 }
 
-/// Reports options that only apply to sticks.
+/// Reports options that have no effect on media of other formats.
 pub(super) fn check_output(doc: Doc<'_>, problems: &mut Vec<Problem>) {
-    for key in ["partition-table", "large-files"] {
-        let pointer = format!("/output/{key}");
-        if !is_stick(doc) && doc.spans.has(&pointer) {
-            problems.push(
-                Problem::warning(format!("`output.{key}` only affects USB sticks"))
-                    .at(doc.place(&pointer), "")
-                    .help("remove it, or write `format = \"usb\"`"),
-            );
+    if is_stick(doc) {
+        return;
+    }
+    let is_prestaged = is_prestaged(doc);
+    let mut report = |pointer: &str, message: &str, help: &str| {
+        if doc.spans.has(pointer) {
+            problems.push(Problem::warning(message).at(doc.place(pointer), "").help(help));
         }
+    };
+    report(
+        "/output/partition-table",
+        "`output.partition-table` only affects USB sticks",
+        "remove it, or write `format = \"usb\"`",
+    );
+    match doc.str("/output/large-files") {
+        Some("split") if is_prestaged => {}
+        Some("ntfs") if is_prestaged => report(
+            "/output/large-files",
+            "`large-files = \"ntfs\"` only affects USB sticks",
+            "remove it, or write `large-files = \"split\"` if the medium will be applied to FAT32",
+        ),
+        _ => report(
+            "/output/large-files",
+            "`output.large-files` only affects USB sticks and prestaged media",
+            "remove it, or write `format = \"usb\"`",
+        ),
     }
 }
 

@@ -80,6 +80,24 @@ fn a_file_that_fat32_does_not_hold_is_refused_with_the_ways_out_or_split() {
     insta::assert_snapshot!(seen);
 }
 
+#[test]
+fn a_prestaged_medium_holds_large_files_and_splits_them_for_fat32() {
+    let desk = desk();
+    capture(&desk);
+    stretch(&desk.path("images/install.wim"), 3 << 30);
+    desk.edit("kind = \"stand-alone\"\nlabel = \"WIN11 {{ site.code }}\"", "kind = \"prestaged\"");
+    desk.edit("{{ site.code }}.img", "{{ site.code }}.wim");
+    desk.edit("format = \"usb\"\n", "format = \"wim\"\n");
+    let mut seen = desk.see("plan --verbose");
+    desk.edit("format = \"wim\"\n", "format = \"wim\"\nlarge-files = \"ntfs\"\n");
+    seen += &desk.see("check");
+    desk.edit("large-files = \"ntfs\"", "large-files = \"split\"");
+    seen += &desk.see("check");
+    File::create(desk.path("packages/vpn/disk.vhdx")).unwrap().set_len(5 << 30).unwrap();
+    seen += &desk.see("check");
+    insta::assert_snapshot!(seen);
+}
+
 /// Gigabytes are written: when an environment variable asks for it.
 #[test]
 fn the_parts_of_large_files_are_whole_for_others() {
