@@ -182,7 +182,6 @@ impl From<authoring::Error> for Error {
         let message = error.to_string();
         match error {
             authoring::Error::Read { cause, .. } => Self::new(message).because(cause),
-            authoring::Error::Schema { cause, .. } => Self::new(message).because(cause),
         }
     }
 }

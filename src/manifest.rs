@@ -246,7 +246,7 @@ fn render_sites<M: DeserializeOwned>(
         problems.add(problem);
         return Ok(Vec::new());
     }
-    let checker = SchemaChecker::new(manifest_kind)?;
+    let checker = SchemaChecker::new(manifest_kind);
     let mut libraries = library::Libraries::default();
     let inventory =
         all_sites.iter().map(|site| summarize_site(tree, site, given_vars.clone(), &templates, problems)).collect();

@@ -1,12 +1,14 @@
 //! Manifest-specific texts and rules for schema errors.
 
+use std::sync::LazyLock;
+
 use serde_json::Value as Json;
 
 use crate::problem::Problem;
 use crate::rule::Rule;
 use authoring::Dialect;
 use authoring::doc::Doc;
-use authoring::schema;
+use authoring::schema::{self, CompiledSchema};
 use authoring::spanned::escape;
 
 use super::ManifestKind;
@@ -17,8 +19,13 @@ impl Dialect for ManifestKind {
         "the manifest"
     }
 
-    fn schema(&self) -> Json {
-        rendered_schema(*self)
+    fn schema(&self) -> &'static CompiledSchema {
+        static MEDIUM: LazyLock<CompiledSchema> = LazyLock::new(|| compile(ManifestKind::Medium));
+        static CAPTURE: LazyLock<CompiledSchema> = LazyLock::new(|| compile(ManifestKind::Capture));
+        match self {
+            Self::Medium => &MEDIUM,
+            Self::Capture => &CAPTURE,
+        }
     }
 
     fn rule(&self, pointer: &str) -> Option<Rule> {
@@ -97,4 +104,8 @@ fn with_unit(number: &str) -> String {
         }
         _ => format!("add the unit: `\"{number} GB\"`"),
     }
+}
+
+fn compile(kind: ManifestKind) -> CompiledSchema {
+    CompiledSchema::new(rendered_schema(kind))
 }

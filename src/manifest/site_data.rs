@@ -8,6 +8,8 @@ mod content;
 mod model;
 mod supply;
 
+use std::sync::LazyLock;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::digest::Digest;
@@ -17,7 +19,7 @@ use crate::problem::{Place, Problem, Problems, Severity};
 use authoring::Dialect;
 use authoring::doc::Doc;
 use authoring::json;
-use authoring::schema;
+use authoring::schema::{self, CompiledSchema};
 use authoring::schema_errors::SchemaChecker;
 use authoring::spanned::{Node, Spans};
 use authoring::suggestions::{join, similar_path};
@@ -38,10 +40,9 @@ impl Dialect for SiteDialect {
         "the site file"
     }
 
-    fn schema(&self) -> serde_json::Value {
-        let mut schema = schema::generate::<SiteData>();
-        schema["title"] = "tsmedia site".into();
-        schema
+    fn schema(&self) -> &'static CompiledSchema {
+        static SCHEMA: LazyLock<CompiledSchema> = LazyLock::new(|| CompiledSchema::new(site_schema()));
+        &SCHEMA
     }
 
     fn is_json(&self) -> bool {
@@ -49,9 +50,15 @@ impl Dialect for SiteDialect {
     }
 }
 
+fn site_schema() -> serde_json::Value {
+    let mut schema = schema::generate::<SiteData>();
+    schema["title"] = "tsmedia site".into();
+    schema
+}
+
 /// Returns the JSON Schema of site files: the text of `schemas/site.schema.json`.
 pub fn editor_schema() -> String {
-    schema::to_text(SiteDialect.schema(), "urn:tsmedia:schema:site:1")
+    schema::to_text(site_schema(), "urn:tsmedia:schema:site:1")
 }
 
 /// A parsed and checked site file.
@@ -104,9 +111,7 @@ pub fn read_site_file(name: &str, path: &Utf8Path, place: &Place, problems: &mut
     let source = problems.add_source(path.as_str(), text.as_str());
     let tree = json::parse(source, &text, problems)?;
     let (value, spans) = tree.flatten();
-    let checker =
-        SchemaChecker::new(SiteDialect).map_err(|error| problems.add(Problem::error(error.to_string()))).ok()?;
-    let found = checker.check(Doc { json: &value, spans: &spans, sources: problems });
+    let found = SchemaChecker::new(SiteDialect).check(Doc { json: &value, spans: &spans, sources: problems });
     let is_sound = found.iter().all(|problem| problem.severity != Severity::Error);
     found.into_iter().for_each(|problem| problems.add(problem));
     if !is_sound {

@@ -1,6 +1,7 @@
 //! Fact files: facts about a computer and a run.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use camino::Utf8Path;
 use schemars::JsonSchema;
@@ -15,7 +16,7 @@ use crate::problem::{Place, Problem, Problems, Severity};
 use crate::sequence::engine::{Computer, LaunchDevice, StartSource};
 use authoring::Dialect;
 use authoring::doc::Doc;
-use authoring::schema;
+use authoring::schema::{self, CompiledSchema};
 use authoring::schema_errors::SchemaChecker;
 use authoring::toml::parse;
 
@@ -276,16 +277,21 @@ impl Dialect for FactDialect {
         "the fact file"
     }
 
-    fn schema(&self) -> serde_json::Value {
-        let mut schema = schema::generate::<Facts>();
-        schema["title"] = "tsmedia facts".into();
-        schema
+    fn schema(&self) -> &'static CompiledSchema {
+        static SCHEMA: LazyLock<CompiledSchema> = LazyLock::new(|| CompiledSchema::new(fact_schema()));
+        &SCHEMA
     }
+}
+
+fn fact_schema() -> serde_json::Value {
+    let mut schema = schema::generate::<Facts>();
+    schema["title"] = "tsmedia facts".into();
+    schema
 }
 
 /// Returns the JSON Schema of fact files for editors: the text of `schemas/facts.schema.json`.
 pub fn editor_schema() -> String {
-    schema::to_text(FactDialect.schema(), "urn:tsmedia:schema:facts:1")
+    schema::to_text(fact_schema(), "urn:tsmedia:schema:facts:1")
 }
 
 /// Fact file that was read.
@@ -318,8 +324,7 @@ pub fn read(path: &Utf8Path, problems: &mut Problems, inputs: &mut Inputs) -> Re
         return Ok(None);
     }
     let (json, spans) = tree.flatten();
-    let checker = SchemaChecker::new(FactDialect)?;
-    let found = checker.check(Doc { json: &json, spans: &spans, sources: problems });
+    let found = SchemaChecker::new(FactDialect).check(Doc { json: &json, spans: &spans, sources: problems });
     let is_sound = found.iter().all(|problem| problem.severity != Severity::Error);
     found.into_iter().for_each(|problem| problems.add(problem));
     if !is_sound {

@@ -8,6 +8,7 @@ use crate::problem::Problem;
 use crate::rule::Rule;
 
 use super::doc::Doc;
+use super::schema::CompiledSchema;
 
 /// A kind of file written by authors: its schema, and texts for messages that the schema can't
 /// supply.
@@ -16,7 +17,7 @@ pub trait Dialect: Debug {
     fn name(&self) -> &'static str;
 
     /// Returns the JSON Schema of rendered files.
-    fn schema(&self) -> Json;
+    fn schema(&self) -> &'static CompiledSchema;
 
     /// Returns `true` for JSON files, which changes the syntax used in help.
     fn is_json(&self) -> bool {

@@ -19,13 +19,6 @@ pub enum Error {
         /// Underlying error.
         cause: io::Error,
     },
-    /// The JSON Schema of a dialect is invalid.
-    Schema {
-        /// Name of the dialect's files.
-        name: &'static str,
-        /// Message of the validator.
-        cause: String,
-    },
 }
 
 impl Error {
@@ -39,7 +32,6 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Read { path, .. } => write!(f, "reading `{path}`"),
-            Self::Schema { name, .. } => write!(f, "the schema of {name} is not valid"),
         }
     }
 }
@@ -48,7 +40,6 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Read { cause, .. } => Some(cause),
-            Self::Schema { .. } => None,
         }
     }
 }

@@ -7,6 +7,35 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value as Json, json};
 
+/// A JSON Schema that is compiled once, for all files of a dialect.
+#[derive(Debug)]
+pub struct CompiledSchema {
+    schema: Json,
+    validator: jsonschema::Validator,
+}
+
+impl CompiledSchema {
+    /// Compiles a schema generated from types.
+    ///
+    /// # Panics
+    ///
+    /// If the schema is invalid, which is a mistake in the types.
+    pub fn new(schema: Json) -> Self {
+        let validator = jsonschema::draft7::new(&schema).expect("schemas of types are valid");
+        Self { schema, validator }
+    }
+
+    /// Returns the schema itself.
+    pub fn json(&self) -> &Json {
+        &self.schema
+    }
+
+    /// Returns all violations of the schema in a file.
+    pub fn errors<'a>(&'a self, file: &'a Json) -> jsonschema::ErrorIterator<'a> {
+        self.validator.iter_errors(file)
+    }
+}
+
 /// Returns the schema of a type.
 pub fn generate<T: JsonSchema>() -> Json {
     let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);

@@ -10,8 +10,7 @@ use crate::problem::{Place, Problem};
 use super::conversions::conversion_help;
 use super::dialect::Dialect;
 use super::doc::{Doc, dotted};
-use super::error::{Error, Result};
-use super::schema;
+use super::schema::{self, CompiledSchema};
 use super::secret_ref as secret;
 use super::spanned::escape;
 use super::suggestions::{nearest, one_of};
@@ -20,21 +19,14 @@ use super::suggestions::{nearest, one_of};
 #[derive(Debug)]
 pub struct SchemaChecker<D> {
     dialect: D,
-    schema: Json,
-    validator: jsonschema::Validator,
+    schema: &'static CompiledSchema,
 }
 
 impl<D: Dialect> SchemaChecker<D> {
     /// Creates a checker for files of a dialect.
-    ///
-    /// # Errors
-    ///
-    /// The schema of the dialect is invalid.
-    pub fn new(dialect: D) -> Result<Self> {
+    pub fn new(dialect: D) -> Self {
         let schema = dialect.schema();
-        let validator = jsonschema::draft7::new(&schema)
-            .map_err(|error| Error::Schema { name: dialect.name(), cause: error.to_string() })?;
-        Ok(Self { dialect, schema, validator })
+        Self { dialect, schema }
     }
 
     /// Returns all schema violations, with the rules they break.
@@ -44,14 +36,14 @@ impl<D: Dialect> SchemaChecker<D> {
         let mut seen = Vec::new();
         for pointer in &doc.spans.dates {
             // Unknown keys are reported as such, whatever their values.
-            if !self.dialect.takes_date(pointer) && schema::find(&self.schema, pointer).is_some() {
+            if !self.dialect.takes_date(pointer) && schema::find(self.schema.json(), pointer).is_some() {
                 seen.push(pointer.clone());
                 problems.push(self.wrong_value(doc, pointer));
             }
         }
         // A key missing because of a misspelling is one mistake, reported at the misspelled key.
         let mut misspelled = Vec::new();
-        for error in self.validator.iter_errors(doc.json) {
+        for error in self.schema.errors(doc.json) {
             let pointer = error.instance_path().as_str();
             if let Kind::AdditionalProperties { unexpected } = error.kind() {
                 for key in unexpected {
@@ -60,7 +52,7 @@ impl<D: Dialect> SchemaChecker<D> {
                 }
             }
         }
-        for error in self.validator.iter_errors(doc.json) {
+        for error in self.schema.errors(doc.json) {
             let pointer = error.instance_path().as_str();
             if doc.spans.is_hole(pointer) {
                 continue;
@@ -90,7 +82,7 @@ impl<D: Dialect> SchemaChecker<D> {
 
     /// Checks references to secrets wherever the schema allows them.
     fn check_secrets(&self, doc: Doc<'_>, value: &Json, pointer: &str, problems: &mut Vec<Problem>) {
-        let schema = schema::find(&self.schema, pointer);
+        let schema = schema::find(self.schema.json(), pointer);
         let children: Vec<_> = match value {
             Json::Object(map) if schema.is_some_and(may_be_secret) => {
                 let is_known = map.keys().all(|key| secret::KEYS.contains(&key.as_str()));
@@ -106,7 +98,7 @@ impl<D: Dialect> SchemaChecker<D> {
     }
 
     fn keys(&self, pointer: &str) -> Vec<&str> {
-        let properties = schema::find(&self.schema, pointer).and_then(|schema| schema["properties"].as_object());
+        let properties = schema::find(self.schema.json(), pointer).and_then(|schema| schema["properties"].as_object());
         properties.map(|map| map.keys().map(String::as_str).collect()).unwrap_or_default()
     }
 
@@ -138,7 +130,7 @@ impl<D: Dialect> SchemaChecker<D> {
         homes.extend(self.dialect.nested_tables().iter().map(|table| (*table).to_owned()));
         // The keys of a list are those of its entries.
         homes.retain(|home| {
-            let is_list = schema::find(&self.schema, home).is_some_and(|schema| schema["type"] == "array");
+            let is_list = schema::find(self.schema.json(), home).is_some_and(|schema| schema["type"] == "array");
             let home = if is_list { format!("{home}/0") } else { home.clone() };
             self.keys(&home).contains(&key)
         });
@@ -146,7 +138,7 @@ impl<D: Dialect> SchemaChecker<D> {
     }
 
     fn missing_key(&self, doc: Doc<'_>, pointer: &str, key: &str) -> Problem {
-        let wanted = schema::find(&self.schema, &format!("{pointer}/{key}"));
+        let wanted = schema::find(self.schema.json(), &format!("{pointer}/{key}"));
         let is_table = wanted.is_some_and(|schema| schema["type"] == "object") && !self.dialect.is_json();
         let what = wanted.map(purpose).unwrap_or_default();
         let mut place = doc.place(pointer);
@@ -175,7 +167,7 @@ impl<D: Dialect> SchemaChecker<D> {
         let place = doc.place(pointer);
         let name = dotted(pointer);
         let last = name.rsplit('.').next().unwrap_or(&name);
-        let Some(schema) = schema::find(&self.schema, pointer) else {
+        let Some(schema) = schema::find(self.schema.json(), pointer) else {
             return Problem::error(format!("`{name}` is invalid")).at(place, "");
         };
         if secret::is_reference_schema(schema) && !value.is_object() {

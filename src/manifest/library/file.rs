@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::LazyLock;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use serde_json::Value as Json;
 
 use crate::error::Result;
 use crate::inputs::Inputs;
@@ -16,6 +16,7 @@ use super::super::profile::parent_folder;
 use super::super::schema;
 use authoring::Dialect;
 use authoring::doc::Doc;
+use authoring::schema::CompiledSchema;
 use authoring::schema_errors::SchemaChecker;
 use authoring::spanned::{Node, Table, Value};
 use authoring::suggestions::similar_path;
@@ -36,8 +37,9 @@ impl Dialect for LibraryDialect {
         "the library"
     }
 
-    fn schema(&self) -> Json {
-        schema::library_schema()
+    fn schema(&self) -> &'static CompiledSchema {
+        static SCHEMA: LazyLock<CompiledSchema> = LazyLock::new(|| CompiledSchema::new(schema::library_schema()));
+        &SCHEMA
     }
 }
 
@@ -52,7 +54,6 @@ pub(super) struct LibraryFile {
 /// Library files, each read once for all sites.
 #[derive(Debug, Default)]
 pub(in crate::manifest) struct Libraries {
-    checker: Option<SchemaChecker<LibraryDialect>>,
     read: BTreeMap<Utf8PathBuf, (Option<Rc<LibraryFile>>, Vec<Problem>)>,
 }
 
@@ -98,12 +99,8 @@ impl Libraries {
         if !wrong.is_empty() {
             return Ok((None, wrong));
         }
-        let checker = match &self.checker {
-            Some(checker) => checker,
-            None => self.checker.insert(SchemaChecker::new(LibraryDialect)?),
-        };
         let (json, spans) = tree.flatten();
-        wrong.extend(checker.check(Doc { json: &json, spans: &spans, sources: problems }));
+        wrong.extend(SchemaChecker::new(LibraryDialect).check(Doc { json: &json, spans: &spans, sources: problems }));
         let file = match tree.value {
             Value::Table(tables) if wrong.is_empty() => {
                 Some(Rc::new(LibraryFile { path: path.to_owned(), source, tables }))
