@@ -10,16 +10,8 @@ use crate::limits::MAX_SEQUENCE_DEPTH;
 
 /// Tests: key, description, and further keys.
 pub const TESTS: [(&str, &str, &[&str]); 9] = [
-    (
-        "variable",
-        "Compares a variable of the task sequence.",
-        &["operator", "Compares a task sequence variable, given by its name."],
-    ),
-    (
-        "registry",
-        "Compares a value of the registry.",
-        &["value", "type", "operator", "Compares a registry value, given by its key."],
-    ),
+    ("variable", "Compares a task sequence variable, given by its name.", &["operator", "value"]),
+    ("registry", "Compares a registry value, given by its key.", &["value", "type", "operator", "data"]),
     (
         "file",
         "Tests that the file with this path exists.",
