@@ -91,7 +91,7 @@ fn a_cache_in_use_is_not_emptied() {
     desk.done(&["apply"]);
     let lock = fs::File::options().write(true).open(desk.path(".tsmedia/lock")).unwrap();
     lock.lock().unwrap();
-    fs::write(desk.path(".tsmedia/lock"), "process 7, building `out/win11-BER.iso`,").unwrap();
+    fs::write(desk.path(".tsmedia/lock"), "PID 7, building `out/win11-BER.iso`").unwrap();
     let seen = desk.see("cache --clear") + &desk.see("cache --limit 1B");
     assert!(desk.path(".tsmedia/digests").exists());
     insta::assert_snapshot!(seen);

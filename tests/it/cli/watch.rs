@@ -273,9 +273,9 @@ fn another_run_is_waited_for() {
     fs::create_dir(desk.path(".tsmedia")).unwrap();
     let lock = fs::File::create(desk.path(".tsmedia/lock")).unwrap();
     lock.lock().unwrap();
-    fs::write(desk.path(".tsmedia/lock"), "process 7, building `out/win11-BER.iso`,").unwrap();
+    fs::write(desk.path(".tsmedia/lock"), "PID 7, building `out/win11-BER.iso`").unwrap();
     let mut watching = Watching::start(&desk, &[]);
-    assert_eq!(watching.until("waiting"), "waiting: process 7, building `out/win11-BER.iso`, is at work in `.`");
+    assert_eq!(watching.until("waiting"), "waiting: another tsmedia process (PID 7, building `out/win11-BER.iso`) is using `.`");
     drop(lock);
     watching.until("created");
     assert_eq!(watching.stop().1, Some(130));
