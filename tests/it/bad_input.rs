@@ -1,8 +1,8 @@
-//! What goes wrong outside the manifest: content that no medium can hold, WIM files that are none, folders that can't
-//! be written. Each is told with its path and the author's line, and leaves nothing half-made.
+//! Errors outside of manifests: content that no medium can hold, invalid WIM files, folders that can't be written. Each
+//! message names the path and the line of the manifest, and no unfinished file remains.
 //!
-//! Transcripts are in `tests/it/bad_input/snapshots`; `INSTA_UPDATE=always cargo test --test it bad_input::` writes them
-//! anew.
+//! Transcripts are in `tests/it/bad_input/snapshots`. `INSTA_UPDATE=always cargo test --test it bad_input::` rewrites
+//! them.
 
 mod content;
 mod places;

@@ -1,5 +1,5 @@
-//! Boots: what `resolve::boot` finds starts under SeaBIOS, OVMF and AAVMF, from discs made by genisoimage and from large
-//! ones made here.
+//! Boots discs under SeaBIOS, OVMF and AAVMF with the programs that `resolve::boot` finds. The discs are made by
+//! genisoimage, and large ones by tsmedia.
 
 mod large;
 
@@ -43,7 +43,7 @@ fn from_wim(path: &Utf8Path, wanted: &BootOptions) -> BootFiles {
     find_boot_files(BootSource::Image { wim: &KnownWim::open(path, None).unwrap(), index: 1 }, wanted).unwrap()
 }
 
-/// Writes a layout. Sources of several megabytes are holes, and so are what they become.
+/// Writes a layout. Sources of several megabytes are sparse, and so is their content on the medium.
 fn write(layout: &Layout, path: &Path) {
     let mut file = fs::File::create(path).unwrap();
     file.set_len(layout.len()).unwrap();
@@ -57,13 +57,13 @@ fn write(layout: &Layout, path: &Path) {
     }
 }
 
-/// A disc with UDF and Joliet, as ours have them.
+/// Disc with UDF and Joliet like those that tsmedia makes.
 fn disc(found: &BootFiles, scratch: &Path) -> PathBuf {
     disc_made_by(&["genisoimage", "-quiet", "-udf", "-J"], Some(MEDIUM), found, scratch)
 }
 
-/// A disc with the boot files, the description of the medium, and so many folders before it that the root folder of
-/// ISO 9660 takes several sectors.
+/// Disc with the boot files, the description of the medium, and so many folders before it that the root folder of ISO
+/// 9660 takes several sectors.
 fn disc_made_by(program: &[&str], medium: Option<&str>, found: &BootFiles, scratch: &Path) -> PathBuf {
     let tree = scratch.join("tree");
     for n in 0..150 {
@@ -97,7 +97,7 @@ fn disc_made_by(program: &[&str], medium: Option<&str>, found: &BootFiles, scrat
     disc
 }
 
-/// Everything that the stand-in programs print.
+/// Output of the stand-in programs.
 fn assert_started(said: &str, by: &str) {
     let at = said.find("tsmedia stand-in boot program").unwrap_or_else(|| panic!("{said}"));
     let expected =

@@ -1,4 +1,4 @@
-//! Where boot files are found, in boot images and in folders, and what is said when they aren't.
+//! Search for boot files in boot images and folders, and the messages if they are missing.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -29,7 +29,7 @@ impl Scratch {
         Self { folder, _removed_at_the_end: removed }
     }
 
-    /// A folder of files that hold their own paths.
+    /// Makes a folder of files that contain their own paths.
     fn tree(&self, name: &str, files: &[&str]) -> Utf8PathBuf {
         let tree = self.folder.join(name);
         fs::create_dir_all(&tree).unwrap();
@@ -72,7 +72,7 @@ fn in_folder(folder: &Utf8Path, wanted: &BootOptions) -> Result<BootFiles, NoBoo
     find_boot_files(BootSource::Folder { folder, image: None }, wanted)
 }
 
-/// Medium path and the source that its content names.
+/// Medium path, and the source that its content names.
 fn origins(found: &BootFiles) -> Vec<String> {
     found.files.iter().map(|(path, content)| format!("{path} < {}", origin(content))).collect()
 }
@@ -84,7 +84,7 @@ fn origin(content: &Content) -> String {
     }
 }
 
-/// What the catalog entries load: the text of the file, or that it was made.
+/// Contents of the programs in the boot catalog, or a note that they were generated.
 fn records(found: &BootFiles) -> Vec<(Firmware, String)> {
     let of = |layout: &Layout| match (&layout.extents()[0].piece, layout.extents().len()) {
         (Piece::Bytes(bytes), 1) => origin(&Content::Bytes(bytes.clone())),
@@ -228,7 +228,7 @@ fn the_list_of_signatures_of_the_boot_image_goes_with_uefi_unless_the_boot_files
     assert_eq!(from(&with_image(&[Uefi])).as_deref(), Some("EFI/Microsoft/Boot/BOOT.STL"));
 }
 
-/// What the store that was written starts.
+/// Returns the path of the loader in the boot store that was written.
 fn started(found: &BootFiles, path: &str) -> String {
     let (_, content) = found.files.iter().find(|(at, _)| at.eq_ignore_ascii_case(path)).unwrap();
     let Content::Bytes(bytes) = content else { panic!("{path} is a file of the folder") };

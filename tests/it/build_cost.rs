@@ -1,4 +1,4 @@
-//! What a clean build reads, and the memory it takes.
+//! Bytes that a clean build reads, and its memory.
 
 use std::fs::{self, File};
 
@@ -15,7 +15,7 @@ use tsmedia::write::WriteOptions;
 
 use crate::fixtures::alone::alone;
 
-/// The number behind a name in a file of `/proc/self`.
+/// Reads a number by its name from a file of `/proc/self`.
 fn own(file: &str, name: &str) -> u64 {
     let text = fs::read_to_string(format!("/proc/self/{file}")).unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
@@ -27,7 +27,7 @@ fn source(path: Utf8PathBuf) -> Content {
     Content::file(SourceFile { path, stat })
 }
 
-/// An image of `len` bytes, which takes no room on the disk, and 200 small files.
+/// Makes a sparse image of `len` bytes and 200 small files.
 fn output(folder: &Utf8Path, len: u64) -> Output {
     let mut root = Folder::default();
     let image = folder.join("install.wim");
@@ -53,8 +53,8 @@ fn output(folder: &Utf8Path, len: u64) -> Output {
     }
 }
 
-/// Builds a medium from scratch, and says how many bytes its content has, how many of them were read, how many this
-/// process read in all, and the most memory in KiB that it had until now.
+/// Builds a medium from scratch. Returns the length of its content, how much of it was read, how much this process read
+/// in total, and its peak memory in KiB.
 fn build(len: u64) -> (u64, u64, u64, u64) {
     let folder = tempfile::tempdir().unwrap();
     let folder = Utf8Path::from_path(folder.path()).unwrap();

@@ -1,4 +1,5 @@
-//! Certificates and PKCS #12 files that openssl made are read, and openssl reads what is made here.
+//! Checks that tsmedia reads certificates and PKCS #12 files made by openssl, and that openssl reads those made by
+//! tsmedia.
 
 use std::fs;
 
@@ -124,7 +125,7 @@ fn files_that_hold_no_certificate_or_several_are_told_apart() {
     assert!(matches!(pem::read_certificates(b"no certificate"), Err(PemError::Malformed(1, _))));
 }
 
-/// Every way in which openssl and Windows protect them.
+/// All encryption methods of PFX files in openssl and Windows.
 const WAYS: [&[&str]; 7] = [
     &[],
     &["-legacy"],
@@ -271,7 +272,7 @@ fn keys_are_read_in_the_forms_that_openssl_writes_and_those_of_other_kinds_told(
     assert!(text(&["rsa", "-in", out.as_str(), "-check", "-noout"]).contains("RSA key ok"));
 }
 
-/// What reads foreign bytes ends, whatever they are.
+/// Parsers of untrusted bytes must end on any input.
 #[test]
 fn damaged_certificates_and_pfx_files_are_refused_or_read_but_end_nothing() {
     let (_kept, folder) = folder();

@@ -1,7 +1,7 @@
-//! What users see: whole transcripts of the real program, and what it leaves behind.
+//! The program as users see it: transcripts of commands, and the files that they leave.
 //!
-//! Transcripts are in `tests/it/cli/snapshots`. After a change that is meant, `INSTA_UPDATE=always cargo test --test it cli::`
-//! writes them anew; read them before they are committed.
+//! Transcripts are in `tests/it/cli/snapshots`. After an intended change, `INSTA_UPDATE=always cargo test --test it
+//! cli::` rewrites them; review them before you commit.
 
 mod base;
 mod boot_image;

@@ -1,7 +1,7 @@
-//! What a deployment engineer is told of inputs as the field has them: boot images of two images, systems of several
-//! editions, folders of the Windows ADK, drivers and applications with names of every kind.
+//! Messages about typical input: boot images with two images, operating systems with several editions, folders of the
+//! Windows ADK, drivers and applications with all kinds of names.
 //!
-//! Each mistake is a manifest over the same content, and each complaint is checked for the line that it underlines.
+//! Each mistake is a manifest over the same content, and each message is checked with the text that it underlines.
 
 use std::fs;
 use std::process::Command;
@@ -17,7 +17,7 @@ use tsmedia::report::{self, TextStyle};
 use tsmedia::resolve::Resolver;
 use tsmedia::volume::Node;
 
-/// The content that all manifests here are over, made once.
+/// Content for all manifests of this file, made once.
 fn content() -> &'static Utf8Path {
     static CONTENT: OnceLock<(tempfile::TempDir, Utf8PathBuf)> = OnceLock::new();
     let (_, folder) = CONTENT.get_or_init(|| {
@@ -90,7 +90,7 @@ fn imagex(arguments: &[&str]) {
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Loads and resolves a manifest over the content; what is said of it, without the path of the content.
+/// Loads and resolves a manifest over the content. Returns the messages without the path of the content.
 fn resolve(text: &str) -> (Vec<Media>, Problems, String) {
     let scratch = tempfile::tempdir().unwrap();
     let path = Utf8Path::from_path(scratch.path()).unwrap().join("media.toml");
@@ -106,12 +106,12 @@ fn resolve(text: &str) -> (Vec<Media>, Problems, String) {
     (media, problems, said.replace(content.as_str(), "CONTENT"))
 }
 
-/// The text of a manifest with a boot image and further lines.
+/// Returns the text of a manifest with a boot image and further lines.
 fn over(image: &str, more: &str) -> String {
     format!("output.path = \"m.iso\"\n[boot]\nimage = {{ file = \"CONTENT/{image}\" }}\n{more}")
 }
 
-/// Says that a manifest is refused with these words, and that this of it is underlined first.
+/// Checks that a manifest is refused with a message that contains this text, and which text is underlined first.
 fn assert_refused(text: &str, underlined: &str, words: &[&str]) {
     let (media, problems, said) = resolve(text);
     assert_eq!((media.len(), problems.count(Severity::Error)), (0, 1), "{said}");

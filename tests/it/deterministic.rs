@@ -1,5 +1,5 @@
-//! The same inputs give the same bytes: whoever builds, wherever and whenever, on however many processors, with and
-//! without the cache. Medium and record are compared; where they differ, it is said in what.
+//! The same inputs give the same bytes for any user, folder, time and number of processors, with and without the cache.
+//! Media and records are compared; a failure tells where they differ.
 
 use std::fs;
 use std::process::Command;
@@ -10,7 +10,7 @@ use camino::Utf8Path;
 /// A disc and a stick.
 const MEDIA: [&str; 2] = ["out/win11-BER.iso", "out/win11-HAM.img"];
 
-/// Enough folders and files to keep several threads busy, the names in an order that is not that of the alphabet.
+/// Makes enough folders and files to keep several threads busy, with names that are not in alphabetical order.
 fn put_content(desk: &Desk, is_reversed: bool) {
     let mut files: Vec<_> = (0..400u64).map(|n| (n * 7_919 % 400, n)).collect();
     if is_reversed {
@@ -22,7 +22,7 @@ fn put_content(desk: &Desk, is_reversed: bool) {
     }
 }
 
-/// The second medium is a stick.
+/// Makes a project with a disc and a stick.
 fn with_stick(desk: Desk) -> Desk {
     let format = "{{ 'usb' if site.code == 'HAM' else 'iso' }}";
     let path = "out/{{ media.name }}-{{ site.code }}.{{ 'img' if site.code == 'HAM' else 'iso' }}";
@@ -43,7 +43,7 @@ fn apply(desk: &Desk, command: &mut Command) {
     assert_eq!(desk.list("out"), ["win11-BER.iso", "win11-HAM.img"]);
 }
 
-/// Runs the program by way of another one.
+/// Runs `tsmedia apply` through another program.
 fn by_way_of(desk: &Desk, program: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).args([env!("CARGO_BIN_EXE_tsmedia"), "apply"]).current_dir(&desk.root);
@@ -62,7 +62,7 @@ fn assert_same(what: &str, one: &Desk, other: &Desk) {
     assert_eq!(String::from_utf8(one).unwrap(), String::from_utf8(other).unwrap(), "{what}: another record");
 }
 
-/// In what two media differ: the first byte, and what it belongs to.
+/// Describes the first difference of two media: the offset, and the file or structure there.
 fn difference(one: &Utf8Path, other: &Utf8Path) -> Option<String> {
     let (first, second) = (fs::read(one).unwrap(), fs::read(other).unwrap());
     if first == second {
@@ -87,7 +87,7 @@ fn difference(one: &Utf8Path, other: &Utf8Path) -> Option<String> {
     Some(format!("{} and {} bytes; byte {at} is the first, in {place}", first.len(), second.len()))
 }
 
-/// What diffoscope makes of two media, where it is there.
+/// Output of diffoscope for two media, if it is installed.
 fn explained(one: &Utf8Path, other: &Utf8Path) -> String {
     let ran = Command::new("diffoscope").args(["--max-report-size", "20000", one.as_str(), other.as_str()]).output();
     ran.map_or_else(|_| String::new(), |ran| String::from_utf8_lossy(&ran.stdout).into_owned())

@@ -1,10 +1,10 @@
-//! What an author is told: every mistake in `tests/manifests/bad`, `tests/sequences/bad` and `tests/rules` (an example
-//! of each rule) with the whole text that is drawn for it beside it, and manifests and task sequences in the folders
-//! `good` beside them that nothing is said of.
+//! Diagnostics of manifests and task sequences. `tests/manifests/bad`, `tests/sequences/bad` and `tests/rules` (an
+//! example for each rule) contain mistakes, each with the complete text of its diagnostics. Those in the folders `good`
+//! must have none.
 //!
-//! A mistake is `NAME.toml`, or a folder `NAME` with a `media.toml` in it where it takes several files. A first line
-//! `#! --site BER --var a=b --vars FILE` gives the options of the command line. After a change that is meant,
-//! `UPDATE=1 cargo test --test it diagnostics::` writes the texts anew; read them before they are committed.
+//! A mistake is `NAME.toml`, or a folder `NAME` with a `media.toml` if it takes several files. A first line `#! --site
+//! BER --var a=b --vars FILE` gives the options of the command line. After an intended change, `UPDATE=1 cargo test
+//! --test it diagnostics::` rewrites the texts; review them before you commit.
 
 use std::fs;
 use std::process::Command;
@@ -16,7 +16,7 @@ use tsmedia::report::{self, TextStyle};
 use tsmedia::rule::Rule;
 use tsmedia::{sequence, simulate};
 
-/// Fewer mistakes than this, and the test reads the wrong place.
+/// Smallest plausible number of mistakes.
 const MIN_MISTAKES: usize = 45;
 
 /// Smallest plausible number of wrong task sequences.
@@ -26,7 +26,7 @@ fn folder(name: &str) -> Utf8PathBuf {
     Utf8Path::new("tests/manifests").join(name)
 }
 
-/// The manifests in a folder with the names of their cases, in order.
+/// Returns the manifests in a folder with the names of their cases, in order.
 fn cases(name: &str) -> Vec<(String, Utf8PathBuf)> {
     cases_in(&folder(name))
 }
@@ -46,7 +46,7 @@ fn cases_in(folder: &Utf8Path) -> Vec<(String, Utf8PathBuf)> {
     cases
 }
 
-/// The task sequences in a folder, with what is said of each.
+/// Returns the task sequences in a folder with their diagnostics.
 fn sequences(name: &str) -> Vec<(String, Problems)> {
     let checked = |(name, path): (String, Utf8PathBuf)| (name, sequence(&path));
     cases_in(&Utf8Path::new("tests/sequences").join(name)).into_iter().map(checked).collect()
@@ -71,7 +71,7 @@ fn sequence(path: &Utf8Path) -> Problems {
     problems
 }
 
-/// The options in the first line of a manifest; paths of files are relative to it.
+/// Returns the options in the first line of a manifest; paths of files are relative to it.
 fn options(path: &Utf8Path, text: &str) -> Options {
     let mut options = Options::default();
     let first = text.lines().next().unwrap_or_default();
@@ -120,12 +120,12 @@ fn every_mistake_is_told_as_it_is_written_down() {
     assert!(wrong.is_empty(), "{}\nif that is meant: UPDATE=1 cargo test --test it diagnostics::", wrong.join("\n"));
 }
 
-/// Problems of the examples in `tests/rules`, by name.
+/// Returns the problems of the examples in `tests/rules`, by name.
 fn examples() -> impl Iterator<Item = (String, Problems)> {
     rule_examples().into_iter().map(|(folder, _, problems)| (folder.into_string(), problems))
 }
 
-/// Problems of each example in `tests/rules`, with its folder and rule.
+/// Returns the problems of each example in `tests/rules`, with its folder and rule.
 fn rule_examples() -> Vec<(Utf8PathBuf, Rule, Problems)> {
     let folders = Utf8Path::new("tests/rules").read_dir_utf8().unwrap().map(|entry| entry.unwrap().into_path());
     let mut folders: Vec<_> = folders.collect();
@@ -139,7 +139,7 @@ fn rule_examples() -> Vec<(Utf8PathBuf, Rule, Problems)> {
     folders.into_iter().filter(|folder| environment(folder).is_none()).map(example).collect()
 }
 
-/// The rule that a folder is named after.
+/// Returns the rule that a folder is named after.
 fn rule_of(folder: &Utf8Path) -> Rule {
     let name = folder.file_name().unwrap();
     let (code, slug) = name.split_once('-').unwrap();
@@ -224,7 +224,7 @@ fn problems_have_the_severities_of_their_rules() {
     }
 }
 
-/// What differs from the text beside a mistake, if anything does.
+/// Describes how diagnostics differ from the expected text.
 fn compared(expected: &Utf8Path, drawn: &str) -> Option<String> {
     assert!(!drawn.is_empty(), "{expected}: nothing is said");
     if std::env::var_os("UPDATE").is_some() {

@@ -1,8 +1,8 @@
-//! What an author sees while writing: the committed schemas, of manifests and of task sequences, in the real language
-//! servers taplo and tombi, over their own protocol. Every key and every enum value completes with its documentation,
-//! hovering shows it, mistakes are marked, and templates draw no complaint.
+//! The committed schemas in the language servers taplo and tombi, over their protocol. Every key and enum value is
+//! completed with its documentation and shows it on hover, mistakes are marked, and templates cause no diagnostics.
 //!
-//! `tests/install-tools` installs both. Without them the test says so and passes, unless `TSMEDIA_REQUIRE_TOOLS=1`.
+//! `tests/install-tools` installs both. Without them the test prints a notice and passes, unless
+//! `TSMEDIA_REQUIRE_TOOLS=1`.
 
 mod server;
 
@@ -15,12 +15,12 @@ use serde_json::Value as Json;
 
 const SERVERS: [(&str, &[&str]); 2] = [("taplo", &["lsp", "stdio"]), ("tombi", &["lsp", "--offline"])];
 
-/// Runs a claim on the schema of manifests against both servers.
+/// Runs checks of the schema of manifests with both servers.
 fn with_each(claim: fn(&mut Server)) {
     with_each_on("media", claim);
 }
 
-/// Runs a claim on a schema against both servers.
+/// Runs checks of a schema with both servers.
 fn with_each_on(schema: &'static str, claim: fn(&mut Server)) {
     for (program, arguments) in SERVERS {
         match Server::start(program, arguments, schema) {
@@ -41,12 +41,12 @@ fn schema() -> Json {
     serde_json::from_str(&fs::read_to_string("schemas/media.schema.json").unwrap()).unwrap()
 }
 
-/// The schema itself or the part of it that is not a template.
+/// Returns the part of a schema that is not a template, or the schema itself.
 fn plain(schema: &Json) -> &Json {
     schema["anyOf"].as_array().map_or(schema, |any| &any[0])
 }
 
-/// The tables of the manifest with headers: the header, and the schema of what stands below it.
+/// Returns the tables of the manifest with their headers and the schemas of their content.
 fn tables(schema: &Json) -> Vec<(String, Json)> {
     let mut tables = vec![(String::new(), schema.clone())];
     for (name, property) in schema["properties"].as_object().unwrap() {
@@ -59,7 +59,7 @@ fn tables(schema: &Json) -> Vec<(String, Json)> {
     tables
 }
 
-/// Enough of a description to tell that it is the one shown; servers render the rest as they like.
+/// Returns the start of a description, which is enough to identify it, since servers render the rest differently.
 fn beginning(description: &Json) -> String {
     description.as_str().unwrap().split(['`', '\n']).next().unwrap().trim().chars().take(30).collect()
 }
@@ -85,15 +85,15 @@ fn every_key_completes_with_its_documentation() {
     });
 }
 
-/// A key that has values with names.
+/// Key whose values are names.
 struct NamedValues {
     header: String,
-    /// What stands before the value, and after it.
+    /// Text before and after the value.
     around: (String, &'static str),
     values: Vec<(Json, String)>,
 }
 
-/// Every key that has values with names.
+/// Returns all keys whose values are names.
 fn named_values(schema: &Json) -> Vec<NamedValues> {
     let mut found = Vec::new();
     for (header, table) in tables(schema) {
@@ -201,7 +201,7 @@ fn mistakes_are_marked_on_their_lines() {
     });
 }
 
-/// A step as far as it is written, and what else is there.
+/// An incomplete step, and the keys and values that the server should offer.
 const SEQUENCE: &str = "sequence-version = 1\nname = \"x\"\n\n[[steps]]\n";
 
 #[test]

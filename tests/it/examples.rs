@@ -1,5 +1,5 @@
-//! The examples: each folder builds from a copy, verifies, starts from the medium that the program made under the
-//! firmware that it is for, and holds its sources byte for byte in the eyes of other readers.
+//! The examples. Each folder is built from a copy and verified, and its media boot under their firmware. Other readers
+//! must find the sources on them, byte for byte.
 
 mod content;
 mod project;
@@ -12,7 +12,7 @@ use crate::fixtures::qemu::{Firmware, boot_disc, boot_stick};
 use project::{Medium, Project};
 use test_fixtures::is_thorough;
 
-/// Starts a medium under every firmware that it is for, and checks what the program on it read from it.
+/// Boots a medium under each firmware that it is for, and checks what the program on it read.
 fn assert_starts(project: &Project, medium: &Medium) {
     for firmware in medium.firmware() {
         let boot = if medium.is_stick { boot_stick } else { boot_disc };
@@ -56,7 +56,7 @@ fn every_example_builds_verifies_and_starts() {
     assert!(started.len() >= 2, "{started:?}");
 }
 
-/// What a depot does with it, but for Windows: the WIM file is applied to a formatted volume.
+/// Applies the WIM file to a formatted volume, as a depot does; Windows is not run.
 #[test]
 fn a_disk_that_a_prestaged_medium_was_applied_to_starts() {
     if !is_thorough() {

@@ -1,4 +1,4 @@
-//! FAT volumes, and sticks of them, as others read them: fsck.fat, mtools and the `fatfs` crate.
+//! FAT volumes and sticks, checked with fsck.fat, mtools and the `fatfs` crate.
 
 mod stick;
 
@@ -23,7 +23,7 @@ fn volume(label: &str, root: Folder) -> Volume {
     Volume { label: label.into(), id: Digest::hash(label.as_bytes()), date, root, parts: Vec::new(), boot: Vec::new() }
 }
 
-/// Writes a layout over a file full of other bytes, so that what nobody wrote shows. Large ones start out empty.
+/// Writes a layout over a file with other data, so that missing writes are noticed. Large files are sparse instead.
 fn write(layout: &Layout, path: &Path) {
     let is_small = layout.len() < 64 << 20;
     let mut file = File::create(path).unwrap();
@@ -61,14 +61,14 @@ fn run(command: &mut Command) -> String {
     text
 }
 
-/// What fsck.fat has to say but for its own name and its count.
+/// Output of fsck.fat without its name and the count of files.
 fn fsck(path: &Path) -> Vec<String> {
     let text = run(Command::new("fsck.fat").arg("-n").arg(path));
     let is_usual = |line: &str| line.starts_with("fsck.fat 4") || line.ends_with(" clusters");
     text.lines().filter(|line| !is_usual(line)).map(str::to_owned).collect()
 }
 
-/// Every file with its bytes, and every folder, as the `fatfs` crate sees them.
+/// Files with their bytes, and folders, as the `fatfs` crate reads them.
 fn read_back(path: &Path) -> BTreeMap<String, Option<Vec<u8>>> {
     fn walk(dir: &fatfs::Dir<'_, &mut File>, prefix: &str, found: &mut BTreeMap<String, Option<Vec<u8>>>) {
         for entry in dir.iter() {
@@ -308,7 +308,7 @@ fn what_fat_cannot_hold_is_refused_with_a_way_out() {
     assert_eq!(error.to_string(), "the folder `/drivers/` needs 88002 FAT directory entries; FAT allows 65536");
 }
 
-/// Names that collide when shortened, that are short already, and that are neither.
+/// Long and short names, some of which get the same short name.
 fn name() -> impl Strategy<Value = String> {
     prop_oneof![
         "[A-Z]{1,8}(\\.[A-Z]{1,3})?",

@@ -1,4 +1,4 @@
-//! What tests work with: projects, stand-ins for foreign files, discs and their readers, and machines that start them.
+//! Fixtures of tests: projects, stand-ins for proprietary files, discs with their readers, and virtual machines.
 
 pub mod alone;
 pub mod authority;

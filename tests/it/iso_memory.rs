@@ -1,4 +1,4 @@
-//! What a medium of 50,000 files costs in memory, half of what 100,000 do.
+//! Memory for a medium with 50,000 files. It grows linearly, so this is half of that for 100,000.
 
 use std::fs;
 use std::time::Instant;
@@ -14,7 +14,7 @@ use tsmedia::volume::Folder;
 
 use crate::fixtures::alone::alone;
 
-/// Most memory that this process has had in MiB, without the pages of the program itself.
+/// Peak memory of this process in MiB, without the pages of the program.
 fn peak() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let kib = |name: &str| {

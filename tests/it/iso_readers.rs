@@ -1,4 +1,4 @@
-//! Disc images as independent readers see them: all of a tree, byte for byte, and without a complaint.
+//! Disc images in independent readers, which must find all files byte for byte and report no problem.
 
 mod grub;
 
@@ -14,7 +14,7 @@ use tsmedia::firmware::Firmware;
 use tsmedia::format::iso::layout;
 use tsmedia::layout::Slack;
 
-/// All readers; gives what xorriso says of the boot catalog.
+/// Runs all readers. Returns what xorriso reports about the boot catalog.
 fn with_all(sample: &Sample) -> String {
     readers::with_all(sample, &sample.image())
 }
@@ -33,7 +33,7 @@ fn tiny() -> Sample {
     sample
 }
 
-/// Bytes that are the same in every run and not in every file.
+/// Makes bytes that are the same in every run but differ from file to file.
 fn noise(len: usize) -> Vec<u8> {
     let mut state = len as u64 | 1;
     let next = || {
@@ -201,7 +201,7 @@ fn many_folders_whose_path_tables_follow_the_head_are_read_by_all() {
     with_all(&sample);
 }
 
-/// Three packages with files of every kind that is placed in a way of its own, and what belongs to none of them.
+/// Three packages with files of each size class, and files outside of packages.
 fn with_parts() -> Sample {
     let mut sample = tiny();
     for n in 0..400usize {
@@ -280,7 +280,7 @@ fn a_file_beyond_four_gib_is_read_by_all() {
     assert!(report.contains(&len.to_string()), "{report}");
 }
 
-/// What a BIOS starts, in the spelling of Windows discs or another one, and a large file that is a hole.
+/// Boot files for BIOS with names in some spelling, and a large sparse file.
 fn started(len: u64, spelling: impl Fn(&str) -> String) -> Sample {
     let mut sample = Sample::new("STARTED");
     for path in ["bootmgr", "boot/bcd", "boot/bootfix.bin", "boot/fonts/a.ttf"] {
@@ -355,7 +355,7 @@ fn the_file_entries_that_a_boot_sector_reads_stay_when_anything_else_grows() {
     assert!(changed.is_empty(), "{changed:?}");
 }
 
-/// The other way round: our reader, and images that others made.
+/// Reads images made by other programs with our reader.
 #[test]
 fn images_by_genisoimage_and_xorriso_are_read() {
     let mut sample = Sample::new("OTHERS");

@@ -1,13 +1,14 @@
-//! A module uses only the layers below its own. The table is the one in `src/lib.rs` and in the design.
+//! Checks that a module uses only modules of lower layers. The table must match those in `src/lib.rs` and the
+//! architecture.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Modules of the crate `disc-layout` that are used as if they were here: below everything.
+/// Modules of the crate `disc-layout` that are reexported. They are below all layers.
 const BELOW: [&str; 6] = ["content", "date", "firmware", "layout", "source", "volume"];
 
-/// From the bottom up. Modules of one layer may use each other.
+/// Layers from the lowest to the highest. Modules of one layer may use each other.
 const LAYERS: [(&str, &[&str]); 6] = [
     (
         "words",
@@ -46,7 +47,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The top-level module that a file belongs to, and those that it names as `crate::…`.
+/// Returns the top-level module of a file, and the modules that it refers to as `crate::…`.
 fn uses(path: &Path, root: &Path) -> (String, Vec<String>) {
     let first = path.strip_prefix(root).expect("below src").components().next().expect("a name");
     let module = Path::new(first.as_os_str()).file_stem().expect("a stem").to_string_lossy().into_owned();
@@ -84,14 +85,14 @@ fn a_module_uses_only_the_layers_below_its_own() {
     assert!(n_uses > 10, "only {n_uses} uses found: the test reads the wrong place");
 }
 
-/// The modules that open files for writing, make folders and rename, and why each may.
+/// Modules that may open files for writing, create folders or rename, and the reasons.
 const WRITERS: [(&str, &str); 3] = [
     ("write/open.rs", "it is the one that does it for all others"),
     ("write/disk.rs", "it renames what was opened there"),
     ("device/drive.rs", "it opens the disk that the user named, and nothing beside it"),
 ];
 
-/// What opens a file for writing, makes one or a folder, or takes another file's place.
+/// Functions that open files for writing, create files or folders, or replace files.
 const WRITING: [&str; 26] = [
     "File::create",
     ".write(true)",
@@ -149,7 +150,7 @@ fn one_module_opens_files_for_writing() {
     assert!(found.contains_key("write/open.rs") && found.contains_key("device/drive.rs"), "{found:?}");
 }
 
-/// Whether a source is compiled for tests only: by its name, or because its parent says so.
+/// Returns `true` if a source file is compiled for tests only, by its name or because its parent declares it so.
 fn is_test(name: &str, files: &[PathBuf], root: &Path) -> bool {
     if name.ends_with("tests.rs") || name.contains("/tests/") {
         return true;

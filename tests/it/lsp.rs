@@ -1,4 +1,4 @@
-//! The language server as an editor sees it, over standard input and output: whole answers are in the snapshots.
+//! The language server over standard input and output. The snapshots contain complete answers.
 
 mod client;
 
@@ -27,7 +27,7 @@ package = "BER00021"
 condition = { variable = "prefix", operator = "exists" }
 "#;
 
-/// A project whose manifest names a task sequence and a profile.
+/// Makes a project whose manifest refers to a task sequence and a profile.
 fn desk() -> Desk {
     let desk = Desk::new();
     desk.put("sequences/deploy.toml", SEQUENCE);
@@ -42,14 +42,14 @@ fn text(desk: &Desk, path: &str) -> String {
     String::from_utf8(desk.get(path)).unwrap()
 }
 
-/// Line and UTF-16 column of the end of `needle` in a text.
+/// Returns the line and the UTF-16 column of the end of `needle` in a text.
 fn after(text: &str, needle: &str) -> (usize, usize) {
     let at = text.find(needle).unwrap_or_else(|| panic!("{needle:?} in {text}")) + needle.len();
     let line = text[..at].rsplit('\n').next().unwrap();
     (text[..at].matches('\n').count(), line.encode_utf16().count())
 }
 
-/// Labels and documentation of completion items.
+/// Returns the labels and documentation of completion items.
 fn items(found: &Json) -> String {
     let line = |item: &Json| {
         let doc = item["documentation"]["value"].as_str().unwrap_or_default().replace('\n', " ");
@@ -243,7 +243,7 @@ fn names_lead_to_where_they_are_defined_and_used() {
     insta::assert_snapshot!("places", client.shown(&json!(seen)).replace("\\n", "\n").replace("\\\"", "\""));
 }
 
-/// A library is checked with the manifests that name it, and completes and leads to names as they do.
+/// A library is checked with the manifests that refer to it, and names are completed and resolved in it as in them.
 #[test]
 fn a_content_library_is_a_file_of_the_author_too() {
     let desk = desk();
@@ -371,7 +371,7 @@ fn half_written_files_are_no_reason_to_fail() {
     }
 }
 
-/// Blocks of code of the page on editors, in one language.
+/// Returns the code blocks of the page on editors in one language.
 fn blocks(language: &str) -> Vec<String> {
     let page = fs::read_to_string("docs/guides/editors.md").unwrap();
     let fence = format!("```{language}\n");

@@ -1,4 +1,4 @@
-//! The tests that see tsmedia from outside: through its library and its program.
+//! Integration tests of the library and the program.
 
 // Clippy knows tests by their functions; what these call is test as well.
 #![allow(clippy::unwrap_used)]

@@ -1,6 +1,6 @@
-//! No text makes the loader panic, and none makes it run without end: manifests of `tests/manifests` and task sequences
-//! of `tests/sequences`, good and bad, mutated at random in ways that authors, editors and merges mutate them; and
-//! exports of the console, their XML and their bytes mutated. With `TSMEDIA_TEST_THOROUGH` there are many more.
+//! Mutated manifests must cause neither panics nor endless loops in the loader. The manifests of `tests/manifests` and
+//! the task sequences of `tests/sequences`, good and bad, are changed at random like authors, editors and merges change
+//! them, and so are exports of the console, both as XML and as bytes. `TSMEDIA_TEST_THOROUGH` runs many more.
 
 use std::fs;
 use std::io::Cursor;
@@ -17,7 +17,7 @@ use tsmedia::sequence::{self, xml};
 use test_fixtures::archive::zip;
 use test_fixtures::is_thorough;
 
-/// What is thrown in: the stuff of TOML, of templates, and of trouble.
+/// Text to insert: TOML syntax, templates, and troublesome letters.
 const PIECES: [&str; 44] = [
     "{{",
     "}}",
@@ -65,7 +65,7 @@ const PIECES: [&str; 44] = [
     "[vars]\na.a.a = { b = [[[]]] }",
 ];
 
-/// The files of a folder of `tests`, with those in folders below it.
+/// Returns the files of a folder of `tests`, including those in subfolders.
 fn corpus(folder: &str) -> Vec<Utf8PathBuf> {
     fn collect(folder: &Utf8Path, found: &mut Vec<Utf8PathBuf>) {
         for entry in folder.read_dir_utf8().unwrap() {
@@ -83,7 +83,7 @@ fn corpus(folder: &str) -> Vec<Utf8PathBuf> {
     found
 }
 
-/// One change: where (in 65536ths of the text), how much, and what.
+/// A change: its position (in 65536ths of the text), its length, and its kind.
 #[derive(Debug, Clone)]
 enum Change {
     Delete(u16, u8),
@@ -137,7 +137,7 @@ fn holds(text: &str) {
     }
 }
 
-/// Every problem points into a text that there is, and all of them can be told.
+/// Checks that every problem points into an existing text and can be printed.
 fn can_be_drawn(problems: &Problems) {
     for problem in problems.sorted() {
         for (place, _) in &problem.labels {
@@ -149,12 +149,13 @@ fn can_be_drawn(problems: &Problems) {
     report::json(problems);
 }
 
-/// So many cases, and many more if somebody has the time.
+/// Number of cases.
 fn cases(n_cases: u32) -> u32 {
     if is_thorough() { n_cases * 50 } else { n_cases }
 }
 
-/// The same of a task sequence, checked by itself and for kinds of media; what is read is written, drawn and exported.
+/// The same for a task sequence, checked alone and for each kind of medium. If it loads, it is also written, drawn and
+/// exported.
 fn holds_of_sequence(text: &str) {
     let folder = tempfile::tempdir().unwrap();
     let path = Utf8Path::from_path(folder.path()).unwrap().join("sequence.toml");
@@ -175,7 +176,7 @@ fn holds_of_sequence(text: &str) {
     assert!(start.elapsed() < Duration::from_secs(20), "{:?} for\n{text}", start.elapsed());
 }
 
-/// What the console exports of a sequence, and of what it refers to.
+/// Export of a sequence by the console, with the objects that it refers to.
 fn export_of(sequence: &str) -> Vec<u8> {
     let property = |name: &str, value: &str| format!("<PROPERTY NAME=\"{name}\"><VALUE>{value}</VALUE></PROPERTY>");
     let object = format!(
@@ -193,7 +194,7 @@ fn export_of(sequence: &str) -> Vec<u8> {
     ])
 }
 
-/// What was imported becomes a file that is read as the same sequence, and XML again.
+/// Checks that an imported sequence is read back unchanged from its file, and can be exported again.
 fn comes_through(exported: &ExportedSequence) {
     let toml = sequence::write(&exported.sequence, &Default::default());
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! What a manifest means: how profiles, sites and template values come together, and where each value was written.
+//! Values of manifests: how profiles, sites and templates are merged, and where each value was written.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use tsmedia::manifest::{self, Capacity, Kind, Options, Rendered, SecureBootCa};
 use tsmedia::problem::Problems;
 use tsmedia::report::{self, TextStyle};
 
-/// The smallest manifest: what other texts are put below.
+/// The smallest manifest, to which tests append.
 const BASE: &str = "manifest-version = 1\nmedia.name = 'm'\nmedia.kind = 'bootable'\nboot.image.file = 'boot.wim'\n";
 
 struct Folder(tempfile::TempDir);

@@ -1,7 +1,7 @@
-//! Patched media are those of clean builds, whatever is done to a project and by whatever means a file system offers,
-//! and independent readers see in them what the project holds.
+//! Patched media equal clean builds after any changes to a project and with any features of the file system.
+//! Independent readers must find the content of the project in them.
 //!
-//! Each sequence of edits follows from a number; with `TSMEDIA_TEST_THOROUGH` there are more.
+//! Each sequence of edits depends on a seed. `TSMEDIA_TEST_THOROUGH` runs more of them.
 
 mod project;
 mod set;
@@ -31,20 +31,20 @@ use crate::fixtures::desk::wimlib;
 use crate::fixtures::disc::{readers, same_bytes};
 use test_fixtures::is_thorough;
 
-/// How many sequences there are for each way to patch: usually, and where tests are thorough.
+/// Number of sequences for each way to patch, in usual and in thorough tests.
 const N_SEQUENCES: u64 = 1;
 const N_SEQUENCES_THOROUGH: u64 = 10;
 
-/// How many edits a sequence has.
+/// Number of edits in a sequence.
 const N_EDITS: usize = 10;
 
-/// What became of the edits.
+/// Counts of the results of edits.
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
     n_edits: u32,
-    /// They were patched.
+    /// Patched media.
     n_patched: u32,
-    /// They were patched, and something large is elsewhere now that was not written anew.
+    /// Patched media on which a large file was moved without being written again.
     n_moved: u32,
 }
 
@@ -55,7 +55,7 @@ fn patched_by(ability: Ability, kind: Kind) -> Count {
     count
 }
 
-/// Of the media that start, every other one is a stick.
+/// Of the bootable media, every other one is a stick.
 fn kind_of(kind: Kind, seed: u64) -> Kind {
     match (kind, seed % 4) {
         (Kind::StandAlone, 1) => Kind::Stick(PartitionScheme::Mbr),
@@ -64,7 +64,7 @@ fn kind_of(kind: Kind, seed: u64) -> Kind {
     }
 }
 
-/// One edit after the other.
+/// Makes a sequence of edits and builds after each.
 fn sequence(ability: Ability, kind: Kind, seed: u64, count: &mut Count) {
     let mut project = Project::new(kind, seed);
     let folder = tempfile::tempdir().unwrap();
@@ -103,7 +103,7 @@ fn sequence(ability: Ability, kind: Kind, seed: u64, count: &mut Count) {
     }
 }
 
-/// Builds a medium of which nothing is known.
+/// Builds a medium without a record or cache.
 fn build_clean(output: &Output, target: &Utf8Path) {
     let (options, progress) = (WriteOptions::default(), Progress::default());
     let unknown = output.sources_to_compare(&|_| None);
@@ -113,7 +113,7 @@ fn build_clean(output: &Output, target: &Utf8Path) {
     write::write(output.draft(&known).unwrap(), target, &known, &options, &progress).unwrap();
 }
 
-/// What wimlib applies is what the project holds.
+/// Applies the medium with wimlib and compares the result with the project.
 fn assert_applies(project: &Project, medium: &Utf8Path) {
     let sample = project.sample();
     wimlib(&["verify", medium.as_str(), "--quiet"]);
@@ -122,7 +122,7 @@ fn assert_applies(project: &Project, medium: &Utf8Path) {
     sample.assert_extracted("wimlib", &applied);
 }
 
-/// The large files of the recorded medium: digest, place and length.
+/// Digest, location and length of the large files in the recorded medium.
 fn large(project: &Project) -> BTreeMap<Digest, (u64, u64)> {
     let record = Record::load(&project.desk.path("media.record.json")).unwrap();
     let files = record.files(project.kind.output()).unwrap();
@@ -175,7 +175,7 @@ fn media_patched_by_moving_blocks_are_those_of_clean_builds() {
     assert!(count.n_patched * 10 >= count.n_edits * 9 && count.n_moved * 5 >= count.n_edits, "{count:?}");
 }
 
-/// Where blocks can't be shared, they are copied, which is the same but for the time.
+/// Where blocks can't be shared, they are copied. That takes longer but has the same result.
 #[test]
 fn media_patched_by_sharing_blocks_are_those_of_clean_builds() {
     let count = patched_by(Ability::Clone, Kind::StandAlone);

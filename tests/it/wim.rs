@@ -1,4 +1,4 @@
-//! WIM files made by wimlib-imagex, whole and in every state of disrepair.
+//! WIM files made by wimlib-imagex, intact and damaged in many ways.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -14,7 +14,7 @@ struct Scratch {
 }
 
 impl Scratch {
-    /// A tree with a small, a large, a compressible, an incompressible and an empty file.
+    /// Makes a tree with a small, a large, a compressible, an incompressible and an empty file.
     fn new() -> Self {
         let removed = tempfile::tempdir().unwrap();
         let folder = Utf8PathBuf::try_from(removed.path().to_owned()).unwrap();

@@ -275,7 +275,10 @@ fn another_run_is_waited_for() {
     lock.lock().unwrap();
     fs::write(desk.path(".tsmedia/lock"), "PID 7, building `out/win11-BER.iso`").unwrap();
     let mut watching = Watching::start(&desk, &[]);
-    assert_eq!(watching.until("waiting"), "waiting: another tsmedia process (PID 7, building `out/win11-BER.iso`) is using `.`");
+    assert_eq!(
+        watching.until("waiting"),
+        "waiting: another tsmedia process (PID 7, building `out/win11-BER.iso`) is using `.`"
+    );
     drop(lock);
     watching.until("created");
     assert_eq!(watching.stop().1, Some(130));
