@@ -106,11 +106,9 @@ fn is_word(text: &str, separator: char) -> bool {
 
 /// Returns the keys of JSON objects that a source builds: `"key": value` and `object["key"] = value`.
 fn built_keys(source: &str) -> BTreeSet<String> {
-    let is_index = |before: &str| {
-        before.strip_suffix('[').is_some_and(|before| before.ends_with(|c: char| c.is_alphanumeric() || c == ']'))
+    let is_key = |(before, word, after): &(&str, &str, &str)| {
+        is_word(word, '-') && (after.starts_with(':') || before.ends_with('[') && after.starts_with("] = "))
     };
-    let is_key =
-        |(before, word, after): &(&str, &str, &str)| is_word(word, '-') && (after.starts_with(':') || is_index(before));
     literals(source).into_iter().filter(is_key).map(|(_, word, _)| word.to_owned()).collect()
 }
 
@@ -194,8 +192,10 @@ fn assert_same(documented: &BTreeSet<String>, real: &BTreeSet<String>, page: &st
 #[test]
 fn every_key_of_the_json_is_documented() {
     let mut real = BTreeSet::new();
-    for (_, source) in sources("src/report").iter().chain(&sources("src/cli")) {
-        real.extend(built_keys(source));
+    let all = sources("src/report").into_iter().chain(sources("src/cli"));
+    // Generated pages show keys of schemas.
+    for (_, source) in all.filter(|(path, _)| !path.starts_with("src/report/reference")) {
+        real.extend(built_keys(&source));
     }
     // Properties of policies, with their keys in the last column.
     let policy = read("src/report/policy.rs");
