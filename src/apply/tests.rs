@@ -239,7 +239,7 @@ fn child() {
     run_now(&fixture);
 }
 
-/// How often to kill a run: usually, and in thorough tests.
+/// Number of runs to kill, in usual and in thorough tests.
 const N_KILLS: u64 = 16;
 const N_KILLS_THOROUGH: u64 = 300;
 

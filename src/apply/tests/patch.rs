@@ -1,4 +1,4 @@
-//! Patching: whatever is done to the sources, by whatever means the file system offers, and wherever it is cut off.
+//! Patching after any change to the sources, with each feature of the file system, and interrupted at any step.
 
 use std::os::unix::fs::FileExt;
 
@@ -8,13 +8,13 @@ use crate::write::Call;
 
 const ABILITIES: [Ability; 3] = [Ability::Overwrite, Ability::Shift, Ability::Clone];
 
-/// Whether a way to patch can be tried here. What can't be shared is copied, which is the same but for the time.
+/// Returns `true` if a way to patch can be tested here. Cloning falls back to copying, with the same result.
 fn is_here(ability: Ability, fixture: &MediumFixture) -> bool {
     ability != Ability::Shift || crate::write::can(ability, &fixture.root)
 }
 
-/// A desk with enough on it that moving it is worth something.
-fn large_desk() -> MediumFixture {
+/// Makes a fixture with files so large that a patch moves them.
+fn large_fixture() -> MediumFixture {
     let fixture = MediumFixture::new();
     fixture.put("image/install.wim", &noise(4_400_000, 2));
     fixture.put("image/setup.cab", &noise(1_300_000, 3));
@@ -27,7 +27,7 @@ fn options(ability: Ability) -> WriteOptions {
     WriteOptions { ability: Some(ability), ..WriteOptions::default() }
 }
 
-/// One change of each kind: what it is, and how the sources are changed with a number that makes each time another.
+/// One change of each kind: its name, and a function that changes the sources. The number makes each change different.
 type Edit = (&'static str, fn(&MediumFixture, u64));
 
 const EDITS: [Edit; 6] = [
@@ -44,7 +44,7 @@ const EDITS: [Edit; 6] = [
 #[test]
 fn a_patched_medium_is_that_of_a_clean_build() {
     for ability in ABILITIES {
-        let fixture = large_desk();
+        let fixture = large_fixture();
         if !is_here(ability, &fixture) {
             continue;
         }
@@ -68,7 +68,7 @@ fn a_patched_medium_is_that_of_a_clean_build() {
 
 #[test]
 fn no_patch_builds_anew() {
-    let fixture = large_desk();
+    let fixture = large_fixture();
     run_now(&fixture);
     fixture.put("tool/setup.exe", &noise(200_000, 9));
     next_tick();
@@ -82,12 +82,12 @@ fn no_patch_builds_anew() {
 
 #[test]
 fn a_medium_with_a_second_name_is_left_as_it_is_under_that_name() {
-    let fixture = large_desk();
+    let fixture = large_fixture();
     run_now(&fixture);
     let kept = fixture.root.join("kept.iso");
     fs::hard_link(fixture.root.join("out/medium.iso"), &kept).unwrap();
     let old = fixture.medium();
-    // The second name changes what the file system says of the file, which is looked at again.
+    // A second name changes the metadata of the file, which must be examined again.
     fs::remove_dir_all(fixture.root.join(".tsmedia")).unwrap();
     fixture.put("tool/setup.exe", &noise(200_000, 9));
     next_tick();
@@ -97,18 +97,18 @@ fn a_medium_with_a_second_name_is_left_as_it_is_under_that_name() {
     assert!(fs::read(&kept).ok() == old && fixture.medium().unwrap() == fixture.clean_build());
 }
 
-/// What happens to a run at its n-th call.
+/// Failure of a run at its n-th call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Break {
     /// The call fails.
     Fails,
     /// The process is killed.
     Killed,
-    /// The call fails, and the process is killed so many calls later, while it takes back what it did.
+    /// The call fails, and the process is killed this many calls later, while it undoes the patch.
     FailsThenKilled(usize),
 }
 
-/// Fails the n-th call with an error, or with all after it as if the process had been killed there.
+/// Fails the n-th call with an error. For a killed process, all calls after it fail too.
 fn breaking(n: usize, how: Break) -> (DiskOps, Arc<AtomicUsize>) {
     let n_calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&n_calls);
@@ -124,7 +124,7 @@ fn breaking(n: usize, how: Break) -> (DiskOps, Arc<AtomicUsize>) {
     (disk, n_calls)
 }
 
-/// What is cut off: each step of a patch is in one of these.
+/// Patches to interrupt. Together they have every step of a patch.
 const CUT_OFF: [(Ability, usize); 6] = [
     (Ability::Overwrite, 0),
     (Ability::Overwrite, 2),
@@ -138,7 +138,7 @@ const CUT_OFF: [(Ability, usize); 6] = [
 fn wherever_a_patch_is_cut_off_the_old_or_the_new_medium_comes_back() {
     std::thread::scope(|scope| {
         for (ability, edit) in CUT_OFF {
-            // What is taken back is the same for all, but for what was inserted.
+            // Undoing is the same for all patches, except for inserted ranges.
             let last = if edit == 0 || edit == 3 { Some(Break::FailsThenKilled(4)) } else { None };
             for how in [Break::Fails, Break::Killed].into_iter().chain(last) {
                 scope.spawn(move || cut_off_everywhere(ability, edit, how));
@@ -148,10 +148,10 @@ fn wherever_a_patch_is_cut_off_the_old_or_the_new_medium_comes_back() {
 }
 
 fn cut_off_everywhere(ability: Ability, edit: usize, how: Break) {
-    // Every call is cut off somewhere: which ones here follows from what is cut off and how.
+    // Every call fails in some run. Usual tests take every 7th call, starting at a number that depends on the patch.
     let step = if is_thorough() { 1 } else { 7 };
     let first = (edit + usize::from(how == Break::Killed)) % step;
-    let fixture = large_desk();
+    let fixture = large_fixture();
     if !is_here(ability, &fixture) {
         return;
     }
@@ -167,7 +167,7 @@ fn cut_off_everywhere(ability: Ability, edit: usize, how: Break) {
         let ended = run(&fixture, &[target(&fixture)], WriteOptions { disk, ..options(ability) }, false);
         let now = fixture.medium();
         assert!(now.is_none() || now == old || now.as_ref() == Some(&new), "{context}: half-made");
-        // To look changes nothing.
+        // Commands that only read must change nothing.
         let names = fixture.finished_names();
         look(&fixture, ability);
         assert!(fixture.medium() == now && fixture.finished_names() == names, "{context}: after a look");
@@ -188,7 +188,7 @@ fn look(fixture: &MediumFixture, ability: Ability) -> Plan {
     survey(&work(fixture, &record, &targets, options(ability)), &mut store, &Progress::default()).unwrap()
 }
 
-/// A disk that fails for good right after the medium lost its name.
+/// Disk that always fails after the medium was renamed.
 fn breaking_without_a_name() -> DiskOps {
     let renamed = AtomicUsize::new(0);
     DiskOps::watched(move |call| match (call, renamed.load(Ordering::Relaxed)) {
@@ -201,10 +201,10 @@ fn breaking_without_a_name() -> DiskOps {
     })
 }
 
-/// A desk whose medium lost its name to a patch that was cut off before it was decided, and the medium as it was; none
-/// where blocks can't be moved.
-fn cut_off_desk() -> Option<(MediumFixture, Vec<u8>)> {
-    let fixture = large_desk();
+/// Makes a fixture whose medium was renamed by a patch that was interrupted before it was irreversible. Also returns
+/// the old medium. `None` where blocks can't be moved.
+fn interrupted_fixture() -> Option<(MediumFixture, Vec<u8>)> {
+    let fixture = large_fixture();
     if !is_here(Ability::Shift, &fixture) {
         return None;
     }
@@ -222,7 +222,7 @@ const CUT_OFF_NAMES: [&str; 2] = [".medium.iso.tsmedia-journal", ".medium.iso.ts
 
 #[test]
 fn whoever_reads_a_medium_that_was_cut_off_is_told_so_and_changes_nothing() {
-    let Some((fixture, _)) = cut_off_desk() else { return };
+    let Some((fixture, _)) = interrupted_fixture() else { return };
     let all = || CUT_OFF_NAMES.map(|name| fs::read(fixture.root.join("out").join(name)).unwrap());
     let before = all();
     let error = crate::write::open_finished(&fixture.root.join("out/medium.iso")).unwrap_err();
@@ -237,7 +237,7 @@ fn whoever_reads_a_medium_that_was_cut_off_is_told_so_and_changes_nothing() {
 
 #[test]
 fn a_patch_that_was_cut_off_is_taken_back_though_there_is_nothing_to_do_any_more() {
-    let Some((fixture, old)) = cut_off_desk() else { return };
+    let Some((fixture, old)) = interrupted_fixture() else { return };
     fixture.put("tool/setup.exe", &noise(200_000, 1));
     next_tick();
     let change = look(&fixture, Ability::Shift).changes.remove(0);
@@ -246,7 +246,7 @@ fn a_patch_that_was_cut_off_is_taken_back_though_there_is_nothing_to_do_any_more
     assert!(fixture.medium().unwrap() == old);
 }
 
-/// What may have happened to a cache since a patch was cut off.
+/// Damage to a cache after a patch was interrupted.
 type Loss = (&'static str, fn(&Utf8Path));
 
 const LOSSES: [Loss; 4] = [
@@ -267,7 +267,7 @@ const LOSSES: [Loss; 4] = [
 #[test]
 fn a_journal_that_this_cache_did_not_seal_is_ignored() {
     for (what, lose) in LOSSES {
-        let Some((fixture, _)) = cut_off_desk() else { return };
+        let Some((fixture, _)) = interrupted_fixture() else { return };
         lose(&fixture.root.join(".tsmedia"));
         assert_eq!(look(&fixture, Ability::Shift).changes[0].action, Action::Create, "{what}");
         assert_eq!(actions(&run_now(&fixture)), [Action::Create], "{what}");
@@ -278,7 +278,7 @@ fn a_journal_that_this_cache_did_not_seal_is_ignored() {
 
 #[test]
 fn a_journal_is_of_one_file_and_no_other() {
-    let Some((fixture, _)) = cut_off_desk() else { return };
+    let Some((fixture, _)) = interrupted_fixture() else { return };
     let part = fixture.root.join("out").join(CUT_OFF_NAMES[1]);
     let bytes = fs::read(&part).unwrap();
     fs::write(fixture.root.join("other"), bytes).unwrap();
@@ -290,7 +290,7 @@ fn a_journal_is_of_one_file_and_no_other() {
 #[test]
 fn a_medium_that_is_replaced_before_it_is_patched_is_left_alone() {
     for ability in ABILITIES {
-        let fixture = large_desk();
+        let fixture = large_fixture();
         if !is_here(ability, &fixture) {
             continue;
         }
@@ -299,7 +299,7 @@ fn a_medium_that_is_replaced_before_it_is_patched_is_left_alone() {
         next_tick();
         let (medium, mine) = (fixture.root.join("out/medium.iso"), fixture.root.join("mine"));
         fs::write(&mine, vec![7; fixture.medium().unwrap().len()]).unwrap();
-        // The record is opened to be written after the plan was made.
+        // The record is opened for writing after the plan was made.
         let is_replaced = std::sync::atomic::AtomicBool::new(false);
         let (from, to) = (mine.clone(), medium.clone());
         let disk = DiskOps::watched(move |call| match call {
@@ -314,8 +314,8 @@ fn a_medium_that_is_replaced_before_it_is_patched_is_left_alone() {
 
 #[test]
 fn what_a_patch_left_is_removed_if_it_is_damaged() {
-    let Some((fixture, _)) = cut_off_desk() else { return };
-    // Power was lost as well, and the file system lost some of it.
+    let Some((fixture, _)) = interrupted_fixture() else { return };
+    // As after a power failure, part of the file is lost.
     let journal = fixture.root.join("out/.medium.iso.tsmedia-journal");
     let key = Store::open(&fixture.root.join(".tsmedia")).unwrap().journal_key("out/medium.iso").unwrap();
     crate::write::reseal_as_of_another_boot(&journal, &key);

@@ -30,7 +30,7 @@ fn volume(label: &str) -> Volume {
     }
 }
 
-/// The content of an existing file that nobody opens; its bytes are `fill`.
+/// Content of a file whose bytes are all `fill`. The file is never opened.
 fn source(len: u64, fill: u8) -> Content {
     let stat = Stat { device: 1, inode: 1, len, modified_ns: 0, changed_ns: 0 };
     Content::file(SourceFile { path: Utf8PathBuf::from(format!("{fill}")), stat })

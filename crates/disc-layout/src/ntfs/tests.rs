@@ -175,7 +175,7 @@ fn record_of(bytes: &[u8], number: usize) -> Vec<u8> {
     record
 }
 
-/// The attributes of a record by type and name, with what is the same on all volumes of their kind.
+/// Returns the attributes of a record with their types, their names, and their values, or lengths if the values are outside of the record.
 fn attributes(record: &[u8]) -> Vec<(u32, String, Vec<u8>)> {
     let mut found = Vec::new();
     let mut at = usize::from(u16::from_le_bytes([record[20], record[21]]));

@@ -1,4 +1,4 @@
-//! How much lies elsewhere after a change, and what slack costs.
+//! Stability of layouts: how much is moved by a change, and the cost of slack.
 
 use std::collections::HashMap;
 
@@ -20,14 +20,14 @@ impl Dice {
     }
 }
 
-/// The files of a medium, by path; paths are told apart by a number that stays with the file.
+/// Files of a medium and their lengths, by path.
 #[derive(Clone, Debug, Default)]
-struct Shelf {
+struct DiscFiles {
     files: BTreeMap<String, u64>,
     parts: Vec<String>,
 }
 
-impl Shelf {
+impl DiscFiles {
     fn package(&mut self, id: &str, n_files: u64, dice: &mut Dice) {
         self.parts.push(format!("SMS/PKG/{id}"));
         for n in 0..n_files {
@@ -104,127 +104,127 @@ fn moved(old: &Layout, new: &Layout) -> Moved {
     moved
 }
 
-fn boot_only() -> Shelf {
-    let mut shelf = Shelf::default();
-    shelf.files.insert("sources/boot.wim".into(), 512_345_678);
+fn boot_only() -> DiscFiles {
+    let mut disc = DiscFiles::default();
+    disc.files.insert("sources/boot.wim".into(), 512_345_678);
     for n in 0..60 {
-        shelf.files.insert(format!("Boot/Fonts/{n}.ttf"), 40_000 + n * 3_777);
-        shelf.files.insert(format!("EFI/Microsoft/{n}.mui"), 70_000 + n * 777);
+        disc.files.insert(format!("Boot/Fonts/{n}.ttf"), 40_000 + n * 3_777);
+        disc.files.insert(format!("EFI/Microsoft/{n}.mui"), 70_000 + n * 777);
     }
-    shelf
+    disc
 }
 
-fn stand_alone() -> Shelf {
-    let mut shelf = boot_only();
+fn stand_alone() -> DiscFiles {
+    let mut disc = boot_only();
     let mut dice = Dice(1);
-    shelf.files.insert("SMS/PKG/BER00001/install.wim".into(), 4_321_234_567);
-    shelf.parts.push("SMS/PKG/BER00001".into());
+    disc.files.insert("SMS/PKG/BER00001/install.wim".into(), 4_321_234_567);
+    disc.parts.push("SMS/PKG/BER00001".into());
     for n in 0..40 {
         let id = format!("BER001{n:02}");
         let n_files = 1 + dice.roll(60);
-        shelf.package(&id, n_files, &mut dice);
+        disc.package(&id, n_files, &mut dice);
         if n % 8 == 0 {
-            shelf.files.insert(format!("SMS/PKG/{id}/setup.cab"), 300_000_000 + n * 1_234_567);
+            disc.files.insert(format!("SMS/PKG/{id}/setup.cab"), 300_000_000 + n * 1_234_567);
         }
     }
-    shelf
+    disc
 }
 
-fn with_drivers() -> Shelf {
-    let mut shelf = stand_alone();
+fn with_drivers() -> DiscFiles {
+    let mut disc = stand_alone();
     let mut dice = Dice(2);
     for n in 0..6 {
-        shelf.package(&format!("BER002{n:02}"), 400, &mut dice);
+        disc.package(&format!("BER002{n:02}"), 400, &mut dice);
     }
-    shelf
+    disc
 }
 
-fn many_small() -> Shelf {
-    let mut shelf = Shelf::default();
+fn many_small() -> DiscFiles {
+    let mut disc = DiscFiles::default();
     for n in 0..3_000u64 {
         let path = format!("SMS/PKG/BER{:05}/folder {}/file {n}.dll", n % 10, n % 200);
-        shelf.files.insert(path, n * 37 % 50_000);
+        disc.files.insert(path, n * 37 % 50_000);
     }
-    shelf.parts.extend((0..10).map(|n| format!("SMS/PKG/BER{n:05}")));
-    shelf
+    disc.parts.extend((0..10).map(|n| format!("SMS/PKG/BER{n:05}")));
+    disc
 }
 
-fn tiny() -> Shelf {
-    let mut shelf = Shelf::default();
-    shelf.files.insert("sources/boot.wim".into(), 3_000_000);
+fn tiny() -> DiscFiles {
+    let mut disc = DiscFiles::default();
+    disc.files.insert("sources/boot.wim".into(), 3_000_000);
     for n in 0..12 {
-        shelf.parts.push(format!("SMS/PKG/BER{n:05}"));
+        disc.parts.push(format!("SMS/PKG/BER{n:05}"));
         for m in 0..n {
-            shelf.files.insert(format!("SMS/PKG/BER{n:05}/{m}.txt"), 100 + n * m * 200);
+            disc.files.insert(format!("SMS/PKG/BER{n:05}/{m}.txt"), 100 + n * m * 200);
         }
     }
-    shelf
+    disc
 }
 
 #[test]
 fn slack_costs_little() {
-    for (name, shelf, most) in [
+    for (name, disc, most) in [
         ("tiny", tiny(), 30),
         ("boot image", boot_only(), 5),
         ("stand-alone", stand_alone(), 5),
         ("with drivers", with_drivers(), 5),
         ("3,000 small files", many_small(), 10),
     ] {
-        let (ample, tight) = (shelf.layout(Slack::Ample).len(), shelf.layout(Slack::None).len());
+        let (ample, tight) = (disc.layout(Slack::Ample).len(), disc.layout(Slack::None).len());
         let percent = (ample - tight) as f64 / tight as f64 * 100.0;
-        println!("{name}: {} files, {tight} bytes without slack, {ample} with: {percent:.2} %", shelf.files.len());
+        println!("{name}: {} files, {tight} bytes without slack, {ample} with: {percent:.2} %", disc.files.len());
         assert!(percent < f64::from(most), "{name}: {percent:.2} %");
     }
 }
 
 /// A medium of a few hundred files in packages, some of them large.
-fn mixed(seed: u64) -> Shelf {
-    let (mut shelf, mut dice) = (Shelf::default(), Dice(seed));
+fn mixed(seed: u64) -> DiscFiles {
+    let (mut disc, mut dice) = (DiscFiles::default(), Dice(seed));
     for n in 0..6 {
         let n_files = 1 + dice.roll(50);
-        shelf.package(&format!("BER{n:05}"), n_files, &mut dice);
+        disc.package(&format!("BER{n:05}"), n_files, &mut dice);
     }
-    shelf.files.insert("sources/boot.wim".into(), 300_000_000 + seed % 99_999_999);
+    disc.files.insert("sources/boot.wim".into(), 300_000_000 + seed % 99_999_999);
     for n in 0..dice.roll(20) {
-        shelf.files.insert(format!("boot/{n}.efi"), dice.file_len());
+        disc.files.insert(format!("boot/{n}.efi"), dice.file_len());
     }
-    shelf
+    disc
 }
 
 const N_KINDS: u64 = 8;
 
 /// Changes a medium in one of the ways that media change.
-fn edit(shelf: &mut Shelf, kind: u64, dice: &mut Dice) {
-    let paths: Vec<_> = shelf.files.keys().cloned().collect();
+fn edit(disc: &mut DiscFiles, kind: u64, dice: &mut Dice) {
+    let paths: Vec<_> = disc.files.keys().cloned().collect();
     let path = paths[dice.roll(paths.len() as u64) as usize].clone();
-    let len = shelf.files[&path];
+    let len = disc.files[&path];
     match kind {
-        0 => *shelf.files.entry(path).or_default() += 3_000,
-        1 => *shelf.files.entry(path).or_default() -= dice.roll(len),
-        2 => drop(shelf.files.insert(format!("{path} {}", dice.roll(1_000)), dice.file_len())),
-        3 => drop(shelf.files.remove(&path)),
+        0 => *disc.files.entry(path).or_default() += 3_000,
+        1 => *disc.files.entry(path).or_default() -= dice.roll(len),
+        2 => drop(disc.files.insert(format!("{path} {}", dice.roll(1_000)), dice.file_len())),
+        3 => drop(disc.files.remove(&path)),
         4 => {
-            shelf.files.remove(&path);
-            shelf.files.insert(format!("{path}.renamed"), len);
+            disc.files.remove(&path);
+            disc.files.insert(format!("{path}.renamed"), len);
         }
         5 => {
-            shelf.files.remove(&path);
-            let part = &shelf.parts[dice.roll(shelf.parts.len() as u64) as usize];
-            shelf.files.insert(format!("{part}/moved {}", dice.roll(1_000)), len);
+            disc.files.remove(&path);
+            let part = &disc.parts[dice.roll(disc.parts.len() as u64) as usize];
+            disc.files.insert(format!("{part}/moved {}", dice.roll(1_000)), len);
         }
-        6 => shelf.package(&format!("HAM{:05}", dice.roll(1_000)), 1 + dice.roll(20), dice),
+        6 => disc.package(&format!("HAM{:05}", dice.roll(1_000)), 1 + dice.roll(20), dice),
         _ => {
-            let part = shelf.parts[dice.roll(shelf.parts.len() as u64) as usize].clone();
-            shelf.remove_package(part.trim_start_matches("SMS/PKG/"));
+            let part = disc.parts[dice.roll(disc.parts.len() as u64) as usize].clone();
+            disc.remove_package(part.trim_start_matches("SMS/PKG/"));
         }
     }
 }
 
-/// The slots of a medium: what is in each, and the power of two of its sectors.
-fn slots(shelf: &Shelf) -> BTreeMap<String, (Vec<(String, u64)>, u32)> {
+/// Returns the slots of a medium with their files and the logarithm of their lengths in sectors.
+fn slots(disc: &DiscFiles) -> BTreeMap<String, (Vec<(String, u64)>, u32)> {
     let mut slots: BTreeMap<String, (Vec<_>, u32)> = BTreeMap::new();
-    for (path, len) in &shelf.files {
-        let part = shelf.parts.iter().find(|part| path.starts_with(&format!("{part}/")));
+    for (path, len) in &disc.files {
+        let part = disc.parts.iter().find(|part| path.starts_with(&format!("{part}/")));
         let slot = if *len >= 1 << 20 { path.clone() } else { format!("region of {part:?}") };
         slots.entry(slot).or_default().0.push((path.clone(), *len));
     }
@@ -268,12 +268,12 @@ proptest! {
 
 /// The bytes of moved files, and of structures and lists that are others, in the middle of many changes and at the
 /// end of the first nine tenths.
-fn cost_of(shelf: &Shelf, edit: impl Fn(&mut Shelf, &mut Dice)) -> [(u64, u64); 2] {
+fn cost_of(disc: &DiscFiles, edit: impl Fn(&mut DiscFiles, &mut Dice)) -> [(u64, u64); 2] {
     const N_ROUNDS: usize = 20;
-    let old = shelf.layout(Slack::Ample);
+    let old = disc.layout(Slack::Ample);
     let mut dice = Dice(3);
     let moved = (0..N_ROUNDS).map(|_| {
-        let mut new = shelf.clone();
+        let mut new = disc.clone();
         edit(&mut new, &mut dice);
         moved(&old, &new.layout(Slack::Ample))
     });
@@ -284,41 +284,41 @@ fn cost_of(shelf: &Shelf, edit: impl Fn(&mut Shelf, &mut Dice)) -> [(u64, u64); 
     [N_ROUNDS / 2, N_ROUNDS * 9 / 10].map(|n| (files[n], structures[n]))
 }
 
-fn any_small_file(shelf: &Shelf, dice: &mut Dice) -> String {
-    let small: Vec<_> = shelf.files.iter().filter(|(_, len)| **len < 1 << 20).map(|(path, _)| path).collect();
+fn any_small_file(disc: &DiscFiles, dice: &mut Dice) -> String {
+    let small: Vec<_> = disc.files.iter().filter(|(_, len)| **len < 1 << 20).map(|(path, _)| path).collect();
     small[dice.roll(small.len() as u64) as usize].clone()
 }
 
 #[test]
 fn a_small_change_moves_little() {
-    let shelf = stand_alone();
+    let disc = stand_alone();
     let assert_below = |what: &str, cost: [(u64, u64); 2], most: [(u64, u64); 2]| {
         println!("{what}: {cost:?}");
         for ((files, structures), (most_files, most_structures)) in cost.into_iter().zip(most) {
             assert!(files <= most_files && structures <= most_structures, "{what}: {cost:?}");
         }
     };
-    let grown = cost_of(&shelf, |shelf, dice| {
-        let path = any_small_file(shelf, dice);
-        *shelf.files.entry(path).or_default() += 3_000;
+    let grown = cost_of(&disc, |disc, dice| {
+        let path = any_small_file(disc, dice);
+        *disc.files.entry(path).or_default() += 3_000;
     });
     assert_below("a file that grows by 3,000 bytes", grown, [(1 << 20, 64 << 10), (8 << 20, 256 << 10)]);
-    let same_len = cost_of(&shelf, |shelf, dice| {
-        let path = any_small_file(shelf, dice);
-        let len = shelf.files.remove(&path).unwrap_or_default();
-        shelf.files.insert(path, len.next_multiple_of(SECTOR));
+    let same_len = cost_of(&disc, |disc, dice| {
+        let path = any_small_file(disc, dice);
+        let len = disc.files.remove(&path).unwrap_or_default();
+        disc.files.insert(path, len.next_multiple_of(SECTOR));
     });
     assert_below("a file that has room in its last sector", same_len, [(0, 64 << 10), (0, 64 << 10)]);
-    let added = cost_of(&shelf, |shelf, dice| {
-        let path = any_small_file(shelf, dice);
-        shelf.files.insert(path + " too", 5_000);
+    let added = cost_of(&disc, |disc, dice| {
+        let path = any_small_file(disc, dice);
+        disc.files.insert(path + " too", 5_000);
     });
     assert_below("a file that is added", added, [(8 << 20, 256 << 10), (128 << 20, 4 << 20)]);
-    let package = cost_of(&shelf, |shelf, dice| {
+    let package = cost_of(&disc, |disc, dice| {
         let id = format!("BER{:05}", dice.roll(2_000) * 7 + 3);
-        shelf.parts.push(format!("SMS/PKG/{id}"));
+        disc.parts.push(format!("SMS/PKG/{id}"));
         for n in 0..10 {
-            shelf.files.insert(format!("SMS/PKG/{id}/{n}.ps1"), 500 + dice.roll(20_000));
+            disc.files.insert(format!("SMS/PKG/{id}/{n}.ps1"), 500 + dice.roll(20_000));
         }
     });
     assert_below("a small package that is added", package, [(1 << 20, 256 << 10), (1 << 20, 256 << 10)]);
