@@ -67,7 +67,7 @@ struct Cli {
     /// Print data as JSON.
     #[arg(long, global = true, help_heading = GLOBAL)]
     json: bool,
-    /// Print help; `-h` prints a summary.
+    /// Print all help; `-h` prints a summary.
     #[arg(short, long, global = true, action = ArgAction::Help, help_heading = GLOBAL)]
     help: Option<bool>,
     /// Print the version.
@@ -93,9 +93,9 @@ enum Command {
     /// Each problem is shown at the line that causes it. Reads the files that manifests name, and writes nothing.
     #[command(after_long_help = help::CHECK)]
     Check(check::Arguments),
-    /// Print manifests with profiles and templates applied, for each site.
+    /// Print manifests with profiles and templates applied.
     ///
-    /// Secrets are never printed.
+    /// Prints the manifest of each site. Secrets are never printed.
     #[command(after_long_help = help::RENDER)]
     Render(ManifestArguments),
     /// Show what `apply` would do, and why.

@@ -35,6 +35,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let manifests = effective_arguments(saved.as_ref(), arguments);
     let Some(mut projects) = project::load(&manifests, screen)? else { return Ok(Outcome::ProblemsFound) };
     let mut options = arguments.build.options();
+    // The reviewed plan may have ruled out patches; the command line can only add to that.
     options.no_patch |= saved.as_ref().is_some_and(|saved| saved.no_patch);
     if let (Some(path), Some(saved)) = (path, &saved) {
         refuse_stale_plan(path, saved, &projects, arguments, screen)?;
@@ -51,6 +52,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
             if project.is_capture() != is_capturing {
                 continue;
             }
+            // Only possible if the capture this one waits for is in none of the manifests.
             project.refuse_awaiting()?;
             project::warn_of_foreign_journals(project, screen)?;
             let planned = saved.as_ref().and_then(|saved| saved.manifests.get(at));

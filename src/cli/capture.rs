@@ -44,10 +44,10 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, default_value_t = CompressionArgument::Lzx, conflicts_with = "append", help_heading = FILE)]
     compression: CompressionArgument,
     /// Number of compression threads; by default, one per processor.
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, help_heading = FILE)]
+    #[arg(hide_short_help = true, long, value_name = "N", default_value_t = 0, hide_default_value = true, help_heading = FILE)]
     threads: u32,
     /// Add an integrity table.
-    #[arg(long, help_heading = FILE)]
+    #[arg(hide_short_help = true, long, help_heading = FILE)]
     check: bool,
     /// Name of an image, once for each source; by default, the name of its source.
     #[arg(long = "name", value_name = "NAME", help_heading = IMAGES)]
@@ -56,13 +56,13 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "TEXT", help_heading = IMAGES)]
     description: Option<String>,
     /// Author of the images.
-    #[arg(long, value_name = "TEXT", help_heading = IMAGES)]
+    #[arg(hide_short_help = true, long, value_name = "TEXT", help_heading = IMAGES)]
     created_by: Option<String>,
     /// Version of the images.
-    #[arg(long, value_name = "VERSION", help_heading = IMAGES)]
+    #[arg(hide_short_help = true, long, value_name = "VERSION", help_heading = IMAGES)]
     image_version: Option<String>,
     /// Creation date of the images, in seconds since 1970; by default, `SOURCE_DATE_EPOCH` or 1980-01-01.
-    #[arg(long, value_name = "SECONDS", value_parser = parse_date, help_heading = IMAGES)]
+    #[arg(hide_short_help = true, long, value_name = "SECONDS", value_parser = parse_date, help_heading = IMAGES)]
     date: Option<Date>,
     /// Capture only the partition with this number; repeat for several.
     #[arg(long = "partition", value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = CONTENT)]
@@ -71,22 +71,22 @@ pub(super) struct Arguments {
     #[arg(long = "skip-partition", value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "partitions", help_heading = CONTENT)]
     skip_partitions: Vec<u32>,
     /// Fail if a volume can't be read, instead of leaving it out.
-    #[arg(long, help_heading = CONTENT)]
+    #[arg(hide_short_help = true, long, help_heading = CONTENT)]
     strict: bool,
     /// Allow virtual disks to refer to this file; repeat for several.
-    #[arg(long = "allow-reference", value_name = "FILE", help_heading = CONTENT)]
+    #[arg(hide_short_help = true, long = "allow-reference", value_name = "FILE", help_heading = CONTENT)]
     references: Vec<Utf8PathBuf>,
     /// List of exclusions, in the format of `WimScript.ini` (`wimcapture --config`).
-    #[arg(long, value_name = "FILE", help_heading = CONTENT)]
+    #[arg(hide_short_help = true, long, value_name = "FILE", help_heading = CONTENT)]
     config: Option<Utf8PathBuf>,
     /// Exclude nothing.
     #[arg(long, conflicts_with = "config", help_heading = CONTENT)]
     no_exclusions: bool,
     /// Handling of files whose contents are not on their volume: deduplicated, offline or in a cloud.
-    #[arg(long, value_enum, default_value_t = Placeholders::Refuse, value_name = "ACTION", help_heading = CONTENT)]
+    #[arg(hide_short_help = true, long, value_enum, default_value_t = Placeholders::Refuse, value_name = "ACTION", help_heading = CONTENT)]
     placeholders: Placeholders,
     /// OEM code page of short names on FAT volumes, such as 850 for Western Europe; long names don't need it.
-    #[arg(long, value_name = "NUMBER", default_value = "437", value_parser = parse_code_page, help_heading = CONTENT)]
+    #[arg(hide_short_help = true, long, value_name = "NUMBER", default_value = "437", value_parser = parse_code_page, help_heading = CONTENT)]
     oem_code_page: CodePage,
 }
 

@@ -13,7 +13,7 @@ pub(super) fn run(arguments: &ManifestArguments, screen: &Screen) -> Result<Outc
     let mut problems = Problems::default();
     let certificate = projects::certificate(&arguments.into(), &environment, project::secrets(), &mut problems)?;
     problems.drop_notes();
-    if screen.json && (certificate.is_none() || problems.has_errors()) {
+    if screen.json && certificate.is_none() {
         screen.print_json(&report::json(&problems))?;
     } else {
         screen.print_problems(&problems);

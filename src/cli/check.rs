@@ -117,6 +117,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
             screen.status(&format!("{verdict} in `{manifest}`: it captures {files}"));
             continue;
         }
+        // A media set counts as one medium, so count its first discs.
         let is_first = |output: &&&Output| output.disc.as_ref().is_none_or(|disc| disc.number == 1);
         let mut media = match outputs.iter().filter(is_first).count() {
             1 => "1 medium".to_owned(),

@@ -4,7 +4,6 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 
 use super::file_kind;
-use super::help::MANIFEST;
 use super::project;
 use super::screen::Screen;
 use super::{ManifestArguments, Outcome, parse_var};
@@ -21,25 +20,28 @@ use crate::verify::set::{self, SetFault};
 use crate::verify::{self, Verified, verify};
 use crate::write::{self, WriteOptions};
 
+/// Heading of the options for comparing with a manifest.
+const COMPARISON: &str = "Comparison with a manifest";
+
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// Medium, or the discs of a media set.
     #[arg(required = true, value_name = "MEDIUM")]
     media: Vec<Utf8PathBuf>,
     /// Also compare the medium with this manifest.
-    #[arg(long, value_name = "MANIFEST", help_heading = MANIFEST)]
+    #[arg(long, value_name = "MANIFEST", help_heading = COMPARISON)]
     manifest: Option<Utf8PathBuf>,
     /// Secure Boot revocation list (DBX); boot programs on it are faults.
     #[arg(long, value_name = "FILE")]
     dbx: Option<Utf8PathBuf>,
     /// Site of the manifest, if not the one the medium names.
-    #[arg(long, value_name = "CODE", requires = "manifest", help_heading = MANIFEST)]
+    #[arg(long, value_name = "CODE", requires = "manifest", help_heading = COMPARISON)]
     site: Option<String>,
     /// TOML file with template values; repeat for several.
-    #[arg(long = "vars", value_name = "FILE", requires = "manifest", help_heading = MANIFEST)]
+    #[arg(long = "vars", value_name = "FILE", requires = "manifest", help_heading = COMPARISON)]
     vars_files: Vec<Utf8PathBuf>,
     /// Template value; takes precedence over files.
-    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_var, requires = "manifest", help_heading = MANIFEST)]
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_var, requires = "manifest", help_heading = COMPARISON)]
     vars: Vec<(String, String)>,
 }
 

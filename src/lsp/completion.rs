@@ -98,6 +98,7 @@ fn values(
     schemas: &Schemas,
 ) -> Vec<Json> {
     let mut found = Vec::new();
+    // Replace a value that is there, but insert into a list.
     let range = match &entry.inner {
         Some(_) => entry.value.clone(),
         None if file.text[entry.value.clone()].starts_with('[') => offset..offset,

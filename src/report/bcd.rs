@@ -72,12 +72,14 @@ pub fn boot_store_json(store: &BcdStore, is_dirty: bool) -> Json {
 fn sorted(store: &BcdStore) -> Vec<&BcdObject> {
     let mut objects: Vec<_> = store.objects.iter().collect();
     let manager = store.objects.iter().find(|object| object.id.alias() == Some("{bootmgr}"));
+    // DisplayOrder: the entries of the menu.
     let order = match manager.and_then(|manager| manager.get(0x2400_0001)) {
         Some(BcdValue::Objects(order)) => &order[..],
         _ => &[],
     };
     objects.sort_by_key(|object| {
         let place = order.iter().position(|id| *id == object.id).unwrap_or(usize::MAX);
+        // Bits 28–31: application, inherited settings or device; bits 0–19: type of the application.
         (object.kind >> 28, object.kind & 0xF_FFFF, place, object.id)
     });
     objects

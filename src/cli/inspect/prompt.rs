@@ -46,12 +46,15 @@ fn uefi_prompt(program: &BootProgram, end: u64, files: &[ListedFile], image: &mu
         let files = files.iter().filter_map(|file| {
             let name = file.path.rsplit('/').next()?.to_ascii_lowercase();
             let rest = name.strip_prefix(stem)?;
+            // A name like `efisys.bin` has an extension at least; an empty file would match any boot image.
             let is_one = file.len > 0 && file.len <= MAX_EFISYS_LEN && !rest.is_empty();
             is_one.then(|| (file, !rest.starts_with("_noprompt")))
         });
         files.take(MAX_EFISYS_FILES).collect()
     };
     let (volumes, programs) = (named("efisys"), named("cdboot"));
+    // The boot catalog of a UEFI image often states a wrong length (Windows writes 1 sector), so read as much as the longest
+    // candidate has.
     let longest = volumes.iter().map(|(file, _)| file.len).max().or(program.loaded_len()).unwrap_or(MAX_EFISYS_LEN);
     let len = longest.min(MAX_EFISYS_LEN).min(end.saturating_sub(program.offset));
     let places = vec![Region { offset: program.offset, len }];
@@ -64,6 +67,7 @@ fn uefi_prompt(program: &BootProgram, end: u64, files: &[ListedFile], image: &mu
         }
     }
     if same.is_empty() {
+        // The image may have been rebuilt around the original program.
         let own = default_boot_program(&volume)?;
         for (file, prompts) in programs {
             if file.len == own.len() as u64 && file.read_bytes(image, MAX_EFISYS_LEN).ok()? == own {

@@ -56,6 +56,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         .iter()
         .map(|one| foreign_text::toml(&sequence::write(&one.sequence, &package_names(one))).into_owned())
         .collect();
+    // Check all files before the first one is written.
     for path in &paths {
         refuse_input(path, &inputs)?;
         refuse_existing(path, arguments.force)?;
@@ -126,7 +127,7 @@ fn output_paths(arguments: &Arguments, export: &Export) -> Result<Vec<Utf8PathBu
             let all = readable.chain(export.unreadable.iter().map(|one| &one.name));
             let names: Vec<_> = all.map(|name| format!("`{name}`")).collect();
             let count = export.len();
-            Err(Error::new(format!("`{}` holds {count} task sequences: {}", arguments.export, names.join(", ")))
+            Err(Error::new(format!("`{}` contains {count} task sequences: {}", arguments.export, names.join(", ")))
                 .help("choose a folder for their files: `-o sequences`"))
         }
         // A deployment share always gets a folder, even if it happens to have one task sequence.
@@ -137,6 +138,7 @@ fn output_paths(arguments: &Arguments, export: &Export) -> Result<Vec<Utf8PathBu
                 let name = export::file_name(&one.sequence.name);
                 let id = one.id.as_deref().map(|id| format!("{name}-{}", id.to_lowercase()));
                 let numbered = (2..).map(|number| format!("{name}-{number}"));
+                // Task sequences may have the same name: add the ID, or else a number.
                 let mut candidates = std::iter::once(name.clone()).chain(id).chain(numbered);
                 let path = candidates.find_map(|name| {
                     let path = folder.join(format!("{name}.toml"));

@@ -172,7 +172,7 @@ fn a_medium_that_is_written_while_it_is_verified_is_not_called_damaged() {
     large.set_len(256 << 20).unwrap();
     desk.done(&["apply", "--site", "BER"]);
     let medium = fs::File::options().write(true).open(desk.path("out/win11-BER.iso")).unwrap();
-    for (journal, doing) in [(None, "written"), (Some("out/.win11-BER.iso.tsmedia-journal"), "patched")] {
+    for (journal, doing) in [(None, "wrote to"), (Some("out/.win11-BER.iso.tsmedia-journal"), "patched")] {
         if let Some(journal) = journal {
             desk.put(journal, "");
         }
@@ -183,7 +183,7 @@ fn a_medium_that_is_written_while_it_is_verified_is_not_called_damaged() {
         let ran = child.wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&ran.stderr).into_owned();
         assert_eq!((ran.status.code(), ran.stdout.len()), (Some(1), 0), "{said}");
-        let expected = format!("error: `out/win11-BER.iso` is being {doing} by another process");
+        let expected = format!("error: another process {doing} `out/win11-BER.iso` while it was being verified");
         assert!(said.contains(&expected), "{said}");
     }
     assert!(desk.see("verify out/win11-BER.iso").contains("not sound"));

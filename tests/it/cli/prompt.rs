@@ -46,7 +46,7 @@ fn a_disc_asks_for_a_key_unless_it_is_unattended() {
     // A choice that is written down goes before both.
     unattended.edit("[boot]\n", "[boot]\nprompt = true\n");
     let checked = unattended.see("check");
-    assert!(checked.contains("the medium is unattended, and its disc waits for a key"), "{checked}");
+    assert!(checked.contains("the medium is unattended, but its disc waits for a key press"), "{checked}");
     assert_prompts(&unattended, [true, true], "prompt: `none` → `bios, uefi`");
     let quick = desk("");
     quick.edit("[boot]\n", "[boot]\nprompt = false\n");
