@@ -173,7 +173,7 @@ enum Command {
     #[command(hide = true)]
     Reference {
         /// Page.
-        page: reference::Page,
+        page: reference::ReferencePage,
     },
 }
 

@@ -1,8 +1,8 @@
 //! `tsmedia reference`: generated pages of the manual, in Markdown.
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 
-use super::Cli;
+use super::help;
 use crate::manifest;
 use crate::report;
 use crate::sequence;
@@ -11,9 +11,9 @@ use crate::simulate;
 /// Columns of the help of commands.
 const WIDTH: usize = 80;
 
-/// A generated page of the manual.
+/// Generated page of the manual.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
-pub(super) enum Page {
+pub(super) enum ReferencePage {
     /// `docs/reference/commands.md`.
     Commands,
     /// `docs/reference/manifest.md`.
@@ -32,7 +32,7 @@ pub(super) enum Page {
     Rules,
 }
 
-impl Page {
+impl ReferencePage {
     /// Returns the page as Markdown.
     pub(super) fn text(self) -> String {
         match self {
@@ -60,7 +60,7 @@ const INTRODUCTION: &str = "\
 /// Returns the page of commands: the help of each, those with commands of their own first.
 fn commands() -> String {
     let mut page = INTRODUCTION.to_owned();
-    let mut cli = Cli::command().term_width(WIDTH);
+    let mut cli = help::command().term_width(WIDTH);
     // Propagates global options and the full names of commands to each of them.
     cli.build();
     add(&mut page, &mut cli, "tsmedia");
