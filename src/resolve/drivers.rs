@@ -140,8 +140,7 @@ fn check_drivers(
     };
     let fits = |inf: &Inf| inf.architectures.contains(&architecture);
     let mut loaded = Vec::new();
-    // Sort the drivers by what is wrong with them, so that each problem is reported once with a
-    // list.
+    // Sort the drivers by their faults, so that each is reported once with a list.
     let (mut others, mut unsigned, mut elsewhere, mut foreign) = (vec![], vec![], vec![], vec![]);
     for driver in &drivers {
         match &driver.inf {

@@ -254,7 +254,7 @@ pub(in crate::manifest) fn missing_certificate(doc: Doc<'_>) -> Option<Problem> 
     };
     let message = format!("the client needs {what} for `{}`, but there is none", point.text);
     let problem = Problem::new(Rule::MismatchedCertificate, message).at(point.place, "");
-    Some(problem.help(format!("add a table `[certificate]` with `{with}`")))
+    Some(problem.help(format!("add `[certificate]` with `{with}`")))
 }
 
 /// Checks that self-signed certificates are used with HTTP, and those from a PFX file with HTTPS
