@@ -19,6 +19,7 @@ mod fat;
 mod fixtures;
 mod iso_memory;
 mod iso_readers;
+mod language;
 mod layers;
 mod lsp;
 mod manifest_mutations;
