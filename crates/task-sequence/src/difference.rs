@@ -49,12 +49,12 @@ pub enum ChangeKind {
 /// and boot image have an empty path.
 pub fn differences(old: &Sequence, new: &Sequence) -> Vec<Difference> {
     let of_sequence = |sequence: &Sequence| {
-        let mut said = BTreeMap::from([("name".to_owned(), sequence.name.clone())]);
-        said.insert("description".into(), sequence.description.clone());
-        said.insert("boot-image".into(), sequence.boot_image.clone().unwrap_or_default());
-        said.insert("xml-version".into(), sequence.xml_version.clone().unwrap_or_default());
-        said.retain(|_, value| !value.is_empty());
-        said
+        let mut values = BTreeMap::from([("name".to_owned(), sequence.name.clone())]);
+        values.insert("description".into(), sequence.description.clone());
+        values.insert("boot-image".into(), sequence.boot_image.clone().unwrap_or_default());
+        values.insert("xml-version".into(), sequence.xml_version.clone().unwrap_or_default());
+        values.retain(|_, value| !value.is_empty());
+        values
     };
     let mut found = Vec::new();
     let changed = changes(&of_sequence(old), &of_sequence(new));
@@ -117,32 +117,32 @@ impl LocatedStep<'_> {
     /// Returns all values of the step except its name, as text.
     fn values(&self) -> BTreeMap<String, String> {
         let step = self.step;
-        let mut said = BTreeMap::from([("description".to_owned(), step.description.clone())]);
+        let mut values = BTreeMap::from([("description".to_owned(), step.description.clone())]);
         let mut flag =
-            |key: &str, is_set: bool| said.insert(key.to_owned(), if is_set { "true" } else { "" }.to_owned());
+            |key: &str, is_set: bool| values.insert(key.to_owned(), if is_set { "true" } else { "" }.to_owned());
         flag("disabled", step.is_disabled);
         flag("continue-on-error", step.continues_on_error);
-        said.insert("condition".into(), step.condition.as_ref().map(ToString::to_string).unwrap_or_default());
+        values.insert("condition".into(), step.condition.as_ref().map(ToString::to_string).unwrap_or_default());
         match &step.body {
             Body::Group(_) => {}
             Body::Action(action) => {
-                said.extend(action.values.iter().map(|(key, value)| ((*key).to_owned(), display(value))));
+                values.extend(action.values.iter().map(|(key, value)| ((*key).to_owned(), display(value))));
                 let number = |number: Option<i64>| number.map(|number| number.to_string()).unwrap_or_default();
-                said.insert("timeout".into(), number(action.timeout));
-                said.insert("retries".into(), number(action.retries));
+                values.insert("timeout".into(), number(action.timeout));
+                values.insert("retries".into(), number(action.retries));
                 let codes = action.success_codes.as_ref().map(|codes| Value::Integers(codes.clone()));
-                said.insert("success-codes".into(), codes.as_ref().map(display).unwrap_or_default());
+                values.insert("success-codes".into(), codes.as_ref().map(display).unwrap_or_default());
                 let others = action.variables.iter();
-                said.extend(others.map(|variable| (variable.property.clone(), variable.value.clone())));
+                values.extend(others.map(|variable| (variable.property.clone(), variable.value.clone())));
             }
             Body::Foreign(foreign) => {
-                said.insert("command".into(), foreign.command.clone());
+                values.insert("command".into(), foreign.command.clone());
                 let others = foreign.variables.iter().flatten();
-                said.extend(others.map(|variable| (variable.property.clone(), variable.value.clone())));
+                values.extend(others.map(|variable| (variable.property.clone(), variable.value.clone())));
             }
         }
-        said.retain(|_, value| !value.is_empty());
-        said
+        values.retain(|_, value| !value.is_empty());
+        values
     }
 }
 
@@ -263,8 +263,8 @@ fn display(value: &Value) -> String {
         Value::Map(map) => map.iter().map(|(name, value)| format!("{name} = {value}")).collect::<Vec<_>>().join(", "),
         Value::Tables(tables) => {
             let table = |values: &super::Values| {
-                let said = values.iter().map(|(key, value)| format!("{key} = {}", display(value)));
-                format!("{{ {} }}", said.collect::<Vec<_>>().join(", "))
+                let values = values.iter().map(|(key, value)| format!("{key} = {}", display(value)));
+                format!("{{ {} }}", values.collect::<Vec<_>>().join(", "))
             };
             tables.iter().map(table).collect::<Vec<_>>().join(", ")
         }

@@ -106,9 +106,9 @@ fn parse_referenced_packages(bytes: &[u8]) -> Result<Vec<ReferencedPackage>> {
     let list = dom::parse(&decode(bytes)?.text)?;
     let read = |text: &Element| -> Result<ReferencedPackage> {
         let instance = dom::parse(&text.own_text())?;
-        let said = |name| property(&instance, name).unwrap_or_default();
-        let kind = said("ReferencePackageType").parse().unwrap_or(0);
-        Ok(ReferencedPackage { id: said("ReferencePackageID"), name: said("ReferenceName"), kind })
+        let value = |name| property(&instance, name).unwrap_or_default();
+        let kind = value("ReferencePackageType").parse().unwrap_or(0);
+        Ok(ReferencedPackage { id: value("ReferencePackageID"), name: value("ReferenceName"), kind })
     };
     list.children().filter(|child| child.name == "string").map(read).collect()
 }

@@ -79,14 +79,14 @@ fn values(keys: &'static [Key], purpose: Format) -> BoxedStrategy<Values> {
         if purpose == Format::Xml && matches!(key.value_type, ValueType::Secret) {
             continue;
         }
-        let said = match key.is_required {
+        let chosen = match key.is_required {
             true => value(key, purpose).prop_map(Some).boxed(),
             false => option::weighted(0.4, value(key, purpose)).boxed(),
         };
-        all = (all, said)
-            .prop_map(move |(mut values, said)| {
-                let said = said.filter(|said| purpose == Format::Toml || !is_default(key, &values, said));
-                values.extend(said.map(|said| (key.name, said)));
+        all = (all, chosen)
+            .prop_map(move |(mut values, chosen)| {
+                let chosen = chosen.filter(|chosen| purpose == Format::Toml || !is_default(key, &values, chosen));
+                values.extend(chosen.map(|chosen| (key.name, chosen)));
                 values
             })
             .boxed();
@@ -108,15 +108,15 @@ fn completed(mut values: Values, list: &Key, purpose: Format) -> Values {
     values
 }
 
-fn is_default(key: &Key, values: &Values, said: &Value) -> bool {
+fn is_default(key: &Key, values: &Values, chosen: &Value) -> bool {
     if key.is_optional {
         let is_written = key.name == "continue-on-install-error" && values.contains_key("base-variable");
-        return is_written && *said == Value::Boolean(false);
+        return is_written && *chosen == Value::Boolean(false);
     }
     if key.name == "boot-disk" && crate::text(values, "style") == Some("mbr") {
-        return *said == Value::Boolean(false);
+        return *chosen == Value::Boolean(false);
     }
-    match said {
+    match chosen {
         Value::Text(text) => key.default == Some(text),
         Value::Integer(number) => key.default.is_some_and(|default| default == number.to_string()),
         Value::Boolean(truth) => key.default.is_some_and(|default| default == truth.to_string()),

@@ -203,10 +203,10 @@ fn value_text(value: &Value) -> String {
 }
 
 fn table(keys: &[Key], values: &Values) -> String {
-    let said = keys.iter().filter_map(|key| Some(format!("{} = {}", key.name, value_text(values.get(key.name)?))));
-    match said.collect::<Vec<_>>().join(", ") {
+    let pairs = keys.iter().filter_map(|key| Some(format!("{} = {}", key.name, value_text(values.get(key.name)?))));
+    match pairs.collect::<Vec<_>>().join(", ") {
         empty if empty.is_empty() => "{}".into(),
-        said => format!("{{ {said} }}"),
+        pairs => format!("{{ {pairs} }}"),
     }
 }
 

@@ -27,7 +27,7 @@ impl Signers {
     /// Returns `None` if a tool is missing and not required.
     pub fn new() -> Option<Self> {
         let tools = [("openssl", "version"), ("osslsigncode", "--version"), ("sbsign", "--version")];
-        let is_there = |(tool, asked): &(&str, &str)| Command::new(tool).arg(asked).output().is_ok();
+        let is_there = |(tool, argument): &(&str, &str)| Command::new(tool).arg(argument).output().is_ok();
         if let Some((missing, _)) = tools.iter().find(|tool| !is_there(tool)) {
             assert!(std::env::var_os("TSMEDIA_REQUIRE_TOOLS").is_none(), "{missing} is not installed");
             return None;
@@ -69,10 +69,10 @@ impl Signers {
     /// Runs a tool in the folder, and panics if it fails. Returns its output.
     pub fn run(&self, tool: &str, arguments: &[&str]) -> String {
         let done = Command::new(tool).args(arguments).current_dir(self.folder.path()).output().unwrap();
-        let said = [done.stdout, done.stderr].concat();
-        let said = String::from_utf8_lossy(&said).into_owned();
-        assert!(done.status.success(), "{tool} {arguments:?}: {said}");
-        said
+        let output = [done.stdout, done.stderr].concat();
+        let output = String::from_utf8_lossy(&output).into_owned();
+        assert!(done.status.success(), "{tool} {arguments:?}: {output}");
+        output
     }
 
     /// Signs a program with osslsigncode.

@@ -170,8 +170,8 @@ mod tests {
             (both, "`PolicyXmls` 1, `PolicyAssignmentXmls` 0"),
         ] {
             let error = read_returned(file).unwrap_err();
-            let said = format!("{error} {error:?}");
-            assert!(said.contains(words) && !said.contains("hunter2"), "{file}: {said}");
+            let shown = format!("{error} {error:?}");
+            assert!(shown.contains(words) && !shown.contains("hunter2"), "{file}: {shown}");
         }
     }
 }

@@ -72,12 +72,12 @@ fn set_if_unknown(state: &mut RunState<'_>, entry: usize, name: &str, value: &st
 /// make and model, and its variable.
 fn evaluate_rule(state: &RunState<'_>, rule: &Values, computer: &Computer) -> Truth {
     let unknown = |fact: &str| Truth::Unknown(format!("`{fact}` is not known; add it to the facts"));
-    let same = |fact: &str, known: &Option<String>, asked: &str| match known {
-        Some(known) => known.eq_ignore_ascii_case(asked).into(),
+    let same = |fact: &str, known: &Option<String>, required: &str| match known {
+        Some(known) => known.eq_ignore_ascii_case(required).into(),
         None => unknown(fact),
     };
-    let among = |fact: &str, known: Option<Vec<String>>, asked: &str| match known {
-        Some(known) => known.iter().any(|one| one.eq_ignore_ascii_case(asked)).into(),
+    let among = |fact: &str, known: Option<Vec<String>>, required: &str| match known {
+        Some(known) => known.iter().any(|one| one.eq_ignore_ascii_case(required)).into(),
         None => unknown(fact),
     };
     let fits = |fact: &str, known: &Option<String>, pattern: &str| match known {

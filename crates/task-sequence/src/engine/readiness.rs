@@ -56,12 +56,12 @@ struct Check {
 
 fn checks(action: &Action, computer: &Computer, is_uefi: bool, is_present: bool) -> Vec<Check> {
     let unknown = |fact: &str| Truth::Unknown(fact.to_owned());
-    let at_least = |known: Option<i64>, asked: i64, fact: &str| match known {
-        Some(known) => (known >= asked).into(),
+    let at_least = |known: Option<i64>, required: i64, fact: &str| match known {
+        Some(known) => (known >= required).into(),
         None => unknown(fact),
     };
-    let version = |known: &Option<String>, operator: Operator, asked: &str, fact: &str| match known {
-        Some(known) => operator.holds(Some(known), asked).into(),
+    let version = |known: &Option<String>, operator: Operator, required: &str, fact: &str| match known {
+        Some(known) => operator.holds(Some(known), required).into(),
         None => unknown(fact),
     };
     let truth = |known: Option<bool>, fact: &str| known.map_or_else(|| unknown(fact), Truth::from);
@@ -100,23 +100,24 @@ fn checks(action: &Action, computer: &Computer, is_uefi: bool, is_present: bool)
         None => unknown("computer.operating-system.product-type"),
     });
     add("system type", "_TS_CROSTYPE", kind.map(|outcome| of_os(outcome, "_TS_CROSTYPE")));
-    let architecture = action.text("architecture").map(|asked| match os.architecture {
-        Some(known) => ((known == Architecture::X86) == (asked == "x86")).into(),
+    let architecture = action.text("architecture").map(|required| match os.architecture {
+        Some(known) => ((known == Architecture::X86) == (required == "x86")).into(),
         None => unknown("computer.operating-system.architecture"),
     });
     add("architecture", "_TS_CRARCH", architecture.map(|outcome| of_os(outcome, "_TS_CRARCH")));
     let os_version = "computer.operating-system.version";
     let minimum =
-        action.text("minimum-os").map(|asked| version(&os.version, Operator::GreaterEqual, asked, os_version));
+        action.text("minimum-os").map(|required| version(&os.version, Operator::GreaterEqual, required, os_version));
     add("minimum version", "_TS_CRMINOSVER", minimum.map(|outcome| of_os(outcome, "_TS_CRMINOSVER")));
-    let maximum = action.text("maximum-os").map(|asked| version(&os.version, Operator::LessEqual, asked, os_version));
+    let maximum =
+        action.text("maximum-os").map(|required| version(&os.version, Operator::LessEqual, required, os_version));
     add("maximum version", "_TS_CRMAXOSVER", maximum.map(|outcome| of_os(outcome, "_TS_CRMAXOSVER")));
     let client = action
         .text("client-version")
-        .map(|asked| version(&computer.client_version, Operator::GreaterEqual, asked, "computer.client-version"));
+        .map(|required| version(&computer.client_version, Operator::GreaterEqual, required, "computer.client-version"));
     add("client version", "_TS_CRCLIENTMINVER", client);
-    let language = action.integer("os-language").map(|asked| match os.language {
-        Some(known) => (known == asked).into(),
+    let language = action.integer("os-language").map(|required| match os.language {
+        Some(known) => (known == required).into(),
         None => unknown("computer.operating-system.language"),
     });
     add("language", "_TS_CROSLANGUAGE", language.map(|outcome| of_os(outcome, "_TS_CROSLANGUAGE")));

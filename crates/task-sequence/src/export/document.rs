@@ -133,7 +133,7 @@ fn object(root: &Element) -> Result<FoundSequence> {
 
 /// Finds the sequence in a package as Configuration Manager 2007 and public scripts export it.
 fn package(root: &Element) -> Result<FoundSequence> {
-    let said = |name: &str| root.child(name).map(Element::own_text).filter(|text| !text.is_empty());
+    let text = |name: &str| root.child(name).map(Element::own_text).filter(|text| !text.is_empty());
     let Some(data) = root.child("SequenceData") else {
         return Err(Error::unsupported("`<SmsTaskSequencePackage>` has no `<SequenceData>`"));
     };
@@ -147,10 +147,10 @@ fn package(root: &Element) -> Result<FoundSequence> {
     Ok(FoundSequence {
         sequence,
         xml,
-        id: said("PackageID"),
-        name: said("Name"),
-        description: said("Description"),
-        boot_image: said("BootImageID"),
+        id: text("PackageID"),
+        name: text("Name"),
+        description: text("Description"),
+        boot_image: text("BootImageID"),
     })
 }
 

@@ -31,21 +31,21 @@ pub fn partition(source: &ToolkitStep) -> Option<ConvertedStep> {
 }
 
 fn read_partition(source: &ToolkitStep, number: usize) -> Option<Values> {
-    let said = |name: &str| source.variable(&format!("OSDPartitions{number}{name}"));
-    let kind = said("Type")?.to_lowercase();
+    let value = |name: &str| source.variable(&format!("OSDPartitions{number}{name}"));
+    let kind = value("Type")?.to_lowercase();
     let mut pairs = vec![("type", kind.as_str())];
     // A partition that takes the remaining space has 100 percent, or no size.
-    pairs.extend(said("Size").map(|size| ("size", size)));
-    pairs.extend(said("SizeUnits").filter(|_| said("Size").is_some()).map(|unit| ("size-unit", unit)));
+    pairs.extend(value("Size").map(|size| ("size", size)));
+    pairs.extend(value("SizeUnits").filter(|_| value("Size").is_some()).map(|unit| ("size-unit", unit)));
     if !UNFORMATTED.contains(&kind.as_str()) {
-        pairs.extend(said("FileSystem").map(|system| ("file-system", system)));
-        pairs.extend(said("VolumeName").map(|name| ("name", name)));
+        pairs.extend(value("FileSystem").map(|system| ("file-system", system)));
+        pairs.extend(value("VolumeName").map(|name| ("name", name)));
         pairs.extend(
-            said("QuickFormat").filter(|quick| quick.eq_ignore_ascii_case("false")).map(|_| ("quick-format", "false")),
+            value("QuickFormat").filter(|quick| quick.eq_ignore_ascii_case("false")).map(|_| ("quick-format", "false")),
         );
-        pairs.extend(said("VolumeLetterVariable").map(|variable| ("variable", variable)));
+        pairs.extend(value("VolumeLetterVariable").map(|variable| ("variable", variable)));
     }
-    let is_boot = said("Bootable").is_some_and(|boot| boot.eq_ignore_ascii_case("true"));
+    let is_boot = value("Bootable").is_some_and(|boot| boot.eq_ignore_ascii_case("true"));
     if is_boot && source.variable("OSDPartitionStyle").is_none_or(|style| style.eq_ignore_ascii_case("MBR")) {
         pairs.push(("boot", "true"));
     }

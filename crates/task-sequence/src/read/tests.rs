@@ -99,48 +99,48 @@ fn a_sequence_is_read_with_its_templates_conditions_and_included_files() {
 
 #[test]
 fn what_is_wrong_in_form_is_told_at_its_line() {
-    let said = |text: &str, expected: &str| {
+    let reports = |text: &str, expected: &str| {
         let (_, problems) = read_text(&format!("sequence-version = 1\nname = \"x\"\n[[steps]]\n{text}\n"));
         assert_eq!(problems, [expected], "{text}");
     };
-    said(
+    reports(
         "type = 'restart-computr'\nname = 'x'",
         "'restart-computr': unknown step type `restart-computr` (did you mean `restart-computer`?)",
     );
-    said(
+    reports(
         "type = 'restart-computer'\nname = 'x'",
         "[[steps]]: a step of type `restart-computer` needs `target` (write `target = \"windows-pe\"`: system to start)",
     );
-    said(
+    reports(
         "type = 'restart-computer'\nname = 'x'\ntarget = 'windows-pe'\nmesage = 'y'",
         "mesage: a step of type `restart-computer` has no key `mesage` (did you mean `message`? a step of type \
          `restart-computer` has the keys `type`, `name`, `description`, `disabled`, `continue-on-error`, `condition`, `when`, \
          `attributes`, `target`, `message`, `message-timeout`, `timeout`, `success-codes`, `retries`, `command`, \
          `variables` and `omitted`)",
     );
-    said(
+    reports(
         "type = 'run-command-line'\nname = 'x'\ncommand-line = 'x'\ntimeout = 1000",
         "1000: `timeout` is 1000; the maximum is 999 (write a number from 1 to 999)",
     );
-    said(
+    reports(
         "type = 'run-command-line'\nname = 'x'\ncommand-line = 'x'\nuser = 'x'\npassword = 'hunter2'",
         "'hunter2': `password` is a secret in plain text (write `password = { env = \"NAME\" }`, or \
          use `file` or `command`)",
     );
-    said(
+    reports(
         "type = 'group'\nname = 'x'\ncondition = { variable = 'A', operator = 'exists', value = 'b' }",
         "'exists': `exists` takes no value (remove the value)",
     );
-    said(
+    reports(
         "type = 'group'\nname = 'x'\ncondition = { variable = 'A', file = 'b' }",
         "{ variable = 'A', file = 'b' }: a condition has one test, but this one has `variable` and another (combine \
          them with `all = [{ … }, { … }]`)",
     );
-    said(
+    reports(
         "type = 'include'\nfile = 'circle.toml'",
         "'circle.toml': `circle.toml` includes itself (remove it; the steps of an included file are inserted in place of the include)",
     );
-    said(
+    reports(
         "type = 'install-package'\nname = 'x'\npackage = 'ber00010'",
         "'ber00010': `ber00010` is not a package ID: expected a site code and five hexadecimal digits, in capital letters (did you mean `BER00010`?)",
     );
@@ -159,8 +159,8 @@ fn files_that_include_each_other_without_end_come_to_one() {
     let mut problems = Problems::default();
     let read = read(&path("a.toml"), &Context::new(), &mut problems, &mut Inputs::default()).unwrap();
     assert_eq!(read, None);
-    let said: Vec<_> = problems.sorted().iter().map(|problem| problem.message.clone()).collect();
-    assert_eq!(said, ["the task sequence has more than 10000 steps and groups, too many for a site"]);
+    let messages: Vec<_> = problems.sorted().iter().map(|problem| problem.message.clone()).collect();
+    assert_eq!(messages, ["the task sequence has more than 10000 steps and groups, too many for a site"]);
 }
 
 #[test]

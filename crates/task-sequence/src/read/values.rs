@@ -121,7 +121,7 @@ impl TableReader<'_> {
         match serde_json::from_value::<SecretRef>(node.to_json()) {
             Ok(reference) if node.as_table().is_some() => {
                 let ways = [reference.env.is_some(), reference.file.is_some(), reference.command.is_some()];
-                if ways.iter().filter(|is_said| **is_said).count() != 1 {
+                if ways.iter().filter(|is_set| **is_set).count() != 1 {
                     let message = match ways.contains(&true) {
                         true => format!("`{key}` names several sources of the secret"),
                         false => format!("`{key}` names no source of the secret"),

@@ -191,8 +191,9 @@ fn check_indexes(rules: &mut Rules<'_>) {
             |at: &&super::PlacedStep<'_>| at.action().and_then(|action| action.text("image")) == Some(one.id.as_str());
         let applied = rules.running("apply-operating-system").into_iter().chain(rules.running("apply-data-image"));
         let applied: Vec<_> = applied.filter(|at| applies(&at)).collect();
-        let said: Vec<_> = applied.iter().map(|at| at.action().and_then(|action| action.integer("index"))).collect();
-        let Some(Some(other)) = said.first().filter(|_| !said.contains(&None) && !said.contains(&Some(*index))) else {
+        let given: Vec<_> = applied.iter().map(|at| at.action().and_then(|action| action.integer("index"))).collect();
+        let Some(Some(other)) = given.first().filter(|_| !given.contains(&None) && !given.contains(&Some(*index)))
+        else {
             continue;
         };
         let message =

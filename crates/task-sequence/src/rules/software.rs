@@ -38,13 +38,13 @@ fn check_sources(at: &PlacedStep<'_>, action: &Action, rules: &mut Rules<'_>) {
         "run-powershell-script" => (&["package", "script"], "add `package` and `script-name`, or `script`"),
         _ => return,
     };
-    let is_said = |key: &str| match action.values.get(key) {
+    let is_set = |key: &str| match action.values.get(key) {
         Some(Value::Boolean(truth)) => *truth,
         Some(Value::Tables(tables)) => !tables.is_empty(),
-        said => said.is_some(),
+        given => given.is_some(),
     };
-    let said: Vec<_> = ways.iter().copied().filter(|key| is_said(key)).collect();
-    let both = match said[..] {
+    let given: Vec<_> = ways.iter().copied().filter(|key| is_set(key)).collect();
+    let both = match given[..] {
         [] => {
             let list = authoring::suggestions::one_of(ways.iter().copied());
             let problem =
@@ -67,7 +67,7 @@ fn check_sources(at: &PlacedStep<'_>, action: &Action, rules: &mut Rules<'_>) {
         "run-powershell-script" => ("package", "script-name"),
         _ => return,
     };
-    if said.contains(&lacking.0) && !action.values.contains_key(lacking.1) {
+    if given.contains(&lacking.0) && !action.values.contains_key(lacking.1) {
         let problem = Problem::new(Rule::IncompleteStep, format!("the step names a package, but no `{}`", lacking.1));
         let help = format!("add `{} = \"…\"`, as named in the package", lacking.1);
         rules.add(at_key(problem, at.step, lacking.0, "").help(help));

@@ -262,9 +262,9 @@ fn check_capture(at: &PlacedStep<'_>, action: &Action, rules: &mut Rules<'_>) {
 }
 
 fn check_destination(at: &PlacedStep<'_>, action: &Action, rules: &mut Rules<'_>) {
-    let said: Vec<_> =
+    let given: Vec<_> =
         ["disk", "drive", "drive-variable"].into_iter().filter(|key| action.values.contains_key(key)).collect();
-    if let [first, second, ..] = said[..] {
+    if let [first, second, ..] = given[..] {
         let problem =
             Problem::new(Rule::InvalidDestination, format!("the step has two destinations: `{first}` and `{second}`"));
         let problem = at_key(problem, at.step, second, "one destination");

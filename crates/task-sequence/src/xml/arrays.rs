@@ -97,24 +97,24 @@ fn element(list: &Key, keys: &'static [Key], values: &Values) -> Vec<StepVariabl
 /// Reads the elements of an array from variables. The caller keeps all variables that do not result
 /// from these elements.
 pub fn read(array: &Array, found: &[Variable]) -> Option<Vec<Values>> {
-    let said = |name: &str, property: &str| {
+    let value_of = |name: &str, property: &str| {
         found.iter().find(|one| one.name == name && one.property == property).map(|one| one.value.as_str())
     };
     match array {
         Array::Rules { key, keys } => {
-            let text = said(key.variable(), key.property)?;
+            let text = value_of(key.variable(), key.property)?;
             // Rules in any other form are kept as text, since writing them would change the document.
             read_rules(keys, text).filter(|tables| write_rules(keys, tables) == text)
         }
         Array::Numbered { key, keys } => {
             let (name, property) = (key.variable(), key.property);
-            let count: usize = said(name, property)?.parse().ok().filter(|count| *count <= MAX_LEN)?;
+            let count: usize = value_of(name, property)?.parse().ok().filter(|count| *count <= MAX_LEN)?;
             let element = |number: usize| {
                 let mut values = Values::new();
                 for key in *keys {
                     let name = format!("{name}{number}{}", key.variable());
                     let property = format!("{property}{number}{}", key.property);
-                    let text = said(&name, &property).filter(|text| !text.is_empty());
+                    let text = value_of(&name, &property).filter(|text| !text.is_empty());
                     let text = text.filter(|text| !is_default(key, &values, text));
                     values.extend(text.and_then(|text| parse_value(key, text)).map(|value| (key.name, value)));
                     if key.is_required && !values.contains_key(key.name) {

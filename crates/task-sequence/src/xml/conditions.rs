@@ -207,10 +207,11 @@ fn read_expression(element: &Element) -> Result<Test> {
         .children()
         .map(|variable| (variable.attribute("name").unwrap_or_default().to_owned(), variable.own_text()))
         .collect();
-    let said = |name: &str| properties.iter().find(|property| property.0 == name).map(|property| property.1.clone());
+    let value_of =
+        |name: &str| properties.iter().find(|property| property.0 == name).map(|property| property.1.clone());
     // Only a test that is written exactly like this element is read as such, since nothing may get
     // lost.
-    if let Some(test) = parse_test(class, &said)
+    if let Some(test) = parse_test(class, &value_of)
         && non_empty(&self::properties(&test).1) == non_empty(&properties)
     {
         return Ok(test);
@@ -234,10 +235,10 @@ fn non_empty(properties: &[(String, String)]) -> Vec<(String, String)> {
     present
 }
 
-fn parse_test(class: &str, said: &impl Fn(&str) -> Option<String>) -> Option<Test> {
+fn parse_test(class: &str, value_of: &impl Fn(&str) -> Option<String>) -> Option<Test> {
     let class = class.strip_prefix(PREFIX)?.strip_suffix("ConditionExpression")?;
-    let text = |name: &str| said(name).unwrap_or_default();
-    let some = |name: &str| said(name).filter(|text| !text.is_empty());
+    let text = |name: &str| value_of(name).unwrap_or_default();
+    let some = |name: &str| value_of(name).filter(|text| !text.is_empty());
     let operator = |name: &str| Operator::from_xml(&text(name));
     let compared = |name: &str| match some(name) {
         Some(value) => operator(&format!("{name}Operator")).map(|operator| Some((operator, value))),

@@ -197,7 +197,7 @@ pub fn command_line(action: &Action) -> String {
 }
 
 fn template_line(action: &Action) -> String {
-    let mut said = BTreeMap::new();
+    let mut texts = BTreeMap::new();
     for key in action.kind.keys {
         let is_omitted =
             !action.values.contains_key(key.name) && action.omitted.iter().any(|name| name == key.variable());
@@ -209,13 +209,13 @@ fn template_line(action: &Action) -> String {
             (ValueType::Boolean, _) => "False".to_owned(),
             _ => text,
         };
-        said.insert(key.name.to_owned(), text);
+        texts.insert(key.name.to_owned(), text);
     }
     let is_hidden = if action.values.contains_key("secret-value") { "True" } else { "False" };
-    said.insert("is-hidden".into(), is_hidden.into());
+    texts.insert("is-hidden".into(), is_hidden.into());
     let ids: Vec<_> = action.tables("applications").iter().filter_map(|one| crate::text(one, "id")).collect();
-    said.insert("application-ids".into(), ids.join(","));
-    command::build(action.kind.command, &said, &action.omitted)
+    texts.insert("application-ids".into(), ids.join(","));
+    command::build(action.kind.command, &texts, &action.omitted)
 }
 
 /// Reads the variables, command line and attributes of a step of a known type. Parts that no key
@@ -276,9 +276,9 @@ fn read_values(kind: &'static StepKind, found: &[Variable]) -> Values {
             (variable.property.as_str(), variable.name.as_str(), variable.is_hidden)
                 == (key.property, key.variable(), key.is_hidden)
         };
-        let Some(said) = found.iter().find(own).map(|variable| variable.value.as_str()) else { continue };
-        if !said.is_empty() && !is_default(key, &values, said) {
-            values.extend(parse_value(key, said).map(|value| (key.name, value)));
+        let Some(raw) = found.iter().find(own).map(|variable| variable.value.as_str()) else { continue };
+        if !raw.is_empty() && !is_default(key, &values, raw) {
+            values.extend(parse_value(key, raw).map(|value| (key.name, value)));
         }
     }
     // Drop `contents` if it only has the IDs, which follow from `packages`.

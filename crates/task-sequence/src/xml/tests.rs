@@ -62,8 +62,8 @@ fn other_documents_are_refused_with_the_reason() {
             "can't read the condition of `g`: unknown operator `xor` in a condition",
         ),
     ] {
-        let said = refused(text);
-        assert!(said.contains(words), "{text}: {said}");
+        let error = refused(text);
+        assert!(error.contains(words), "{text}: {error}");
     }
     let deep =
         format!("<sequence version=\"3.10\">{}{}</sequence>", "<group name=\"g\">".repeat(40), "</group>".repeat(40));

@@ -35,9 +35,9 @@ fn written_default(key: &Key, values: &Values) -> Option<String> {
 }
 
 /// Returns `true` if a text in the XML is the default of a key. The case of choices is ignored.
-pub fn is_default(key: &Key, values: &Values, said: &str) -> bool {
+pub fn is_default(key: &Key, values: &Values, raw: &str) -> bool {
     let is_word = matches!(key.value_type, ValueType::Choice(_));
-    let is_it = |default: String| default == said || is_word && default.eq_ignore_ascii_case(said);
+    let is_it = |default: String| default == raw || is_word && default.eq_ignore_ascii_case(raw);
     written_default(key, values).is_some_and(is_it)
 }
 
@@ -69,29 +69,29 @@ fn to_text(key: &Key, value: &Value) -> String {
 
 /// Parses a text in the XML as the value of a key; `None` if that value would be written
 /// differently.
-pub fn parse_value(key: &Key, said: &str) -> Option<Value> {
+pub fn parse_value(key: &Key, raw: &str) -> Option<Value> {
     let value = match &key.value_type {
-        ValueType::Text(_) if key.property == script::PROPERTY => Value::Text(script::decode(said)?),
-        ValueType::Text(at_most) => Value::Text(said.chars().count().le(at_most).then(|| said.to_owned())?),
-        ValueType::Application => Value::Text((1..=1024).contains(&said.chars().count()).then(|| said.to_owned())?),
+        ValueType::Text(_) if key.property == script::PROPERTY => Value::Text(script::decode(raw)?),
+        ValueType::Text(at_most) => Value::Text(raw.chars().count().le(at_most).then(|| raw.to_owned())?),
+        ValueType::Application => Value::Text((1..=1024).contains(&raw.chars().count()).then(|| raw.to_owned())?),
         ValueType::Integer(least, most) => {
-            let number = said.parse().ok()?;
+            let number = raw.parse().ok()?;
             Value::Integer((*least..=*most).contains(&number).then_some(number)?)
         }
-        ValueType::Boolean => Value::Boolean(said.parse().ok()?),
+        ValueType::Boolean => Value::Boolean(raw.parse().ok()?),
         ValueType::Choice(choices) => {
-            let is_it = |choice: &&Choice| choice.xml.eq_ignore_ascii_case(said);
+            let is_it = |choice: &&Choice| choice.xml.eq_ignore_ascii_case(raw);
             return Some(Value::Text(choices.iter().find(is_it)?.name.to_owned()));
         }
-        ValueType::Package => Value::Text(is_package(said).then(|| said.to_owned())?),
-        ValueType::Variable => Value::Text(is_variable(said).then(|| said.to_owned())?),
-        ValueType::Texts => Value::Texts(said.split(',').map(str::to_owned).collect()),
+        ValueType::Package => Value::Text(is_package(raw).then(|| raw.to_owned())?),
+        ValueType::Variable => Value::Text(is_variable(raw).then(|| raw.to_owned())?),
+        ValueType::Texts => Value::Texts(raw.split(',').map(str::to_owned).collect()),
         ValueType::Packages => {
-            let all: Vec<_> = said.split(',').map(str::to_owned).collect();
+            let all: Vec<_> = raw.split(',').map(str::to_owned).collect();
             Value::Texts(all.iter().all(|one| is_package(one)).then_some(all)?)
         }
-        ValueType::Integers => Value::Integers(said.split(',').map(|one| one.parse().ok()).collect::<Option<_>>()?),
+        ValueType::Integers => Value::Integers(raw.split(',').map(|one| one.parse().ok()).collect::<Option<_>>()?),
         ValueType::Secret | ValueType::Map | ValueType::Tables(_) => return None,
     };
-    (to_text(key, &value) == said).then_some(value)
+    (to_text(key, &value) == raw).then_some(value)
 }
