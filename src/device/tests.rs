@@ -79,7 +79,7 @@ impl Drive for Memory {
     }
 
     fn write(&mut self, bytes: &[u8], at: u64) -> io::Result<()> {
-        assert!((at % 512, bytes.len() % 512) == (0, 0), "{} bytes at {at} are no sectors", bytes.len());
+        assert!((at % 512, bytes.len() % 512) == (0, 0), "{} bytes at {at} are not whole sectors", bytes.len());
         self.n_writes = self.n_writes.checked_sub(1).ok_or_else(|| io::Error::other("the stick was pulled out"))?;
         let (start, end) = (at as usize, (at as usize + bytes.len()).min(self.end));
         if start < end {

@@ -9,7 +9,7 @@
 //! | | 125 each | finished outputs: BLAKE3 of the name, identity, stat, secrets or zeros, age |
 //!
 //! The key of a file is its metadata (5 × 8 bytes, big-endian, so that bytes sort like numbers). The key of an
-//! assembled source is 8 bytes of ones, which is no valid device number, and the digest of its runs.
+//! assembled source is 8 bytes of ones, which is not a valid device number, and the digest of its runs.
 //!
 //! The age counts how often the memo was saved since the entry was last used.
 

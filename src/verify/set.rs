@@ -70,7 +70,7 @@ pub fn check(media: &[(String, Option<DiscOfSet>)]) -> Vec<SetFault> {
     for (name, disc) in media {
         let is_foreign = match disc {
             Some(disc) => disc.set != meant.set && !is_whole(&disc.set),
-            // A single medium next to a complete set is no mistake.
+            // A single medium next to a complete set is not a mistake.
             None => !is_whole(&meant.set),
         };
         if is_foreign {

@@ -151,7 +151,10 @@ fn a_boot_image_is_named_where_there_are_several_and_is_the_one_that_starts() {
     assert_refused(
         &over("setup.wim", &system),
         "\"CONTENT/setup.wim\"",
-        &["holds 2 images", "1 is `Microsoft Windows PE (amd64)`, 2 is `Microsoft Windows Setup (amd64)`"],
+        &[
+            "has 2 images; `index` is missing",
+            "1 is `Microsoft Windows PE (amd64)`, 2 is `Microsoft Windows Setup (amd64)`",
+        ],
     );
     // Named, or the only one, it is made the one that starts.
     let named = over("setup.wim", &system).replacen("setup.wim\"", "setup.wim\", index = 1", 1);
@@ -172,7 +175,7 @@ fn a_system_is_named_by_an_index_that_is_there() {
         assert_refused(
             &over("boot.wim", &system),
             &path,
-            &["[missing-operating-system]", "`index` is not given", editions],
+            &["[missing-operating-system]", "`index` is missing", editions],
         );
         assert_refused(
             &over("boot.wim", &format!("{system}index = 4\n")),
@@ -189,7 +192,7 @@ fn the_boot_image_and_the_system_are_for_the_same_processors() {
         "\"CONTENT/install.wim\"",
         &[
             "[architecture-mismatch]",
-            "the boot image is for arm64, and image 1 of `CONTENT/install.wim` for x64",
+            "the boot image is for arm64, but image 1 of `CONTENT/install.wim` is for x64",
             "tsmedia inspect",
         ],
     );
@@ -239,7 +242,7 @@ fn a_slip_in_a_path_is_answered_with_a_path_to_type() {
     assert!(said.contains("did you mean `./media.toml`?"), "{said}");
     let text = over("boot.wim", "[[file]]\nsource = \"CONTENT/none/deeper/x.txt\"\npath = \"x\"\n");
     let (_, _, said) = resolve(&text);
-    assert!(said.contains("help: `CONTENT` exists on the medium; the rest of the path does not"), "{said}");
+    assert!(said.contains("help: `CONTENT` exists; the rest of the path does not"), "{said}");
 }
 
 #[test]

@@ -132,8 +132,8 @@ fn every_enum_value_completes_with_its_documentation() {
         }
         // kind 4, profile 6, format 3, large files 2, partition table 2, capacity 5, firmware 2, certificate authority 2,
         // device affinity 3, encryption 2, mode 2, kind of a site 2, boot store 2, content of a library 2, compression of a capture 4,
-        // placeholders 3, code pages 18, place of prestart files 2
-        assert_eq!(n_values, 66);
+        // placeholders 3, code pages 18, place of prestart files 2, scratch space 5
+        assert_eq!(n_values, 71);
     });
 }
 
@@ -222,7 +222,9 @@ fn types_of_steps_and_their_keys_complete_with_their_documentation() {
             );
         }
         let items = server.complete(&format!("{SEQUENCE}type = \"restart-computer\"\nname = \"y\"\n"), "");
-        for (key, documented) in [("target", "What is started"), ("message-timeout", "How many seconds the message")] {
+        for (key, documented) in
+            [("target", "System to start."), ("message-timeout", "Seconds that the message is shown")]
+        {
             let named: Vec<_> = items.iter().filter(|item| item.label == key).collect();
             let labels: Vec<_> = items.iter().map(|item| &item.label).collect();
             assert!(!named.is_empty(), "{}: {key} is not among {labels:?}", server.name);
@@ -245,7 +247,7 @@ fn hovering_over_a_key_of_a_step_shows_its_documentation() {
         }
         let step = format!("{SEQUENCE}type = \"restart-computer\"\nname = \"y\"\n");
         let shown = server.hover(&step, "target = \"windows-pe\"\n");
-        assert!(shown.contains("What is started"), "{}: {shown}", server.name);
+        assert!(shown.contains("System to start."), "{}: {shown}", server.name);
     });
 }
 

@@ -17,8 +17,8 @@ impl Date {
         Some(Self(seconds)).filter(|date| (Self::EARLIEST..=Self::LATEST).contains(date))
     }
 
-    /// Creates a date from the fields of [`civil`](Date::civil) and an offset in seconds east of UTC. `None` if there
-    /// is no such date, or a format can't represent it.
+    /// Creates a date from the fields of [`civil`](Date::civil) and an offset in seconds east of UTC. `None` if the
+    /// date does not exist, or a format can't represent it.
     pub fn from_civil(civil: (u16, u8, u8, u8, u8, u8), east: i64) -> Option<Self> {
         let (year, month, day, hour, minute, second) = civil;
         let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);

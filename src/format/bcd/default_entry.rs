@@ -183,7 +183,7 @@ mod tests {
         let other = ours(Firmware::Bios).default_entry().unwrap();
         let program = r"\windows\system32\boot\winload.exe";
         assert_eq!(other.files(Firmware::Uefi), Err(DefaultEntryFault::Program(Some(program.into()), Firmware::Uefi)));
-        assert_eq!(other.to_string(), format!(r"starts \sources\boot.wim with \boot\boot.sdi, by {program}"));
+        assert_eq!(other.to_string(), format!(r"starts \sources\boot.wim with \boot\boot.sdi, using {program}"));
     }
 
     #[test]

@@ -78,7 +78,7 @@ pub(super) fn check_boot(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     let firmware = doc.get("/boot/firmware").and_then(Json::as_array);
     if let Some(at) = firmware.and_then(|firmware| firmware.iter().position(|value| value == "bios")) {
         problems.push(
-            Problem::error("USB sticks made by tsmedia can't start from BIOS")
+            Problem::error("a USB stick made by tsmedia can't start from BIOS")
                 .at(doc.place(&format!("/boot/firmware/{at}")), "includes BIOS")
                 .at(doc.place("/output/format"), "a USB stick")
                 .help(

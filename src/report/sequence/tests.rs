@@ -34,14 +34,14 @@ fn steps_that_are_added_removed_moved_renamed_and_changed_are_told_apart() {
     let new =
         [c, a, group("G", &[step("D", "timeout = 5"), b]), step("F", ""), step("E", "condition = { variable = 'X' }")];
     insta::assert_snapshot!(difference_text(&old, &new), @r"
-    moved    C, in its group
+    moved    C, within its group
     changed  G / D
-               timeout: 5 (new)
+               timeout: 5 (added)
     moved    G / B, previously outside groups
     added    F
     moved    E, previously in `G`
     changed  E
-               condition: X is set (new)
+               condition: X is set (added)
     ");
 }
 
@@ -65,5 +65,5 @@ fn one_step_that_moves_far_is_one_move() {
     let all: Vec<_> = ["A", "B", "C", "D", "E"].iter().map(|name| step(name, "")).collect();
     let mut turned = all.clone();
     turned.rotate_left(1);
-    insta::assert_snapshot!(difference_text(&all, &turned), @"moved    A, in its group");
+    insta::assert_snapshot!(difference_text(&all, &turned), @"moved    A, within its group");
 }

@@ -212,7 +212,7 @@ fn what_was_staged_is_taken_from_the_disk_until_that_is_partitioned() {
     let facts = "media = 'prestaged'\ncontent = ['BER00010']\n";
     insta::assert_snapshot!(lines(&run(&[apply, wipe, apply].concat(), facts).0), @r"
       PE  run   Apply
-                  takes BER00010 from the medium
+                  uses BER00010 from the medium
                   leaves OSDTargetSystemDrive unknown: the drive letter in `OSDTargetSystemDrive` is not known; add `sets` to its `[[step]]`
       PE  run   Wipe
       PE  run   Apply

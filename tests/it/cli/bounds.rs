@@ -35,7 +35,7 @@ fn a_device_or_fifo_is_no_text() {
         ("/dev/zero", "it is a device, not a regular file"),
         ("zero.toml", "it is a device, not a regular file"),
         ("fifo", "it is a FIFO, not a regular file"),
-        ("huge.toml", "it has 1099511627776 bytes (1.10 TB); at most"),
+        ("huge.toml", "it has 1099511627776 bytes (1.10 TB); the limit is"),
     ] {
         let said = |arguments: &[&str]| {
             let said = refusal(&desk, arguments);
@@ -70,22 +70,31 @@ fn templates_take_no_more_than_their_share() {
     let desk = Desk::new();
     let many = |part: &str| part.repeat(3_000);
     for (template, why) in [
-        ("{{ '%9999999999d'|format(1) }}".into(), "makes a value of more than"),
-        ("{{ '%*d'|format(9999999999, 1) }}".into(), "makes a value of more than"),
-        ("{{ 'a'|indent(9999999999) }}".into(), "makes a value of more than"),
-        ("{{ 'a'|indent(width=9999999999) }}".into(), "makes a value of more than"),
-        ("{{ [1]|batch(99999999999,'x')|list|length }}".into(), "makes a value of more than"),
-        ("{{ [1]|slice(99999999999)|list|length }}".into(), "makes a value of more than"),
+        ("{{ '%9999999999d'|format(1) }}".into(), "creates a value of more than"),
+        ("{{ '%*d'|format(9999999999, 1) }}".into(), "creates a value of more than"),
+        ("{{ 'a'|indent(9999999999) }}".into(), "creates a value of more than"),
+        ("{{ 'a'|indent(width=9999999999) }}".into(), "creates a value of more than"),
+        ("{{ [1]|batch(99999999999,'x')|list|length }}".into(), "creates a value of more than"),
+        ("{{ [1]|slice(99999999999)|list|length }}".into(), "creates a value of more than"),
         ("{{ 'a' * 99999999 }}".into(), "multiplies a text or list"),
         ("{{ [1] * 99999999 }}".into(), "multiplies a text or list"),
-        ("{{ media.name * 99999999 }}".into(), "makes a value of more than"),
-        ("{{ ('a' * 9999)|replace('a', 'a' * 9999)|length }}".into(), "makes a value of more than"),
-        ("{{ range(9999)|join('a' * 9999)|length }}".into(), "makes a value of more than"),
-        ("{{ range(9999)|map('replace', '', 'a' * 99999)|list|length }}".into(), "makes a value of more than"),
-        ("{% set x = [0] %}".to_owned() + &"{% set x = [x, x] %}".repeat(40) + "{{ x }}", "makes a value of more than"),
-        ("{% set x = 'a' %}".to_owned() + &"{% set x = x ~ x %}".repeat(40) + "{{ x }}", "makes a value of more than"),
-        ("{% set x = 'a' %}".to_owned() + &"{% set x = x + x %}".repeat(40) + "{{ x }}", "makes a value of more than"),
-        ("{% set x = {'a': 0} %}".to_owned() + &"{% set x = {'a': x, 'b': x} %}".repeat(40), "makes a value of more"),
+        ("{{ media.name * 99999999 }}".into(), "creates a value of more than"),
+        ("{{ ('a' * 9999)|replace('a', 'a' * 9999)|length }}".into(), "creates a value of more than"),
+        ("{{ range(9999)|join('a' * 9999)|length }}".into(), "creates a value of more than"),
+        ("{{ range(9999)|map('replace', '', 'a' * 99999)|list|length }}".into(), "creates a value of more than"),
+        (
+            "{% set x = [0] %}".to_owned() + &"{% set x = [x, x] %}".repeat(40) + "{{ x }}",
+            "creates a value of more than",
+        ),
+        (
+            "{% set x = 'a' %}".to_owned() + &"{% set x = x ~ x %}".repeat(40) + "{{ x }}",
+            "creates a value of more than",
+        ),
+        (
+            "{% set x = 'a' %}".to_owned() + &"{% set x = x + x %}".repeat(40) + "{{ x }}",
+            "creates a value of more than",
+        ),
+        ("{% set x = {'a': 0} %}".to_owned() + &"{% set x = {'a': x, 'b': x} %}".repeat(40), "creates a value of more"),
         ("{% for a in range(9999) %}{{ 'a' * 9999 }}{% endfor %}".into(), "more than 65536 bytes"),
         ("{% set x %}{% for a in range(9999) %}aaaa{% endfor %}{% endset %}".into(), "set a value to a block of text"),
         ("{% macro f(x) %}{{ f(x ~ x) }}{% endmacro %}{{ f('x') }}".into(), "templates can't use `macro`"),
@@ -101,7 +110,7 @@ fn templates_take_no_more_than_their_share() {
         (format!("{{{{ {}1{} }}}}", many("["), many("]")), "more than 250 operators"),
         (format!("{{{{ 1{} }}}}", many(" + 1")), "more than 250 operators"),
         (format!("{{% if 1 %}}{}{{% endif %}}", many("{% elif 1 %}")), "more than 250 operators"),
-        (format!("{{{{ 1 }}}}{}", "a".repeat(100_000)), "at most 65536 are read"),
+        (format!("{{{{ 1 }}}}{}", "a".repeat(100_000)), "at most 65536 are allowed"),
     ] {
         desk.put("media.toml", MANIFEST.replace("WIN11 {{ site.code }}", &template));
         let said = refusal(&desk, &["check"]);
@@ -197,12 +206,12 @@ fn toml_without_end_is_refused_at_the_place_where_it_ends() {
     });
     let many_errors = "=\n".repeat(30_000);
     for (text, why) in [
-        (format!("{}a = 1", "a.".repeat(100_000)), "nest more than 64 levels deep"),
-        (format!("[{}a]", "a.".repeat(100_000)), "nest more than 64 levels deep"),
-        (format!("a = {}1{}", "[".repeat(100_000), "]".repeat(100_000)), "nest more than 64 levels deep"),
-        (deep_tables, "nest more than 64 levels deep"),
-        (wide_keys, "has 20000 keys; at most 4096 are read"),
-        (format!("a = [{}]", "1,".repeat(200_000)), "has 200000 values; at most 10000 are read"),
+        (format!("{}a = 1", "a.".repeat(100_000)), "nested more than 64 levels deep"),
+        (format!("[{}a]", "a.".repeat(100_000)), "nested more than 64 levels deep"),
+        (format!("a = {}1{}", "[".repeat(100_000), "]".repeat(100_000)), "nested more than 64 levels deep"),
+        (deep_tables, "nested more than 64 levels deep"),
+        (wide_keys, "has 20000 keys; at most 4096 are allowed"),
+        (format!("a = [{}]", "1,".repeat(200_000)), "has 200000 values; at most 10000 are allowed"),
         (long_key, "the keys on the paths to all values have more than"),
         (many_errors, "error"),
     ] {

@@ -12,8 +12,8 @@ fn without_sizes(text: &str) -> String {
             Some((line, size)) if size.ends_with(')') => format!("{line} (<size>)"),
             _ => line.to_owned(),
         };
-        let line = match line.split_once(": ").zip(line.split_once(", objects")) {
-            Some(((cache, _), (_, limit))) => format!("{cache}: <size>, objects{limit}"),
+        let line = match line.split_once(": ").zip(line.split_once(", limit for objects")) {
+            Some(((cache, _), (_, limit))) => format!("{cache}: <size>, limit for objects{limit}"),
             None => line,
         };
         let line = match line.split_once("removed ").zip(line.split_once(" from ")) {

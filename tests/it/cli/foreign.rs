@@ -88,7 +88,7 @@ fn a_forged_journal_makes_no_command_write() {
                 assert!(everything(&desk.path("out")) == before, "{line}");
             }
             let built = desk.see("apply");
-            assert!(built.contains("is ignored: this cache did not begin that patch"), "{built}");
+            assert!(built.contains("is ignored, since it was not created with this cache"), "{built}");
             assert_eq!(fs::read_to_string(&victim).unwrap(), PRECIOUS);
             assert_eq!(desk.list("out"), ["win11-BER.iso"]);
             desk.done(&["verify", "out/win11-BER.iso"]);

@@ -221,7 +221,7 @@ fn where_the_system_watches_nothing_more_it_says_so_and_looks_by_itself() {
     let mut watching = match allows.output() {
         Ok(ran) if ran.status.success() => {
             let mut watching = Watching::begin(command);
-            let said = watching.until("looking every 2 seconds instead");
+            let said = watching.until("checking every 2 seconds instead");
             assert!(said.contains("no more watchers (`fs.inotify.max_user_instances` is "), "{said}");
             watching
         }

@@ -106,7 +106,7 @@ fn a_chain_of_logical_partitions_that_never_ends_is_an_error() {
     let second = (14336 - 2048) * 512;
     let own = (14336u32 - 2048 - 8192).to_le_bytes();
     disk[second + 446 + 16 + 8..][..4].copy_from_slice(&own);
-    assert!(matches!(table(&disk), Err(PartitionFault::Damaged("the chain of logical partitions goes in a circle"))));
+    assert!(matches!(table(&disk), Err(PartitionFault::Damaged("the chain of logical partitions forms a loop"))));
 }
 
 #[test]

@@ -266,7 +266,7 @@ mod tests {
     fn lists_of_a_share_are_read() {
         let mut share = Share::default();
         for list in [
-            "<applications><application guid=\"{AA}\" enable=\"True\"><Name>Éditeur</Name><ToolkitStep>.\\Applications\\Éditeur</ToolkitStep>\
+            "<applications><application guid=\"{AA}\" enable=\"True\"><Name>Éditeur</Name><Source>.\\Applications\\Éditeur</Source>\
              <CommandLine>setup.exe /q</CommandLine><WorkingDirectory>.\\Applications\\Éditeur</WorkingDirectory><Reboot>True</Reboot>\
              <Dependency>{bb}</Dependency></application>\
              <application guid=\"{bb}\" enable=\"False\"><Name>Bundle</Name><Dependency>{AA}</Dependency></application>\

@@ -148,7 +148,7 @@ fn drivers_that_a_variable_selects_wait_for_their_author() {
 fn bundles_install_what_they_name_once_and_end() {
     let mut share = Share::default();
     let list = "<applications><application guid=\"{A}\"><Name>a</Name><Dependency>{b}</Dependency><Dependency>{a}</Dependency>\
-                <Dependency>{gone}</Dependency></application><application guid=\"{B}\"><Name>b</Name><ToolkitStep>.\\Applications\\B</ToolkitStep>\
+                <Dependency>{gone}</Dependency></application><application guid=\"{B}\"><Name>b</Name><Source>.\\Applications\\B</Source>\
                 <CommandLine>b.exe</CommandLine><WorkingDirectory>.\\Applications\\B\\x64\\bin</WorkingDirectory>\
                 <Dependency>{A}</Dependency></application></applications>";
     share.add(&parse(list).unwrap()).unwrap();

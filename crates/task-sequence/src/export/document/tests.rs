@@ -88,7 +88,7 @@ fn other_documents_are_refused_with_the_reason() {
         (object(&escaped("<Policy/>")), "the document contains `<Policy>`, not a task sequence"),
         ("<SmsTaskSequencePackage/>".to_owned(), "`<SmsTaskSequencePackage>` has no `<SequenceData>`"),
         ("&lt;sequence &broken".to_owned(), "can't unescape the escaped XML (`&lt;sequence…`)"),
-        ("&lt;Deployment/&gt;".to_owned(), "it is `<Deployment>`, not a task sequence"),
+        ("&lt;Deployment/&gt;".to_owned(), "the root element is `<Deployment>`, not a task sequence"),
         // Escaped twice.
         (escaped(&escaped(&sequence("3.10"))), "outside of its root element"),
         ("<!DOCTYPE a><sequence version=\"3.10\"/>".to_owned(), "document type"),
