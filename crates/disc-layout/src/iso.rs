@@ -12,35 +12,35 @@
 //! change leaves nearly everything in place. From the first sector on:
 //!
 //! 1. The head, up to sector 257, never moves: ISO 9660 descriptors (16), the UDF volume descriptor sequence (32) and
-//! its reserve (48), the integrity descriptor (64), the boot catalog (68), the path tables (72, or else in a region
-//! after sector 264 whose size is a power of two), the anchor (256), the UDF file set (257), and from sector 259
-//! one sector for each file entry that the boot sector of Windows discs reads: the root folder, `boot`,
-//! `boot\bootfix.bin`, `boot\bootmgr`, `bootmgr`. They change only when these files move.
+//!   its reserve (48), the integrity descriptor (64), the boot catalog (68), the path tables (72, or else in a region
+//!   after sector 264 whose size is a power of two), the anchor (256), the UDF file set (257), and from sector 259
+//!   one sector for each file entry that the boot sector of Windows discs reads: the root folder, `boot`,
+//!   `boot\bootfix.bin`, `boot\bootmgr`, `bootmgr`. They change only when these files move.
 //! 2. Files that come from sources, and boot images that are not a file of the tree.
 //! 3. ISO 9660 folders, Joliet folders, UDF folders and the other UDF file entries, aligned to a generous power of
-//! two, so that a growing file seldom moves them. They follow the data because their own growth would otherwise
-//! move all of it, at the cost that a disc can't be read through a pipe. UDF comes last because 7-Zip reports data
-//! after the last UDF structure or file, unless it is zero or the anchor.
+//!   two, so that a growing file seldom moves them. They follow the data because their own growth would otherwise
+//!   move all of it, at the cost that a disc can't be read through a pipe. UDF comes last because 7-Zip reports data
+//!   after the last UDF structure or file, unless it is zero or the anchor.
 //! 4. Files made by tsmedia ([`Content::Bytes`](crate::content::Content::Bytes)), such as lists of digests, which
-//! change with everything else. Then 150 empty sectors for readers that read ahead, and the second anchor in the
-//! last sector.
+//!   change with everything else. Then 150 empty sectors for readers that read ahead, and the second anchor in the
+//!   last sector.
 //!
 //! The items in each of 2 to 4 are arranged in the same way:
 //!
 //! * A **slot** is the room of a single item or of a region. Slots of a larger power of two precede those of a smaller
-//! one; within a power of two, they are in the order of the tree. So no item is ever moved by one of a smaller power
-//! of two: a large image by no package, a large package by no small one. Files of 1 MiB and more, boot images, and
-//! files made by tsmedia have slots of their own.
+//!   one; within a power of two, they are in the order of the tree. So no item is ever moved by one of a smaller power
+//!   of two: a large image by no package, a large package by no small one. Files of 1 MiB and more, boot images, and
+//!   files made by tsmedia have slots of their own.
 //! * A **region** contains the rest of one part of the volume (a package or a driver package; see
-//! [`Volume::parts`](crate::volume::Volume::parts)), in the order of the tree. Items that belong to no part form a
-//! region too.
+//!   [`Volume::parts`](crate::volume::Volume::parts)), in the order of the tree. Items that belong to no part form a
+//!   region too.
 //! * A **group** is a run of items in a region. A hash of each path decides whether a group starts there, on average
-//! at every 32nd path, so that an added or removed file affects no other group. Files of 64 KiB and more are groups
-//! of their own. Groups form larger groups of 32, and these once more.
+//!   at every 32nd path, so that an added or removed file affects no other group. Files of 64 KiB and more are groups
+//!   of their own. Groups form larger groups of 32, and these once more.
 //! * **Slack** is the room left by rounding up: the length of a group to an eighth of its power of two, the length of
-//! a larger group, a slot or all items of a kind to a thirty-second, and all of them to 4,096 bytes. A change moves
-//! what follows in its group; if the group has no room left, what follows in the next larger one; and so on. Items
-//! move by multiples of 4,096 bytes, which some file systems do without copying.
+//!   a larger group, a slot or all items of a kind to a thirty-second, and all of them to 4,096 bytes. A change moves
+//!   what follows in its group; if the group has no room left, what follows in the next larger one; and so on. Items
+//!   move by multiples of 4,096 bytes, which some file systems do without copying.
 //!
 //! Slack makes up 1 to 5 percent of usual discs, and 8 percent of a disc with only small files. A disc that would
 //! exceed its capacity has none ([`Slack::None`]): everything is in the same order without gaps, except that files of
@@ -58,13 +58,13 @@
 //! Known from published sources:
 //!
 //! * In ISO 9660, `etfsboot.com` does not find names with a version (Microsoft's article 931708), so these discs start
-//! through UDF or not at all.
+//!   through UDF or not at all.
 //! * SeaBIOS and EDK2 use 32-bit positions of the boot record and the boot catalog, and read one sector of the catalog.
-//! SeaBIOS starts the initial entry if the validation entry is for platform 0; EDK2 ignores platform and order.
+//!   SeaBIOS starts the initial entry if the validation entry is for platform 0; EDK2 ignores platform and order.
 //! * In UEFI, a sector count of 0 or 1 means that an EFI boot image extends to the end of the disc (specification 2.11,
-//! 13.3.2.1), which EDK2 takes from ISO 9660's volume space size. So images of 32 MiB and more can be started.
+//!   13.3.2.1), which EDK2 takes from ISO 9660's volume space size. So images of 32 MiB and more can be started.
 //! * Old BIOSes load at most 2,048 bytes of a boot sector (FreeBSD's `cdboot`); `etfsboot.com` has 4,096, and Windows
-//! discs request all of it.
+//!   discs request all of it.
 //!
 //! Inferred: other versions of `etfsboot.com` behave like the one that was observed, and the root folder may be as long
 //! as on real discs; no limit is known. Tests start discs of 400 MB and 5 GB under SeaBIOS and OVMF with stand-ins that
