@@ -1,4 +1,5 @@
-"""Orders the pages by audience, and shows links to files that are not pages as paths in the repository."""
+"""Orders the pages by audience, shows links to files that are not pages as paths in the repository, and leaves out
+what pages tell the tests about their blocks."""
 
 import pathlib
 import posixpath
@@ -6,6 +7,8 @@ import re
 
 # Folders of docs/ in the order of the menu.
 SECTIONS = ["guides", "reference", "explanation", "contributing"]
+# Comments before a block, and words after its language. MkDocs takes such blocks for text.
+FOR_TESTS = re.compile(r"^<!-- .*-->\n|(?<=^```console) \w.*$", re.MULTILINE)
 LINK = re.compile(r"\[([^\]\[]+)\]\(([^)\s#]+)(#[^)\s]*)?\)")
 
 
@@ -31,4 +34,4 @@ def on_page_markdown(markdown, page, **_):
             return link[0]
         return text if path in text else f"{text} (`{path}` in the repository)"
 
-    return LINK.sub(shown, markdown)
+    return LINK.sub(shown, FOR_TESTS.sub("", markdown))

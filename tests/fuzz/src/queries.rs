@@ -1,7 +1,7 @@
 //! Queries in WQL: parsed and asked of computers of which all, some or no properties are known.
 
 use tsmedia::sequence::truth::Truth;
-use tsmedia::sequence::wql::{WmiInstance, Property, parse};
+use tsmedia::sequence::wql::{Property, WmiInstance, parse};
 
 /// Instance whose properties follow from their names.
 struct Computer {

@@ -10,10 +10,10 @@ use tsmedia::firmware::Firmware;
 use tsmedia::format::bcd::{self, WindowsPeBoot};
 use tsmedia::format::certificate::{Certificate, pfx, private_key::PrivateKey, self_signed::self_signed};
 use tsmedia::format::partitions::PartitionScheme;
-use tsmedia::format::regf::{ValueData, KeyTree};
+use tsmedia::format::regf::{KeyTree, ValueData};
 use tsmedia::format::wim::header::{HEADER_LEN, WimHeader};
 use tsmedia::format::wim::uncompressed::{self, MediumText};
-use tsmedia::format::{media_variables_file, fat, iso, ntfs, stick};
+use tsmedia::format::{fat, iso, media_variables_file, ntfs, stick};
 use tsmedia::layout::{Layout, Region, Slack};
 use tsmedia::plan::saved::SavedPlan;
 use tsmedia::sequence::xml;
@@ -262,12 +262,20 @@ fn base64(bytes: &[u8]) -> String {
 
 pub fn variables() -> Vec<Vec<u8>> {
     let text = "<MediaVarList Version=\"4.00.5300.0000\"><var name=\"a\"><![CDATA[b]]></var></MediaVarList>";
-    let algorithms = [media_variables_file::VariablesCipher::TripleDes, media_variables_file::VariablesCipher::Aes128, media_variables_file::VariablesCipher::Aes256];
-    algorithms.map(|algorithm| media_variables_file::encode(text, media_variables_file::DEFAULT_PASSWORD, algorithm)).into()
+    let algorithms = [
+        media_variables_file::VariablesCipher::TripleDes,
+        media_variables_file::VariablesCipher::Aes128,
+        media_variables_file::VariablesCipher::Aes256,
+    ];
+    algorithms
+        .map(|algorithm| media_variables_file::encode(text, media_variables_file::DEFAULT_PASSWORD, algorithm))
+        .into()
 }
 
 pub fn hives() -> Vec<Vec<u8>> {
-    let key = |name: &str| KeyTree::new(name).with_value("number", ValueData::from_u32(7)).with_value("", ValueData::from_text("text"));
+    let key = |name: &str| {
+        KeyTree::new(name).with_value("number", ValueData::from_u32(7)).with_value("", ValueData::from_text("text"))
+    };
     let tree = KeyTree::new("root")
         .with_key(key("one").with_key(key("below")))
         .with_key(key("two").with_value("large", ValueData::from_bytes(vec![5; 20_000])))

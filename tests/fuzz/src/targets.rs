@@ -27,7 +27,7 @@ use tsmedia::format::wim::table::{parse_table, table_to_bytes};
 use tsmedia::format::wim::xml::Xml;
 use tsmedia::format::wim::{Wim, uncompressed};
 use tsmedia::format::zip::Archive;
-use tsmedia::format::{authenticode, media_variables_file, fat, iso, ntfs, partitions, stick};
+use tsmedia::format::{authenticode, fat, iso, media_variables_file, ntfs, partitions, stick};
 use tsmedia::inputs::Inputs;
 use tsmedia::manifest::{self, Options, task_sequence};
 use tsmedia::map::Map;
@@ -236,7 +236,8 @@ fn read_sequence_xml(bytes: &[u8]) -> bool {
     }
     let path = file("sequence.toml", toml.as_bytes());
     let mut problems = Problems::default();
-    let again = task_sequence::check_standalone(&path, &Options::default(), None, &mut problems).expect("a file that is there");
+    let again =
+        task_sequence::check_standalone(&path, &Options::default(), None, &mut problems).expect("a file that is there");
     if let Some(again) = again {
         assert_eq!(again, exported.sequence, "{toml}");
         let _ = xml::write(&again);
