@@ -69,7 +69,7 @@ pub(crate) mod fixtures {
     use super::{Recipe, Target};
     use crate::output::fixtures::MediumFixture;
 
-    /// The medium of a desk.
+    /// Medium target for tests.
     pub(crate) fn target(fixture: &MediumFixture) -> Target {
         let recipe = Recipe::Medium(Box::new(fixture.output()));
         Target { path: fixture.path(), name: "out/medium.iso".into(), values: Vec::new(), recipe }

@@ -192,7 +192,7 @@ fn a_pfx_file_that_is_written_is_the_same_each_time_and_openssl_opens_it() {
     let again = pfx::open(&written, password).unwrap();
     assert_eq!((&again.certificate, &again.others), (&opened.certificate, &opened.others));
     assert_eq!(again.key.pkcs8(), opened.key.pkcs8());
-    // Whoever has two files sees nothing in common but how they are built, since their salts are of what they hold.
+    // Two files share nothing but their structure, because their salts follow from their contents.
     let alone = pfx::encode(&opened.key, &opened.certificate, &[], password).unwrap();
     assert!(!alone.windows(200).any(|window| written.windows(200).any(|other| other == window)));
 

@@ -213,7 +213,7 @@ fn a_large_file_makes_a_fat32_volume() {
     // Every file is one run.
     let clusters = run(Command::new("mshowfat").arg("-i").arg(&path).arg("::sources/install.swm"));
     assert_eq!(clusters.matches('<').count(), 1, "{clusters}");
-    // The second boot sector and table are there for whoever loses the first.
+    // The second boot sector and table are backups of the first.
     let mut image = File::open(&path).unwrap();
     let (mut first, mut second) = (vec![0; 512], vec![0; 512]);
     image.read_exact(&mut first).unwrap();
@@ -224,7 +224,7 @@ fn a_large_file_makes_a_fat32_volume() {
 
 #[test]
 fn sticks_of_many_gigabytes_are_clean() {
-    // Files that nobody reads: what is checked are the structures around them. Each stays a cluster short of 4 GiB,
+    // Files that are never read: only the structures around them are checked. Each stays a cluster short of 4 GiB,
     // for fsck.fat 4.2 takes the last cluster's worth of lengths for zero.
     let scratch = Scratch::new();
     let path = scratch.path("stick.img");

@@ -3,7 +3,7 @@
 pub mod alone;
 pub mod authority;
 pub mod boot_programs;
-pub mod desk;
 pub mod disc;
 pub mod language_server;
 pub mod qemu;
+pub mod sandbox;

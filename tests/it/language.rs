@@ -8,13 +8,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Most doc comments that may start with a question word: a few are questions that the code answers.
-const MAX_QUESTIONS: usize = 10;
+const MAX_QUESTIONS: usize = 5;
 /// Most lines with "what is" and the like, which plain sentences need now and then.
-const MAX_WHAT_IS: usize = 30;
+const MAX_WHAT_IS: usize = 70;
 /// Most type names, in percent, that may be used for more than one type of a crate.
-const MAX_SHARED_NAMES: usize = 10;
+const MAX_SHARED_NAMES: usize = 5;
 /// Fewest lines of 1,000 that have a comment which says why.
-const MIN_COMMENTS: usize = 15;
+const MIN_COMMENTS: usize = 17;
 
 /// Names that every module may use for a type of its own.
 const CONVENTIONAL: [&str; 3] = ["Arguments", "Error", "Kind"];
@@ -99,7 +99,9 @@ fn denies_a_noun(text: &str) -> bool {
 
 #[test]
 fn comments_and_messages_speak_plainly() {
-    let sources = sources(&["src", "crates"]);
+    let mut sources = sources(&["src", "crates", "tests/it"]);
+    // This file names what it looks for.
+    sources.retain(|(path, _)| !path.ends_with("it/language.rs"));
     let starts = ["what", "whether", "how", "where", "who", "whoever", "nobody"];
     let verbs = ["is", "was", "has", "of"];
     type Fault<'a> = (&'a str, usize, &'a dyn Fn(&Line) -> bool);

@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::{Value as Json, json};
 
 use self::client::Client;
-use crate::fixtures::desk::{Desk, MANIFEST};
+use crate::fixtures::sandbox::{MANIFEST, Sandbox};
 
 const SEQUENCE: &str = r#"sequence-version = 1
 name = "Größe 🙂"
@@ -28,18 +28,18 @@ condition = { variable = "prefix", operator = "exists" }
 "#;
 
 /// Makes a project whose manifest refers to a task sequence and a profile.
-fn desk() -> Desk {
-    let desk = Desk::new();
-    desk.put("sequences/deploy.toml", SEQUENCE);
-    desk.put("profiles/common.toml", "# Common.\n[media]\nlabel = \"Common\"\n");
-    desk.edit("kind = \"stand-alone\"\n", "kind = \"stand-alone\"\nprofile = \"profiles/common.toml\"\n");
-    desk.edit("source-date = 2026-01-01", "source-date = 2026-01-01\nrules = { nothing-deployed = \"off\" }");
-    desk.edit("[[package]]", "[task-sequence]\nfile = \"sequences/deploy.toml\"\n\n[[package]]");
-    desk
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.put("sequences/deploy.toml", SEQUENCE);
+    sandbox.put("profiles/common.toml", "# Common.\n[media]\nlabel = \"Common\"\n");
+    sandbox.edit("kind = \"stand-alone\"\n", "kind = \"stand-alone\"\nprofile = \"profiles/common.toml\"\n");
+    sandbox.edit("source-date = 2026-01-01", "source-date = 2026-01-01\nrules = { nothing-deployed = \"off\" }");
+    sandbox.edit("[[package]]", "[task-sequence]\nfile = \"sequences/deploy.toml\"\n\n[[package]]");
+    sandbox
 }
 
-fn text(desk: &Desk, path: &str) -> String {
-    String::from_utf8(desk.get(path)).unwrap()
+fn text(sandbox: &Sandbox, path: &str) -> String {
+    String::from_utf8(sandbox.get(path)).unwrap()
 }
 
 /// Returns the line and the UTF-16 column of the end of `needle` in a text.
@@ -60,9 +60,9 @@ fn items(found: &Json) -> String {
 
 #[test]
 fn mistakes_are_marked_while_they_are_typed_and_a_fix_makes_a_manifest_that_passes_check() {
-    let desk = desk();
-    let good = text(&desk, "media.toml");
-    let mut client = Client::open_session(&desk);
+    let sandbox = sandbox();
+    let good = text(&sandbox, "media.toml");
+    let mut client = Client::open_session(&sandbox);
     client.open("media.toml", &good);
     let before = client.published["media.toml"].clone();
     let errors = |found: &Json| found.as_array().unwrap().iter().filter(|one| one["severity"] == 1).count();
@@ -82,11 +82,11 @@ fn mistakes_are_marked_while_they_are_typed_and_a_fix_makes_a_manifest_that_pass
     let edit = &actions[0]["edit"]["changes"][client.uri("media.toml")][0];
     let ends = ["start", "end"].map(|end| edit["range"][end]["character"].as_u64().unwrap() as usize);
     lines[line] = lines[line].replacen("label", "lable", 1);
-    desk.put("media.toml", lines.join("\n"));
-    assert!(!desk.command(&["check"]).output().unwrap().status.success());
+    sandbox.put("media.toml", lines.join("\n"));
+    assert!(!sandbox.command(&["check"]).output().unwrap().status.success());
     lines[line].replace_range(ends[0]..ends[1], edit["newText"].as_str().unwrap());
-    desk.put("media.toml", lines.join("\n"));
-    let checked = desk.command(&["check"]).output().unwrap();
+    sandbox.put("media.toml", lines.join("\n"));
+    let checked = sandbox.command(&["check"]).output().unwrap();
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
     // Right again, in the buffer too.
     client.change("media.toml", 3, &[(at(5, 0), "label")]);
@@ -95,9 +95,9 @@ fn mistakes_are_marked_while_they_are_typed_and_a_fix_makes_a_manifest_that_pass
 
 #[test]
 fn what_is_wrong_in_a_sequence_or_a_profile_is_marked_there() {
-    let desk = desk();
-    let mut client = Client::open_session(&desk);
-    client.open("media.toml", &text(&desk, "media.toml"));
+    let sandbox = sandbox();
+    let mut client = Client::open_session(&sandbox);
+    client.open("media.toml", &text(&sandbox, "media.toml"));
     // Neither is on disk like that.
     client.open("sequences/deploy.toml", &SEQUENCE.replace("BER00021", "BER00022"));
     client.open("profiles/common.toml", "[media]\nlabel = \"Common\"\nlanguage = \"German\"\n");
@@ -107,17 +107,17 @@ fn what_is_wrong_in_a_sequence_or_a_profile_is_marked_there() {
     client.notify("textDocument/didClose", json!({ "textDocument": { "uri": client.uri("profiles/common.toml") } }));
     client.wait_for_next("profiles/common.toml");
     assert_eq!(client.published["profiles/common.toml"], json!([]));
-    assert!(!text(&desk, "profiles/common.toml").contains("German"));
+    assert!(!text(&sandbox, "profiles/common.toml").contains("German"));
 }
 
 #[test]
 fn deleted_and_foreign_files_are_no_reason_to_fail() {
-    let desk = desk();
+    let sandbox = sandbox();
     let other = tempfile::tempdir().unwrap();
     let alone = format!("file://{}/alone.toml", other.path().canonicalize().unwrap().display());
-    let mut client = Client::open_session(&desk);
-    client.open("media.toml", &text(&desk, "media.toml"));
-    fs::remove_file(desk.path("sequences/deploy.toml")).unwrap();
+    let mut client = Client::open_session(&sandbox);
+    client.open("media.toml", &text(&sandbox, "media.toml"));
+    fs::remove_file(sandbox.path("sequences/deploy.toml")).unwrap();
     let changes = json!({ "changes": [{ "uri": client.uri("sequences/deploy.toml"), "type": 3 }] });
     client.notify("workspace/didChangeWatchedFiles", changes);
     client.wait_for_next("media.toml");
@@ -143,8 +143,8 @@ fn deleted_and_foreign_files_are_no_reason_to_fail() {
 
 #[test]
 fn keys_values_ids_variables_and_sites_complete() {
-    let desk = desk();
-    let mut client = Client::open_session(&desk);
+    let sandbox = sandbox();
+    let mut client = Client::open_session(&sandbox);
     let mut seen = String::new();
     let mut version = 0;
     let mut complete = |path: &str, before: &str, rest: &str| {
@@ -183,9 +183,9 @@ fn keys_values_ids_variables_and_sites_complete() {
 
 #[test]
 fn hovers_document_what_is_under_the_cursor() {
-    let desk = desk();
-    let manifest = text(&desk, "media.toml");
-    let mut client = Client::open_session(&desk);
+    let sandbox = sandbox();
+    let manifest = text(&sandbox, "media.toml");
+    let mut client = Client::open_session(&sandbox);
     client.open("sequences/deploy.toml", SEQUENCE);
     let mut seen = String::new();
     for (path, text, needle) in [
@@ -210,9 +210,9 @@ fn hovers_document_what_is_under_the_cursor() {
 
 #[test]
 fn names_lead_to_where_they_are_defined_and_used() {
-    let desk = desk();
-    let manifest = text(&desk, "media.toml");
-    let mut client = Client::open_session(&desk);
+    let sandbox = sandbox();
+    let manifest = text(&sandbox, "media.toml");
+    let mut client = Client::open_session(&sandbox);
     client.open("sequences/deploy.toml", SEQUENCE);
     let mut seen = String::new();
     for (method, path, text, needle) in [
@@ -246,12 +246,13 @@ fn names_lead_to_where_they_are_defined_and_used() {
 /// A library is checked with the manifests that refer to it, and names are completed and resolved in it as in them.
 #[test]
 fn a_content_library_is_a_file_of_the_author_too() {
-    let desk = desk();
-    desk.edit("[task-sequence]", "[library]\nfiles = [\"library.toml\"]\ncontent = \"referenced\"\n\n[task-sequence]");
-    desk.edit("[[package]]\nid = \"BER00021\"\nsource = \"packages/vpn\"\n\n", "");
+    let sandbox = sandbox();
+    sandbox
+        .edit("[task-sequence]", "[library]\nfiles = [\"library.toml\"]\ncontent = \"referenced\"\n\n[task-sequence]");
+    sandbox.edit("[[package]]\nid = \"BER00021\"\nsource = \"packages/vpn\"\n\n", "");
     let library = "library-version = 1\n\n[[package]]\nid = \"BER00021\"\nsource = \"packages/vpm\"\n\n\n[[package]]\n";
-    desk.put("library.toml", library.trim_end_matches("[[package]]\n"));
-    let mut client = Client::open_session(&desk);
+    sandbox.put("library.toml", library.trim_end_matches("[[package]]\n"));
+    let mut client = Client::open_session(&sandbox);
     client.open("sequences/deploy.toml", SEQUENCE);
     let found = client.ask("definition", "sequences/deploy.toml", after(SEQUENCE, "BER0"));
     let mut seen = format!("## definition\n{}\n", client.shown(&found));
@@ -264,9 +265,9 @@ fn a_content_library_is_a_file_of_the_author_too() {
 
 #[test]
 fn columns_are_utf_16_in_files_with_a_byte_order_mark_and_both_line_ends() {
-    let desk = Desk::empty();
+    let sandbox = Sandbox::empty();
     let text = "\u{feff}sequence-version = 1\r\nname = \"🙂ö\"\r\n[[steps]]\r\ntype = \"group\"\r\nname = \"🙂\"\r\nsteps = [{ name = \"🙂\", type = \"set-varable\" }]\r\n";
-    let mut client = Client::open_session(&desk);
+    let mut client = Client::open_session(&sandbox);
     client.open("a b/größe.toml", text);
     let (path, found) = client.published.iter().next().unwrap();
     let (path, found) = (path.clone(), found.clone());
@@ -281,15 +282,15 @@ fn columns_are_utf_16_in_files_with_a_byte_order_mark_and_both_line_ends() {
 
 #[test]
 fn no_secret_is_ever_shown() {
-    let desk = desk();
-    let manifest = text(&desk, "media.toml").replace(
+    let sandbox = sandbox();
+    let manifest = text(&sandbox, "media.toml").replace(
         "[[package]]",
         "[security]\npassword = \"hunter2hunter2\"\n\n[variables]\nJoinPassword = \"hunter2hunter2\"\nPlain = \"open\"\n\n[[package]]",
     );
     let sequence = format!(
         "{SEQUENCE}\n[[steps]]\ntype = \"set-variable\"\nname = \"S\"\nvariable = \"JoinPassword\"\nvalue = \"hunter2hunter2\"\n"
     );
-    let mut client = Client::start_with(&desk, &[("MEDIA_PASSWORD", "swordfish")]);
+    let mut client = Client::start_with(&sandbox, &[("MEDIA_PASSWORD", "swordfish")]);
     client.initialize();
     client.open("media.toml", &manifest);
     client.open("sequences/deploy.toml", &sequence);
@@ -307,8 +308,8 @@ fn no_secret_is_ever_shown() {
 
 #[test]
 fn the_session_follows_the_protocol() {
-    let desk = Desk::new();
-    let mut client = Client::start(&desk);
+    let sandbox = Sandbox::new();
+    let mut client = Client::start(&sandbox);
     let mut seen = String::new();
     let mut note = |what: &str, response: &Json| seen += &format!("## {what}\n{response:#}\n\n");
     note("before the session", &client.respond("textDocument/hover", json!({})));
@@ -332,7 +333,7 @@ fn the_session_follows_the_protocol() {
     client.notify("exit", Json::Null);
     assert_eq!(client.end(), Some(0));
     for ends_by in ["exit", ""] {
-        let mut client = Client::open_session(&desk);
+        let mut client = Client::open_session(&sandbox);
         if !ends_by.is_empty() {
             client.notify(ends_by, Json::Null);
         }
@@ -342,11 +343,12 @@ fn the_session_follows_the_protocol() {
 
 #[test]
 fn nothing_is_written() {
-    let desk = desk();
-    let listing =
-        || Command::new("find").args([".", "-printf", "%p %s %T@\n"]).current_dir(&desk.root).output().unwrap().stdout;
+    let sandbox = sandbox();
+    let listing = || {
+        Command::new("find").args([".", "-printf", "%p %s %T@\n"]).current_dir(&sandbox.root).output().unwrap().stdout
+    };
     let before = listing();
-    let mut client = Client::open_session(&desk);
+    let mut client = Client::open_session(&sandbox);
     client.open("media.toml", &MANIFEST.replace("BER00021", "BER0002"));
     client.open("sequences/deploy.toml", SEQUENCE);
     drop(client);
@@ -355,8 +357,8 @@ fn nothing_is_written() {
 
 #[test]
 fn half_written_files_are_no_reason_to_fail() {
-    let desk = desk();
-    let mut client = Client::open_session(&desk);
+    let sandbox = sandbox();
+    let mut client = Client::open_session(&sandbox);
     client.open("sequences/deploy.toml", "");
     let ends: Vec<_> = SEQUENCE.char_indices().map(|(at, _)| at).step_by(7).collect();
     for (version, end) in ends.into_iter().enumerate() {
@@ -380,13 +382,13 @@ fn blocks(language: &str) -> Vec<String> {
 
 #[test]
 fn the_page_on_editors_starts_the_server_and_its_commands_do_their_work() {
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     let lines: Vec<_> = blocks("console").join("\n").lines().map(str::to_owned).collect();
     let commands: Vec<_> = lines.iter().filter_map(|line| line.strip_prefix("tsmedia ")).collect();
     assert!(!commands.is_empty());
     for command in commands {
         let script = format!("{} {command}", env!("CARGO_BIN_EXE_tsmedia"));
-        let ran = Command::new("sh").args(["-c", &script]).current_dir(&desk.root).output().unwrap();
+        let ran = Command::new("sh").args(["-c", &script]).current_dir(&sandbox.root).output().unwrap();
         assert!(ran.status.success(), "{command}: {}", String::from_utf8_lossy(&ran.stderr));
     }
     // Neovim and Helix are told the command; the one for Helix is TOML.

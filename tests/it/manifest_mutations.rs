@@ -154,7 +154,7 @@ fn cases(n_cases: u32) -> u32 {
     if is_thorough() { n_cases * 50 } else { n_cases }
 }
 
-/// The same for a task sequence, checked alone and for each kind of medium. If it loads, it is also written, drawn and
+/// Checks a mutated task sequence, alone and for each kind of medium. If it loads, it is also written, drawn and
 /// exported.
 fn holds_of_sequence(text: &str) {
     let folder = tempfile::tempdir().unwrap();

@@ -27,8 +27,8 @@ use tsmedia::target::Target;
 use tsmedia::verify::verify;
 use tsmedia::write::{self, WriteOptions};
 
-use crate::fixtures::desk::wimlib;
 use crate::fixtures::disc::{readers, same_bytes};
+use crate::fixtures::sandbox::wimlib;
 use test_fixtures::is_thorough;
 
 /// Number of sequences for each way to patch, in usual and in thorough tests.
@@ -89,8 +89,8 @@ fn sequence(ability: Ability, kind: Kind, seed: u64, count: &mut Count) {
         build_clean(target.medium().unwrap(), &clean);
         assert!(same_bytes(target.path.as_std_path(), clean.as_std_path()), "{context}: {change:?}, other bytes");
         assert_sound(&target, &context);
-        assert_eq!(project.desk.list("out"), [kind.output().trim_start_matches("out/")], "{context}");
-        let mut store = Store::open(&project.desk.path(".tsmedia")).unwrap();
+        assert_eq!(project.sandbox.list("out"), [kind.output().trim_start_matches("out/")], "{context}");
+        let mut store = Store::open(&project.sandbox.path(".tsmedia")).unwrap();
         let plan = with_work(&project, ability, |work| survey(work, &mut store, &Progress::default()).unwrap());
         assert!(plan.is_up_to_date(), "{context}: then {plan:?}");
     }
@@ -124,13 +124,13 @@ fn assert_applies(project: &Project, medium: &Utf8Path) {
 
 /// Digest, location and length of the large files in the recorded medium.
 fn large(project: &Project) -> BTreeMap<Digest, (u64, u64)> {
-    let record = Record::load(&project.desk.path("media.record.json")).unwrap();
+    let record = Record::load(&project.sandbox.path("media.record.json")).unwrap();
     let files = record.files(project.kind.output()).unwrap();
     files.iter().filter(|file| file.len >= 4 << 20).map(|file| (file.blake3, (file.offset, file.len))).collect()
 }
 
 fn applied(project: &Project, ability: Ability) -> PlannedChange {
-    let mut store = Store::open(&project.desk.path(".tsmedia")).unwrap();
+    let mut store = Store::open(&project.sandbox.path(".tsmedia")).unwrap();
     let mut applied = with_work(project, ability, |work| apply(work, &mut store, &Progress::default()).unwrap());
     applied.plan.changes.remove(0)
 }
@@ -140,8 +140,8 @@ fn with_work<T>(project: &Project, ability: Ability, deed: impl FnOnce(&ApplyCon
         targets: &[project.target()],
         sysfs: "/sys".into(),
         others: &[],
-        base: &project.desk.root,
-        record: &project.desk.path("media.record.json"),
+        base: &project.sandbox.root,
+        record: &project.sandbox.path("media.record.json"),
         options: WriteOptions { ability: Some(ability), ..WriteOptions::default() },
         force: false,
         no_patch: false,
@@ -175,7 +175,7 @@ fn media_patched_by_moving_blocks_are_those_of_clean_builds() {
     assert!(count.n_patched * 10 >= count.n_edits * 9 && count.n_moved * 5 >= count.n_edits, "{count:?}");
 }
 
-/// Where blocks can't be shared, they are copied. That takes longer but has the same result.
+/// Blocks that can't be shared are copied: slower, with the same result.
 #[test]
 fn media_patched_by_sharing_blocks_are_those_of_clean_builds() {
     let count = patched_by(Ability::Clone, Kind::StandAlone);

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
-use crate::fixtures::desk::{Desk, MANIFEST};
+use crate::fixtures::sandbox::{MANIFEST, Sandbox};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const JSON_PAGE: &str = "docs/reference/json.md";
@@ -269,18 +269,18 @@ fn assert_documented(value: &Json, fields: &[Field], what: &str) {
 }
 
 /// A project that was built, and whose content, label and certificates changed since.
-fn changed() -> Desk {
-    let desk = Desk::new();
-    desk.put(
+fn changed() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.put(
         "media.toml",
         MANIFEST.replace("label = \"WIN11", "label = \"{{ vars.name }}") + "\n[vars]\nname = 'WIN'\n",
     );
-    desk.done(&["apply"]);
-    desk.done(&["plan", "--out", "old.plan"]);
-    desk.put("packages/vpn/new.txt", "new\n");
-    desk.put("packages/vpn/vpn.conf", "server = vpn2.example.com\n");
-    desk.edit("'WIN'", "'W'");
-    desk
+    sandbox.done(&["apply"]);
+    sandbox.done(&["plan", "--out", "old.plan"]);
+    sandbox.put("packages/vpn/new.txt", "new\n");
+    sandbox.put("packages/vpn/vpn.conf", "server = vpn2.example.com\n");
+    sandbox.edit("'WIN'", "'W'");
+    sandbox
 }
 
 /// A task sequence of which it depends on the computer what runs.
@@ -306,17 +306,17 @@ condition = { wmi = 'SELECT * FROM Win32_Battery WHERE Voltage > 1' }
 #[test]
 fn every_field_that_commands_print_is_documented_with_its_type() {
     let all = fields(JSON_PAGE);
-    let desk = changed();
+    let sandbox = changed();
     let wrong = MANIFEST.replace("packages/vpn", "packages/vpm").replace("kind = ", "kinds = ");
-    desk.put("wrong.toml", &wrong);
+    sandbox.put("wrong.toml", &wrong);
     let stick = MANIFEST.replace("{{ media.name }}-{{ site.code }}.iso\"", "win11.img\"\nformat = \"usb\"");
-    desk.put("stick.toml", stick.replace("prompt = false\n", ""));
-    desk.done(&["apply", "stick.toml", "--site", "BER"]);
-    File::create(desk.path("stick.img")).unwrap().set_len(1 << 30).unwrap();
-    desk.put("vpn.toml", SEQUENCE);
-    desk.put("new.toml", SEQUENCE.replace("Install VPN", "Install the VPN").replace("'a'", "'b'"));
-    desk.done(&["sequence", "export", "vpn.toml", "-o", "vpn.xml"]);
-    desk.put("laptop.toml", "facts-version = 1\nmedia = 'bootable'\n[expect]\nresult = 'failure'\n");
+    sandbox.put("stick.toml", stick.replace("prompt = false\n", ""));
+    sandbox.done(&["apply", "stick.toml", "--site", "BER"]);
+    File::create(sandbox.path("stick.img")).unwrap().set_len(1 << 30).unwrap();
+    sandbox.put("vpn.toml", SEQUENCE);
+    sandbox.put("new.toml", SEQUENCE.replace("Install VPN", "Install the VPN").replace("'a'", "'b'"));
+    sandbox.done(&["sequence", "export", "vpn.toml", "-o", "vpn.xml"]);
+    sandbox.put("laptop.toml", "facts-version = 1\nmedia = 'bootable'\n[expect]\nresult = 'failure'\n");
     let medium = [("", "Finished media")];
     let plan = [("", "Plan and apply"), ("outputs[].reasons[]", "Reasons")];
     let verify = [("", "One medium"), ("programs[]", "Boot programs")];
@@ -352,7 +352,7 @@ fn every_field_that_commands_print_is_documented_with_its_type() {
         ("simulate vpn.toml --facts laptop.toml", &[("", "Simulate")], false),
     ] {
         let arguments: Vec<_> = line.split(' ').chain(["--json"]).collect();
-        let ran = desk.run(&arguments);
+        let ran = sandbox.run(&arguments);
         let message = String::from_utf8_lossy(&ran.stderr);
         assert_eq!(ran.status.success(), is_success, "{line}: {message}");
         let value: Json = serde_json::from_slice(&ran.stdout).unwrap_or_else(|_| panic!("{line}: {message}"));
@@ -377,13 +377,13 @@ fn every_field_in_records_and_saved_plans_is_documented_with_its_type() {
     plan.extend(moved("outputs[].files[].", "manifests[].outputs[].wanted.files[]."));
     plan.extend(moved("captures[].", "manifests[].captures[].wanted."));
 
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     let secret = "[security]\npassword = { env = \"MEDIA_PASSWORD\" }\n[vars]\nname = 'x'\n";
-    desk.put("media.toml", MANIFEST.replace("label = \"WIN11", "label = \"{{ vars.name }}") + secret);
-    desk.put("capture.toml", "manifest-version = 1\n[capture]\npath = 'a.wim'\nsource = [{ path = 'packages' }]\n");
-    desk.put("values.toml", "name = 'z'\n");
+    sandbox.put("media.toml", MANIFEST.replace("label = \"WIN11", "label = \"{{ vars.name }}") + secret);
+    sandbox.put("capture.toml", "manifest-version = 1\n[capture]\npath = 'a.wim'\nsource = [{ path = 'packages' }]\n");
+    sandbox.put("values.toml", "name = 'z'\n");
     let run = |line: &str| {
-        let mut command = desk.command(&line.split(' ').collect::<Vec<_>>());
+        let mut command = sandbox.command(&line.split(' ').collect::<Vec<_>>());
         let ran = command.env("MEDIA_PASSWORD", "bP7-qX2_mK9.vR4+tW6").output().unwrap();
         assert!(ran.status.success(), "{line}: {}", String::from_utf8_lossy(&ran.stderr));
     };
@@ -391,7 +391,7 @@ fn every_field_in_records_and_saved_plans_is_documented_with_its_type() {
     run("apply capture.toml");
     run("plan media.toml --site BER --vars values.toml --var name=y --out some.plan");
     run("plan media.toml capture.toml --out new.plan");
-    let parse = |path: &str| serde_json::from_slice::<Json>(&desk.get(path)).unwrap();
+    let parse = |path: &str| serde_json::from_slice::<Json>(&sandbox.get(path)).unwrap();
     let of_media = parse("media.record.json");
     assert!(of_media.pointer("/outputs/0/summary/secrets/values/0").is_some(), "{of_media:#}");
     assert_documented(&of_media, &record, "the record of media");

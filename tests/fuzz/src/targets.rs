@@ -45,7 +45,7 @@ use crate::{policies, queries, seeds};
 
 /// A reader to be fuzzed.
 pub struct Target {
-    /// What it is called.
+    /// Name of the target.
     pub name: &'static str,
     /// Reads bytes that may be anything, and says whether it took them.
     pub read: fn(&[u8]) -> bool,
@@ -226,7 +226,7 @@ fn read_zip(bytes: &[u8]) -> bool {
     true
 }
 
-/// What is imported becomes a file that reads as the same sequence.
+/// Imports XML and expects the file written for it to read as the same sequence.
 fn read_sequence_xml(bytes: &[u8]) -> bool {
     let Ok(export) = export::read_document(bytes, "Sequence") else { return false };
     let Some(exported) = export.sequences.into_iter().next() else { return false };
@@ -381,7 +381,7 @@ pub fn date() -> Date {
     Date::from_unix(1_767_225_600).expect("a date")
 }
 
-/// Whether a manifest names no profile or sequence beside it.
+/// Returns `true` if a manifest refers to no profile and no sequence.
 pub fn is_whole_manifest(text: &[u8]) -> bool {
     read_manifest(text)
 }

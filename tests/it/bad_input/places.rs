@@ -6,111 +6,112 @@ use std::process::{Command, Output, Stdio};
 
 use camino::Utf8Path;
 
-use crate::fixtures::desk::Desk;
+use crate::fixtures::sandbox::Sandbox;
 
 fn allow(path: &Utf8Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-fn run_as_somebody(desk: &Desk, arguments: &[&str]) -> Output {
-    desk.command_of_somebody(arguments).output().unwrap()
+fn run_as_somebody(sandbox: &Sandbox, arguments: &[&str]) -> Output {
+    sandbox.command_of_somebody(arguments).output().unwrap()
 }
 
 #[test]
 fn files_and_folders_that_cannot_be_read_are_named() {
-    let desk = Desk::new();
-    desk.put("packages/vpn/secret/key.pem", "key");
+    let sandbox = Sandbox::new();
+    sandbox.put("packages/vpn/secret/key.pem", "key");
     let see = |line: &str| {
         let arguments: Vec<_> = line.split(' ').collect();
-        desk.see_ran(line, &run_as_somebody(&desk, &arguments))
+        sandbox.see_ran(line, &run_as_somebody(&sandbox, &arguments))
     };
-    assert!(run_as_somebody(&desk, &["check"]).status.success());
-    allow(&desk.path("packages/vpn/secret"), 0o000);
+    assert!(run_as_somebody(&sandbox, &["check"]).status.success());
+    allow(&sandbox.path("packages/vpn/secret"), 0o000);
     let mut seen = see("check --site BER");
-    allow(&desk.path("packages/vpn/secret"), 0o755);
-    allow(&desk.path("packages/vpn/secret/key.pem"), 0o000);
+    allow(&sandbox.path("packages/vpn/secret"), 0o755);
+    allow(&sandbox.path("packages/vpn/secret/key.pem"), 0o000);
     seen += &see("apply --site BER");
-    assert!(!desk.path("out").exists(), "something was written before it was known that it can't be finished");
-    allow(&desk.path("packages/vpn"), 0o000);
-    allow(&desk.path("images/boot.wim"), 0o000);
+    assert!(!sandbox.path("out").exists(), "something was written before it was known that it can't be finished");
+    allow(&sandbox.path("packages/vpn"), 0o000);
+    allow(&sandbox.path("images/boot.wim"), 0o000);
     seen += &see("check --site BER");
-    allow(&desk.path("packages/vpn"), 0o755);
-    allow(&desk.path("media.toml"), 0o000);
+    allow(&sandbox.path("packages/vpn"), 0o755);
+    allow(&sandbox.path("media.toml"), 0o000);
     seen += &see("check --site BER");
     insta::assert_snapshot!(seen);
 }
 
 #[test]
 fn folders_that_cannot_be_written_are_named_and_what_was_there_stays() {
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     let see = |line: &str| {
         let arguments: Vec<_> = line.split(' ').collect();
-        desk.see_ran(line, &run_as_somebody(&desk, &arguments))
+        sandbox.see_ran(line, &run_as_somebody(&sandbox, &arguments))
     };
-    assert!(run_as_somebody(&desk, &["apply", "--site", "BER"]).status.success());
-    let before = desk.get("out/win11-BER.iso");
-    desk.put("packages/vpn/new.txt", "new");
-    allow(&desk.path("out"), 0o555);
+    assert!(run_as_somebody(&sandbox, &["apply", "--site", "BER"]).status.success());
+    let before = sandbox.get("out/win11-BER.iso");
+    sandbox.put("packages/vpn/new.txt", "new");
+    allow(&sandbox.path("out"), 0o555);
     let mut seen = see("apply --site BER");
-    assert_eq!(desk.get("out/win11-BER.iso"), before);
-    allow(&desk.path("out"), 0o755);
+    assert_eq!(sandbox.get("out/win11-BER.iso"), before);
+    allow(&sandbox.path("out"), 0o755);
     // No cache and no record: a plan needs neither.
-    fs::remove_dir_all(desk.path(".tsmedia")).unwrap();
-    allow(&desk.root, 0o555);
+    fs::remove_dir_all(sandbox.path(".tsmedia")).unwrap();
+    allow(&sandbox.root, 0o555);
     seen += &see("plan --site BER");
     seen += &see("apply --site BER");
-    allow(&desk.root, 0o755);
+    allow(&sandbox.root, 0o755);
     insta::assert_snapshot!(seen);
 }
 
 #[test]
 fn something_else_under_the_name_of_the_output_is_told() {
-    let desk = Desk::new();
-    fs::create_dir_all(desk.path("out/win11-BER.iso")).unwrap();
-    let mut seen = desk.see("plan --site BER") + &desk.see("apply --site BER") + &desk.see("apply --site BER --force");
-    assert_eq!(desk.list("out"), ["win11-BER.iso"]);
-    fs::remove_dir_all(desk.path("out")).unwrap();
-    desk.put("out", "a file");
-    seen += &desk.see("apply --site BER");
-    fs::remove_file(desk.path("out")).unwrap();
-    desk.put("media.record.json", "{");
-    seen += &desk.see("plan --site BER");
-    fs::remove_file(desk.path("media.record.json")).unwrap();
-    fs::remove_dir_all(desk.path(".tsmedia")).unwrap();
-    desk.put(".tsmedia", "a file");
-    seen += &desk.see("apply --site BER");
-    seen += &desk.see("check packages");
-    let ran = desk.command(&["plan"]).env("SOURCE_DATE_EPOCH", "yesterday").output().unwrap();
-    seen += &desk.see_ran("plan", &ran);
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.path("out/win11-BER.iso")).unwrap();
+    let mut seen =
+        sandbox.see("plan --site BER") + &sandbox.see("apply --site BER") + &sandbox.see("apply --site BER --force");
+    assert_eq!(sandbox.list("out"), ["win11-BER.iso"]);
+    fs::remove_dir_all(sandbox.path("out")).unwrap();
+    sandbox.put("out", "a file");
+    seen += &sandbox.see("apply --site BER");
+    fs::remove_file(sandbox.path("out")).unwrap();
+    sandbox.put("media.record.json", "{");
+    seen += &sandbox.see("plan --site BER");
+    fs::remove_file(sandbox.path("media.record.json")).unwrap();
+    fs::remove_dir_all(sandbox.path(".tsmedia")).unwrap();
+    sandbox.put(".tsmedia", "a file");
+    seen += &sandbox.see("apply --site BER");
+    seen += &sandbox.see("check packages");
+    let ran = sandbox.command(&["plan"]).env("SOURCE_DATE_EPOCH", "yesterday").output().unwrap();
+    seen += &sandbox.see_ran("plan", &ran);
     insta::assert_snapshot!(seen);
 }
 
 #[test]
 fn a_full_disk_is_told_before_it_is_full() {
-    let desk = Desk::new();
-    fs::File::create(desk.path("packages/vpn/large.bin")).unwrap().set_len(3 << 20).unwrap();
-    fs::create_dir(desk.path("out")).unwrap();
+    let sandbox = Sandbox::new();
+    fs::File::create(sandbox.path("packages/vpn/large.bin")).unwrap().set_len(3 << 20).unwrap();
+    fs::create_dir(sandbox.path("out")).unwrap();
     // In a mount namespace of its own, so that nothing outside sees the file system, and nothing is left of it.
     let script = "mount -t tmpfs -o size=2m tsmedia out && \"$0\" apply --site BER; code=$?; ls -A out; exit $code";
     let mut command = Command::new("unshare");
     command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, env!("CARGO_BIN_EXE_tsmedia")]);
-    let ran = command.current_dir(&desk.root).stdin(Stdio::null()).output().unwrap();
+    let ran = command.current_dir(&sandbox.root).stdin(Stdio::null()).output().unwrap();
     let said = String::from_utf8_lossy(&ran.stderr);
     if said.contains("unshare:") || said.contains("mount:") {
         // Where no user may mount, a limit on the length of files stands in for a disk that is full.
-        return limited(&desk);
+        return limited(&sandbox);
     }
-    insta::assert_snapshot!(desk.see_ran("apply --site BER", &ran));
+    insta::assert_snapshot!(sandbox.see_ran("apply --site BER", &ran));
     assert_eq!(String::from_utf8_lossy(&ran.stdout), "", "something is left");
 }
 
 #[test]
 fn a_disk_that_is_too_full_for_a_patch_keeps_the_medium_that_is_there() {
-    let desk = Desk::new();
-    desk.put("packages/vpn/large.bin", noise(3 << 20));
-    fs::create_dir_all(desk.path("out")).unwrap();
-    fs::create_dir_all(desk.path("clean")).unwrap();
-    desk.put("growth.bin", noise(1 << 20));
+    let sandbox = Sandbox::new();
+    sandbox.put("packages/vpn/large.bin", noise(3 << 20));
+    fs::create_dir_all(sandbox.path("out")).unwrap();
+    fs::create_dir_all(sandbox.path("clean")).unwrap();
+    sandbox.put("growth.bin", noise(1 << 20));
     // What comes makes the medium longer by more than there is room for, and is little enough to be patched. Then
     // there is room, and in the end the same medium is built in another folder.
     let script = r#"
@@ -134,13 +135,13 @@ fn a_disk_that_is_too_full_for_a_patch_keeps_the_medium_that_is_there() {
         cmp out/win11-BER.iso patched.iso && echo as built anew"#;
     let mut command = Command::new("unshare");
     command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, env!("CARGO_BIN_EXE_tsmedia")]);
-    let ran = command.current_dir(&desk.root).stdin(Stdio::null()).output().unwrap();
+    let ran = command.current_dir(&sandbox.root).stdin(Stdio::null()).output().unwrap();
     let said = String::from_utf8_lossy(&ran.stderr);
     if said.contains("unshare:") || ran.status.code() == Some(9) {
         eprintln!("not tested: no user may mount here; the tests of cut-off patches fill the disk at every call");
         return;
     }
-    insta::assert_snapshot!(desk.see_ran("several times", &ran));
+    insta::assert_snapshot!(sandbox.see_ran("several times", &ran));
 }
 
 /// Bytes that look like nothing, the same every time.
@@ -150,12 +151,12 @@ fn noise(len: usize) -> Vec<u8> {
     bytes
 }
 
-fn limited(desk: &Desk) {
+fn limited(sandbox: &Sandbox) {
     let script = "trap '' XFSZ; ulimit -f 1024; exec \"$0\" apply --site BER";
     let mut command = Command::new("sh");
-    let ran = command.args(["-c", script, env!("CARGO_BIN_EXE_tsmedia")]).current_dir(&desk.root).output().unwrap();
+    let ran = command.args(["-c", script, env!("CARGO_BIN_EXE_tsmedia")]).current_dir(&sandbox.root).output().unwrap();
     let said = String::from_utf8_lossy(&ran.stderr);
     assert_eq!(ran.status.code(), Some(1), "{said}");
     assert!(said.contains("win11-BER.iso"), "{said}");
-    assert_eq!(desk.list("out"), [""; 0]);
+    assert_eq!(sandbox.list("out"), [""; 0]);
 }

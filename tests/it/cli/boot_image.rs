@@ -3,123 +3,124 @@
 use std::fs;
 use std::process::Command;
 
-use crate::fixtures::desk::{Desk, wimlib};
+use crate::fixtures::sandbox::{Sandbox, wimlib};
 
 /// Takes the boot image off the medium, and what is in it.
-fn taken_off(desk: &Desk) {
-    let _ = (fs::remove_dir_all(desk.path("taken")), fs::remove_dir_all(desk.path("applied")));
-    desk.run_other("7z", &["e", "-bso0", "-bsp0", "-otaken", "out/win11-BER.iso", "sources/boot.wim"]);
-    desk.run_other("7z", &["t", "-bso0", "-bsp0", "taken/boot.wim"]);
-    desk.run_other("wimlib-imagex", &["verify", "taken/boot.wim"]);
-    desk.run_other("wimlib-imagex", &["apply", "taken/boot.wim", "applied"]);
+fn taken_off(sandbox: &Sandbox) {
+    let _ = (fs::remove_dir_all(sandbox.path("taken")), fs::remove_dir_all(sandbox.path("applied")));
+    sandbox.run_other("7z", &["e", "-bso0", "-bsp0", "-otaken", "out/win11-BER.iso", "sources/boot.wim"]);
+    sandbox.run_other("7z", &["t", "-bso0", "-bsp0", "taken/boot.wim"]);
+    sandbox.run_other("wimlib-imagex", &["verify", "taken/boot.wim"]);
+    sandbox.run_other("wimlib-imagex", &["apply", "taken/boot.wim", "applied"]);
 }
 
 const FILES: &str = "prompt = false\n\n[[boot.file]]\nsource = \"winpe/startnet.cmd\"\n\
     path = \"Windows/System32/startnet.cmd\"\n\n[[boot.file]]\nsource = \"winpe/tools\"\npath = \"tools\"\n\
     when = \"{{ site.code == 'BER' }}\"\n";
 
-fn desk() -> Desk {
-    let desk = Desk::new();
-    desk.put("winpe/startnet.cmd", "wpeinit\r\n");
-    desk.put("winpe/tools/x64/tool.exe", [9; 70_000]);
-    desk.edit("prompt = false\n", FILES);
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.put("winpe/startnet.cmd", "wpeinit\r\n");
+    sandbox.put("winpe/tools/x64/tool.exe", [9; 70_000]);
+    sandbox.edit("prompt = false\n", FILES);
     // The change of a file shows when it is in another tick of the clock than the build.
     std::thread::sleep(std::time::Duration::from_millis(30));
-    desk
+    sandbox
 }
 
 #[test]
 fn files_are_put_into_the_boot_image_and_a_change_of_one_is_patched_in() {
-    let desk = desk();
-    let mut seen = desk.see("plan --site BER --detailed-exitcode");
-    desk.done(&["apply"]);
-    taken_off(&desk);
-    assert_eq!(desk.get("applied/Windows/System32/startnet.cmd"), b"wpeinit\r\n");
-    assert_eq!(desk.get("applied/tools/x64/tool.exe"), [9; 70_000]);
-    assert_eq!(desk.get("applied/Windows/System32/winpeshl.exe"), [7; 5_000]);
-    desk.done(&["verify", "out/win11-BER.iso"]);
-    desk.done(&["verify", "out/win11-BER.iso", "--manifest", "media.toml"]);
-    seen += &desk.see("plan --detailed-exitcode");
-    desk.put("winpe/startnet.cmd", "wpeinit\r\nstart\r\n");
+    let sandbox = sandbox();
+    let mut seen = sandbox.see("plan --site BER --detailed-exitcode");
+    sandbox.done(&["apply"]);
+    taken_off(&sandbox);
+    assert_eq!(sandbox.get("applied/Windows/System32/startnet.cmd"), b"wpeinit\r\n");
+    assert_eq!(sandbox.get("applied/tools/x64/tool.exe"), [9; 70_000]);
+    assert_eq!(sandbox.get("applied/Windows/System32/winpeshl.exe"), [7; 5_000]);
+    sandbox.done(&["verify", "out/win11-BER.iso"]);
+    sandbox.done(&["verify", "out/win11-BER.iso", "--manifest", "media.toml"]);
+    seen += &sandbox.see("plan --detailed-exitcode");
+    sandbox.put("winpe/startnet.cmd", "wpeinit\r\nstart\r\n");
     std::thread::sleep(std::time::Duration::from_millis(30));
     // Digests hang on the boot image, which has a random identity.
-    let differs = desk.done(&["diff", "media.toml", "out/win11-BER.iso", "--site", "BER"]);
+    let differs = sandbox.done(&["diff", "media.toml", "out/win11-BER.iso", "--site", "BER"]);
     assert!(differs.contains("~ sources/boot.wim") && differs.contains("files: 1 changed"), "{differs}");
-    desk.done(&["apply"]);
-    let patched = desk.get("out/win11-BER.iso");
-    taken_off(&desk);
-    assert_eq!(desk.get("applied/Windows/System32/startnet.cmd"), b"wpeinit\r\nstart\r\n");
-    fs::remove_dir_all(desk.path("out")).unwrap();
-    fs::remove_dir_all(desk.path(".tsmedia")).unwrap();
-    desk.done(&["apply"]);
-    assert!(desk.get("out/win11-BER.iso") == patched, "a clean build is another");
+    sandbox.done(&["apply"]);
+    let patched = sandbox.get("out/win11-BER.iso");
+    taken_off(&sandbox);
+    assert_eq!(sandbox.get("applied/Windows/System32/startnet.cmd"), b"wpeinit\r\nstart\r\n");
+    fs::remove_dir_all(sandbox.path("out")).unwrap();
+    fs::remove_dir_all(sandbox.path(".tsmedia")).unwrap();
+    sandbox.done(&["apply"]);
+    assert!(sandbox.get("out/win11-BER.iso") == patched, "a clean build is another");
     insta::assert_snapshot!(seen);
 }
 
 #[test]
 fn an_image_that_is_not_marked_to_start_is_taken_out_and_marked() {
-    let desk = desk();
-    let path = |name: &str| desk.path(name).into_string();
-    desk.put("tree/setup.txt", "second");
+    let sandbox = sandbox();
+    let path = |name: &str| sandbox.path(name).into_string();
+    sandbox.put("tree/setup.txt", "second");
     wimlib(&["append", &path("tree"), &path("images/boot.wim"), "Setup"]);
     wimlib(&["info", &path("images/boot.wim"), "2", "--image-property", "WINDOWS/ARCH=9"]);
-    desk.edit("images/boot.wim\" }", "images/boot.wim\", index = 2 }");
-    desk.done(&["apply", "--site", "BER"]);
-    taken_off(&desk);
-    assert_eq!(desk.get("applied/setup.txt"), b"second");
+    sandbox.edit("images/boot.wim\" }", "images/boot.wim\", index = 2 }");
+    sandbox.done(&["apply", "--site", "BER"]);
+    taken_off(&sandbox);
+    assert_eq!(sandbox.get("applied/setup.txt"), b"second");
     assert!(
-        desk.path("applied/tools/x64/tool.exe").exists()
-            && !desk.path("applied/Windows/System32/winpeshl.exe").exists()
+        sandbox.path("applied/tools/x64/tool.exe").exists()
+            && !sandbox.path("applied/Windows/System32/winpeshl.exe").exists()
     );
-    let info = Command::new("wimlib-imagex").args(["info", "taken/boot.wim"]).current_dir(&desk.root).output().unwrap();
+    let info =
+        Command::new("wimlib-imagex").args(["info", "taken/boot.wim"]).current_dir(&sandbox.root).output().unwrap();
     let info = String::from_utf8_lossy(&info.stdout).into_owned();
     assert!(info.contains("Image Count:    1") && info.contains("Boot Index:     1"), "{info}");
 }
 
 #[test]
 fn what_can_not_be_put_into_the_boot_image_is_told() {
-    let desk = desk();
-    desk.put("images/whole.wim", desk.get("images/boot.wim"));
-    desk.edit("path = \"tools\"", "path = \"windows/system32/WINPESHL.exe\"");
-    let mut seen = desk.see("check --site BER");
-    desk.edit("path = \"windows/system32/WINPESHL.exe\"", "path = \"Windows/System32/startnet.cmd\"");
-    seen += &desk.see("check --site BER");
-    desk.edit("path = \"Windows/System32/startnet.cmd\"\nwhen", "path = 'X:\\tools'\nwhen");
-    seen += &desk.see("check --site BER");
-    desk.edit("path = 'X:\\tools'\n", "path = \"tools\"\n");
-    desk.edit("winpe/tools", "winpe/tool");
-    seen += &desk.see("check --site BER");
-    desk.edit("\"winpe/tool\"", "\"winpe/tools\"");
-    desk.edit("images/boot.wim", "images/solid.wim");
-    let path = |name: &str| desk.path(name).into_string();
+    let sandbox = sandbox();
+    sandbox.put("images/whole.wim", sandbox.get("images/boot.wim"));
+    sandbox.edit("path = \"tools\"", "path = \"windows/system32/WINPESHL.exe\"");
+    let mut seen = sandbox.see("check --site BER");
+    sandbox.edit("path = \"windows/system32/WINPESHL.exe\"", "path = \"Windows/System32/startnet.cmd\"");
+    seen += &sandbox.see("check --site BER");
+    sandbox.edit("path = \"Windows/System32/startnet.cmd\"\nwhen", "path = 'X:\\tools'\nwhen");
+    seen += &sandbox.see("check --site BER");
+    sandbox.edit("path = 'X:\\tools'\n", "path = \"tools\"\n");
+    sandbox.edit("winpe/tools", "winpe/tool");
+    seen += &sandbox.see("check --site BER");
+    sandbox.edit("\"winpe/tool\"", "\"winpe/tools\"");
+    sandbox.edit("images/boot.wim", "images/solid.wim");
+    let path = |name: &str| sandbox.path(name).into_string();
     wimlib(&["export", &path("images/whole.wim"), "1", &path("images/solid.wim"), "--solid", "--boot"]);
-    seen += &desk.see("check --site BER");
+    seen += &sandbox.see("check --site BER");
     insta::assert_snapshot!(seen);
 }
 
 #[test]
 fn a_prestart_command_of_the_boot_image_is_not_replaced_in_silence() {
-    let desk = Desk::new();
-    desk.put("TSConfig.INI", "[CustomHook]\r\nCommandLine=cmd /c theirs.cmd\r\nSource=SMS10000\r\n");
-    let (image, file) = (desk.path("images/boot.wim"), desk.path("TSConfig.INI"));
+    let sandbox = Sandbox::new();
+    sandbox.put("TSConfig.INI", "[CustomHook]\r\nCommandLine=cmd /c theirs.cmd\r\nSource=SMS10000\r\n");
+    let (image, file) = (sandbox.path("images/boot.wim"), sandbox.path("TSConfig.INI"));
     wimlib(&["update", image.as_str(), "1", &format!("--command=add '{file}' /TSConfig.INI")]);
-    let without = desk.see("check --site BER");
+    let without = sandbox.see("check --site BER");
     assert!(!without.contains("theirs.cmd"), "{without}");
-    desk.edit("\n[[package]]", "\n[prestart]\ncommand = \"cmd /c ours.cmd\"\n\n[[package]]");
-    insta::assert_snapshot!(desk.see("check --site BER"));
+    sandbox.edit("\n[[package]]", "\n[prestart]\ncommand = \"cmd /c ours.cmd\"\n\n[[package]]");
+    insta::assert_snapshot!(sandbox.see("check --site BER"));
 }
 
 #[test]
 fn a_background_image_takes_the_place_of_that_of_windows_pe() {
-    let desk = desk();
-    desk.edit("prompt = false\n", "prompt = false\nbackground = \"winpe/logo.jpg\"\n");
-    let mut seen = desk.see("check --site BER");
-    desk.put("winpe/logo.jpg", b"\x89PNG\r\n\x1a\n");
-    seen += &desk.see("check --site BER");
+    let sandbox = sandbox();
+    sandbox.edit("prompt = false\n", "prompt = false\nbackground = \"winpe/logo.jpg\"\n");
+    let mut seen = sandbox.see("check --site BER");
+    sandbox.put("winpe/logo.jpg", b"\x89PNG\r\n\x1a\n");
+    seen += &sandbox.see("check --site BER");
     insta::assert_snapshot!(seen);
     let image = [b"\xff\xd8\xff\xe0".as_slice(), &[5; 3_000]].concat();
-    desk.put("winpe/logo.jpg", &image);
-    desk.done(&["apply", "--site", "BER"]);
-    taken_off(&desk);
-    assert!(desk.get("applied/Windows/System32/winpe.jpg") == image);
+    sandbox.put("winpe/logo.jpg", &image);
+    sandbox.done(&["apply", "--site", "BER"]);
+    taken_off(&sandbox);
+    assert!(sandbox.get("applied/Windows/System32/winpe.jpg") == image);
 }

@@ -8,45 +8,45 @@ use tsmedia::date::Date;
 use tsmedia::firmware::Firmware;
 use tsmedia::format::bcd::{self, BcdDevice, BcdStore, BcdValue, DeviceLocator, WindowsPeBoot};
 
-use crate::fixtures::desk::Desk;
+use crate::fixtures::sandbox::Sandbox;
 
 /// Takes both stores off a medium.
-fn taken_off(desk: &Desk) -> [Vec<u8>; 2] {
-    let _ = fs::remove_dir_all(desk.path("taken"));
+fn taken_off(sandbox: &Sandbox) -> [Vec<u8>; 2] {
+    let _ = fs::remove_dir_all(sandbox.path("taken"));
     let mut command = Command::new("7z");
     command.args(["x", "-bso0", "-bsp0", "-otaken", "out/win11-BER.iso", "boot/bcd", "efi/microsoft/boot/bcd"]);
-    assert!(command.current_dir(&desk.root).status().unwrap().success());
-    ["taken/boot/bcd", "taken/efi/microsoft/boot/bcd"].map(|path| desk.get(path))
+    assert!(command.current_dir(&sandbox.root).status().unwrap().success());
+    ["taken/boot/bcd", "taken/efi/microsoft/boot/bcd"].map(|path| sandbox.get(path))
 }
 
 #[test]
 fn boot_stores_are_written_where_there_are_none_and_by_choice() {
-    let desk = Desk::new();
-    fs::remove_file(desk.path("boot-files/boot/bcd")).unwrap();
-    let mut seen = desk.see("check --site BER");
-    desk.edit("prompt = false", "prompt = false\nstore = \"files\"");
-    seen += &desk.see("check --site BER");
-    desk.edit("\"files\"", "\"built\"");
-    seen += &desk.see("check --site BER");
-    desk.done(&["apply", "--site", "BER"]);
-    let built = taken_off(&desk);
-    seen += &desk.see("inspect taken/boot/bcd");
-    seen += &desk.see("inspect taken/efi/microsoft/boot/bcd");
-    seen += &desk.see("inspect taken/boot/bcd --json");
+    let sandbox = Sandbox::new();
+    fs::remove_file(sandbox.path("boot-files/boot/bcd")).unwrap();
+    let mut seen = sandbox.see("check --site BER");
+    sandbox.edit("prompt = false", "prompt = false\nstore = \"files\"");
+    seen += &sandbox.see("check --site BER");
+    sandbox.edit("\"files\"", "\"built\"");
+    seen += &sandbox.see("check --site BER");
+    sandbox.done(&["apply", "--site", "BER"]);
+    let built = taken_off(&sandbox);
+    seen += &sandbox.see("inspect taken/boot/bcd");
+    seen += &sandbox.see("inspect taken/efi/microsoft/boot/bcd");
+    seen += &sandbox.see("inspect taken/boot/bcd --json");
     insta::assert_snapshot!(seen);
 
     // What was there is not altered unless that is asked for.
-    desk.edit("store = \"built\"", "");
-    desk.done(&["apply", "--site", "BER"]);
-    let now = taken_off(&desk);
-    assert_eq!((&now[0], &now[1]), (&built[0], &desk.get("boot-files/efi/microsoft/boot/bcd")));
-    desk.done(&["verify", "out/win11-BER.iso"]);
+    sandbox.edit("store = \"built\"", "");
+    sandbox.done(&["apply", "--site", "BER"]);
+    let now = taken_off(&sandbox);
+    assert_eq!((&now[0], &now[1]), (&built[0], &sandbox.get("boot-files/efi/microsoft/boot/bcd")));
+    sandbox.done(&["verify", "out/win11-BER.iso"]);
 }
 
 /// Stores that were made free of their computer say what to search for, in place of a partition.
 #[test]
 fn devices_that_are_searched_for_are_shown_by_their_paths_and_as_data() {
-    let desk = Desk::empty();
+    let sandbox = Sandbox::empty();
     let locate = |by: DeviceLocator| BcdValue::Device(BcdDevice::Locate { by, within: None });
     let path = r"\windows\system32\boot\winload.efi";
     let store = store(Firmware::Uefi, r"\sources\boot.wim", r"\boot\boot.sdi", |store| {
@@ -58,15 +58,15 @@ fn devices_that_are_searched_for_are_shown_by_their_paths_and_as_data() {
             }
         }
     });
-    desk.put("bcd", store);
-    let shown = desk.done(&["inspect", "bcd"]);
+    sandbox.put("bcd", store);
+    let shown = sandbox.done(&["inspect", "bcd"]);
     for line in [
         &format!("device                  locate=custom:12000002 ({path})"),
         r"osdevice                locate=\windows",
     ] {
         assert!(shown.lines().any(|shown| shown == line), "{shown}");
     }
-    let json: serde_json::Value = serde_json::from_str(&desk.done(&["inspect", "bcd", "--json"])).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&sandbox.done(&["inspect", "bcd", "--json"])).unwrap();
     let objects = json["objects"].as_array().unwrap();
     let elements = objects.iter().flat_map(|object| object["elements"].as_array().unwrap());
     let found: Vec<_> = elements.filter(|element| element["value"]["locate"].is_object()).collect();
@@ -78,14 +78,14 @@ fn devices_that_are_searched_for_are_shown_by_their_paths_and_as_data() {
 
 #[test]
 fn what_is_no_boot_store_is_told() {
-    let desk = Desk::empty();
-    desk.put("short", "regf and nothing else");
-    desk.put("long", [&b"regf"[..], &vec![0; 16 << 20]].concat());
-    let seen = ["short", "long"].map(|name| desk.see(&format!("inspect {name}"))).concat();
+    let sandbox = Sandbox::empty();
+    sandbox.put("short", "regf and nothing else");
+    sandbox.put("long", [&b"regf"[..], &vec![0; 16 << 20]].concat());
+    let seen = ["short", "long"].map(|name| sandbox.see(&format!("inspect {name}"))).concat();
     insta::assert_snapshot!(seen);
 }
 
-/// The store that starts these files, as somebody else might have changed it.
+/// Store that starts these files, with a change that another tool could have made.
 fn store(firmware: Firmware, boot_image: &str, boot_sdi: &str, change: impl FnOnce(&mut BcdStore)) -> Vec<u8> {
     let mut store = bcd::windows_pe_store(&WindowsPeBoot { firmware, boot_image, boot_sdi });
     change(&mut store);
@@ -93,44 +93,44 @@ fn store(firmware: Firmware, boot_image: &str, boot_sdi: &str, change: impl FnOn
 }
 
 /// Boot stores, and the start of a RAM disk, that are what they should be.
-pub fn put_stores(desk: &Desk) {
+pub fn put_stores(sandbox: &Sandbox) {
     for (firmware, path) in [(Firmware::Bios, "boot/bcd"), (Firmware::Uefi, "efi/microsoft/boot/bcd")] {
         let store = store(firmware, r"\sources\boot.wim", r"\boot\boot.sdi", |_| {});
-        desk.put(&format!("boot-files/{path}"), store);
+        sandbox.put(&format!("boot-files/{path}"), store);
     }
-    desk.put("boot-files/boot/boot.sdi", [b"$SDI0001".as_slice(), &[0; 592]].concat());
+    sandbox.put("boot-files/boot/boot.sdi", [b"$SDI0001".as_slice(), &[0; 592]].concat());
 }
 
 #[test]
 fn stores_that_start_something_else_than_what_is_on_the_medium_are_told() {
     const BOOT_IMAGE: &str = r"\sources\boot.wim";
     const SDI: &str = r"\boot\boot.sdi";
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     let put = |bios: &[u8], uefi: &[u8]| {
-        desk.put("boot-files/boot/bcd", bios);
-        desk.put("boot-files/efi/microsoft/boot/bcd", uefi);
+        sandbox.put("boot-files/boot/bcd", bios);
+        sandbox.put("boot-files/efi/microsoft/boot/bcd", uefi);
     };
     let same = |_: &mut BcdStore| {};
     let bios = store(Firmware::Bios, r"\SOURCES\Boot.wim", SDI, same);
     put(&bios, &store(Firmware::Uefi, BOOT_IMAGE, SDI, same));
-    desk.put("boot-files/boot/boot.sdi", [b"$SDI0001".as_slice(), &[0; 600]].concat());
-    let mut seen = desk.see("check --site BER");
-    desk.done(&["apply", "--site", "BER"]);
-    seen += &desk.see("inspect out/win11-BER.iso");
+    sandbox.put("boot-files/boot/boot.sdi", [b"$SDI0001".as_slice(), &[0; 600]].concat());
+    let mut seen = sandbox.see("check --site BER");
+    sandbox.done(&["apply", "--site", "BER"]);
+    seen += &sandbox.see("inspect out/win11-BER.iso");
     let json: serde_json::Value =
-        serde_json::from_str(&desk.done(&["inspect", "out/win11-BER.iso", "--json"])).unwrap();
+        serde_json::from_str(&sandbox.done(&["inspect", "out/win11-BER.iso", "--json"])).unwrap();
     seen += &format!("{:#}\n", json["boot-stores"]);
 
     // Another image, which is not there; and a program that UEFI can't start.
     let uefi = store(Firmware::Bios, BOOT_IMAGE, SDI, same);
     put(&store(Firmware::Bios, r"\sources\other.wim", r"\boot\other.sdi", same), &uefi);
-    seen += &desk.see("check --site BER");
+    seen += &sandbox.see("check --site BER");
     // One that is there; and an entry that is not.
-    desk.put("boot-files/boot/other.wim", "MSWIM");
+    sandbox.put("boot-files/boot/other.wim", "MSWIM");
     let uefi =
         store(Firmware::Uefi, BOOT_IMAGE, SDI, |store| store.objects.retain(|object| object.kind != 0x1020_0003));
     put(&store(Firmware::Bios, r"\boot\other.wim", SDI, same), &uefi);
-    seen += &desk.see("check --site BER");
+    seen += &sandbox.see("check --site BER");
     // Windows PE that is loaded from the medium and looks for itself elsewhere; and a store that was cut off.
     let elsewhere = store(Firmware::Bios, BOOT_IMAGE, SDI, |store| {
         let elements = store.objects.iter_mut().flat_map(|object| &mut object.elements);
@@ -139,13 +139,13 @@ fn stores_that_start_something_else_than_what_is_on_the_medium_are_told() {
         });
     });
     put(&elsewhere, &bios[..5_000]);
-    seen += &desk.see("check --site BER");
-    desk.done(&["apply", "--site", "BER"]);
-    seen += &desk.see("inspect out/win11-BER.iso");
+    seen += &sandbox.see("check --site BER");
+    sandbox.done(&["apply", "--site", "BER"]);
+    seen += &sandbox.see("inspect out/win11-BER.iso");
     // Stand-ins, where nothing else says that they are.
-    desk.edit("prompt = false", "prompt = false\nfirmware = [\"bios\"]");
+    sandbox.edit("prompt = false", "prompt = false\nfirmware = [\"bios\"]");
     put(b"a store", b"another");
-    desk.put("boot-files/boot/boot.sdi", "no RAM disk");
-    seen += &desk.see("check --site BER");
+    sandbox.put("boot-files/boot/boot.sdi", "no RAM disk");
+    seen += &sandbox.see("check --site BER");
     insta::assert_snapshot!(seen);
 }

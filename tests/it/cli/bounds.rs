@@ -1,36 +1,36 @@
-//! What is read from outside is bounded: devices, texts without end, templates and files that claim to be huge take
+//! Everything read from outside is bounded: devices, texts without end, templates and files that claim to be huge take
 //! neither the memory nor the stack of the machine.
 
 use std::fs;
 use std::process::{Command, Output};
 
-use crate::fixtures::desk::{Desk, MANIFEST};
+use crate::fixtures::sandbox::{MANIFEST, Sandbox};
 
 /// Runs the program with at most 1 GB of address space and for at most five minutes.
-fn run(desk: &Desk, arguments: &[&str]) -> Output {
+fn run(sandbox: &Sandbox, arguments: &[&str]) -> Output {
     let mut command = Command::new("timeout");
     command.args(["300", "sh", "-c", "ulimit -v 1000000; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_tsmedia")]);
-    command.args(arguments).current_dir(&desk.root).env("NO_COLOR", "1").output().unwrap()
+    command.args(arguments).current_dir(&sandbox.root).env("NO_COLOR", "1").output().unwrap()
 }
 
-/// What the program says when it refuses something, in one line.
-fn refusal(desk: &Desk, arguments: &[&str]) -> String {
-    let output = run(desk, arguments);
+/// Runs a command that must be refused, and returns its message in one line.
+fn refusal(sandbox: &Sandbox, arguments: &[&str]) -> String {
+    let output = run(sandbox, arguments);
     let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
     said.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn mkfifo(desk: &Desk, path: &str) {
-    assert!(Command::new("mkfifo").arg(desk.path(path)).status().unwrap().success());
+fn mkfifo(sandbox: &Sandbox, path: &str) {
+    assert!(Command::new("mkfifo").arg(sandbox.path(path)).status().unwrap().success());
 }
 
 #[test]
 fn a_device_or_fifo_is_no_text() {
-    let desk = Desk::new();
-    mkfifo(&desk, "fifo");
-    std::os::unix::fs::symlink("/dev/zero", desk.path("zero.toml")).unwrap();
-    fs::File::create(desk.path("huge.toml")).unwrap().set_len(1 << 40).unwrap();
+    let sandbox = Sandbox::new();
+    mkfifo(&sandbox, "fifo");
+    std::os::unix::fs::symlink("/dev/zero", sandbox.path("zero.toml")).unwrap();
+    fs::File::create(sandbox.path("huge.toml")).unwrap().set_len(1 << 40).unwrap();
     for (path, why) in [
         ("/dev/zero", "it is a device, not a regular file"),
         ("zero.toml", "it is a device, not a regular file"),
@@ -38,7 +38,7 @@ fn a_device_or_fifo_is_no_text() {
         ("huge.toml", "it has 1099511627776 bytes (1.10 TB); the limit is"),
     ] {
         let said = |arguments: &[&str]| {
-            let said = refusal(&desk, arguments);
+            let said = refusal(&sandbox, arguments);
             assert!(said.contains(why), "{path}, {arguments:?}: {said}");
         };
         said(&["check", path]);
@@ -53,13 +53,14 @@ fn a_device_or_fifo_is_no_text() {
             let manifest = MANIFEST.replace("label = \"WIN11 {{ site.code }}\"", &line);
             // The keys after the table that was put in belong to it otherwise.
             let manifest = manifest.replace("source-date = 2026-01-01\n", "");
-            desk.put(&format!("{key}.toml"), manifest);
+            sandbox.put(&format!("{key}.toml"), manifest);
             said(&["plan", &format!("{key}.toml")]);
         }
-        desk.put("recorded.toml", MANIFEST);
-        let record = desk.path("recorded.record.json");
+        sandbox.put("recorded.toml", MANIFEST);
+        let record = sandbox.path("recorded.record.json");
         let _ = fs::remove_file(&record);
-        std::os::unix::fs::symlink(if path.starts_with('/') { path.into() } else { desk.path(path) }, &record).unwrap();
+        std::os::unix::fs::symlink(if path.starts_with('/') { path.into() } else { sandbox.path(path) }, &record)
+            .unwrap();
         said(&["plan", "recorded.toml"]);
     }
 }
@@ -67,7 +68,7 @@ fn a_device_or_fifo_is_no_text() {
 /// Each of these took all memory, or the whole stack.
 #[test]
 fn templates_take_no_more_than_their_share() {
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     let many = |part: &str| part.repeat(3_000);
     for (template, why) in [
         ("{{ '%9999999999d'|format(1) }}".into(), "creates a value of more than"),
@@ -112,8 +113,8 @@ fn templates_take_no_more_than_their_share() {
         (format!("{{% if 1 %}}{}{{% endif %}}", many("{% elif 1 %}")), "more than 250 operators"),
         (format!("{{{{ 1 }}}}{}", "a".repeat(100_000)), "at most 65536 are allowed"),
     ] {
-        desk.put("media.toml", MANIFEST.replace("WIN11 {{ site.code }}", &template));
-        let said = refusal(&desk, &["check"]);
+        sandbox.put("media.toml", MANIFEST.replace("WIN11 {{ site.code }}", &template));
+        let said = refusal(&sandbox, &["check"]);
         let shown: String = template.chars().take(60).collect();
         assert!(said.contains(why) && said.contains("media.toml:6:"), "{shown}: {said}");
     }
@@ -121,29 +122,29 @@ fn templates_take_no_more_than_their_share() {
 
 #[test]
 fn templates_of_a_whole_manifest_share_a_budget() {
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     let value = "a = \"{{ 'x' * 60000 }}{{ 'y' }}\"\n";
     let lines: String = (0..1_500).map(|n| value.replacen('a', &format!("a{n}"), 1)).collect();
-    desk.put("media.toml", format!("{MANIFEST}\n[vars]\n{lines}"));
-    let said = refusal(&desk, &["check"]);
+    sandbox.put("media.toml", format!("{MANIFEST}\n[vars]\n{lines}"));
+    let said = refusal(&sandbox, &["check"]);
     assert!(said.contains("templates of this manifest"), "{}", &said[..said.len().min(2_000)]);
 }
 
 #[test]
 fn sites_multiply_what_a_manifest_may_hold() {
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     let sites: String = (0..5_000).map(|n| format!("[[sites]]\ncode = \"S{n}\"\n")).collect();
     let vars: String = (0..2_000).map(|n| format!("v{n} = 1\n")).collect();
     let base = MANIFEST.split("[[sites]]").next().unwrap();
-    desk.put("media.toml", format!("{base}[vars]\n{vars}{sites}"));
-    let said = refusal(&desk, &["check"]);
+    sandbox.put("media.toml", format!("{base}[vars]\n{vars}{sites}"));
+    let said = refusal(&sandbox, &["check"]);
     assert!(said.contains("5000 sites with 20"), "{}", &said[..said.len().min(2_000)]);
     assert!(said.contains("build fewer sites at once: `--site CODE`"), "{}", &said[..said.len().min(2_000)]);
 }
 
 #[test]
 fn usual_templates_give_what_they_always_gave() {
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     for (template, value) in [
         ("{{ 'a' ~ 1 ~ 'b' }}", "a1b"),
         ("{{ 1 + 2 }}{{ 'a' + 'b' }}", "3ab"),
@@ -160,8 +161,8 @@ fn usual_templates_give_what_they_always_gave() {
         ("{{ {'recursive': 1}.recursive }}{% for r in [{'recursive': 2}] %}{{ r.recursive }}{% endfor %}", "12"),
         ("{{ 'x' if site.code is string else 'y' }}", "x"),
     ] {
-        desk.put("media.toml", format!("{MANIFEST}\n[vars]\nvalue = \"<{template}>\"\n"));
-        let output = desk.run(&["render", "--site", "BER"]);
+        sandbox.put("media.toml", format!("{MANIFEST}\n[vars]\nvalue = \"<{template}>\"\n"));
+        let output = sandbox.run(&["render", "--site", "BER"]);
         let said = String::from_utf8(output.stdout).unwrap();
         assert!(said.contains(&format!("value = \"<{value}>\"")), "{template}: {said}");
     }
@@ -169,34 +170,34 @@ fn usual_templates_give_what_they_always_gave() {
 
 #[test]
 fn a_fifo_or_endless_device_is_no_medium() {
-    let desk = Desk::new();
-    mkfifo(&desk, "fifo");
+    let sandbox = Sandbox::new();
+    mkfifo(&sandbox, "fifo");
     for path in ["fifo", "/dev/zero"] {
         for command in [&["inspect", path][..], &["inspect", path, "--layout"], &["verify", path]] {
-            let said = refusal(&desk, command);
+            let said = refusal(&sandbox, command);
             assert!(said.contains("not a regular file"), "{command:?}: {said}");
         }
-        desk.put("media.toml", MANIFEST.replace("images/boot.wim", path));
-        refusal(&desk, &["check"]);
+        sandbox.put("media.toml", MANIFEST.replace("images/boot.wim", path));
+        refusal(&sandbox, &["check"]);
     }
 }
 
 #[test]
 fn texts_that_multiply_come_to_an_end() {
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     let header = "[media]\nprofile = [\"NEXT\", \"NEXT\"]\n";
     for n in 0..40 {
-        desk.put(&format!("p{n}.toml"), header.replace("NEXT", &format!("p{}.toml", n + 1)));
+        sandbox.put(&format!("p{n}.toml"), header.replace("NEXT", &format!("p{}.toml", n + 1)));
     }
-    desk.put("p40.toml", "[media]\n");
-    desk.put("media.toml", MANIFEST.replace("[media]\n", "[media]\nprofile = \"p0.toml\"\n"));
-    let said = refusal(&desk, &["check"]);
+    sandbox.put("p40.toml", "[media]\n");
+    sandbox.put("media.toml", MANIFEST.replace("[media]\n", "[media]\nprofile = \"p0.toml\"\n"));
+    let said = refusal(&sandbox, &["check"]);
     assert!(said.contains("the manifest inherits from more than 100 profiles"), "{said}");
 }
 
 #[test]
 fn toml_without_end_is_refused_at_the_place_where_it_ends() {
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     let deep_keys = format!("{}a", "a.".repeat(50));
     let deep_tables = format!("{deep_keys} = {{ ").repeat(60) + &"}".repeat(60);
     let wide_keys: String = (0..20_000).map(|n| format!("k{n} = 1\n")).collect();
@@ -215,8 +216,8 @@ fn toml_without_end_is_refused_at_the_place_where_it_ends() {
         (long_key, "the keys on the paths to all values have more than"),
         (many_errors, "error"),
     ] {
-        desk.put("media.toml", format!("{MANIFEST}\n[vars]\n{text}\n"));
-        let said = refusal(&desk, &["check"]);
+        sandbox.put("media.toml", format!("{MANIFEST}\n[vars]\n{text}\n"));
+        let said = refusal(&sandbox, &["check"]);
         assert!(said.contains(why), "{}: {}", &text[..20], &said[..said.len().min(2_000)]);
     }
 }
@@ -224,8 +225,8 @@ fn toml_without_end_is_refused_at_the_place_where_it_ends() {
 /// A medium of a few kilobytes whose file claims to be a terabyte further on.
 #[test]
 fn a_wim_medium_that_claims_a_terabyte_is_refused() {
-    let desk = Desk::new();
-    let mut image = desk.get("images/boot.wim");
+    let sandbox = Sandbox::new();
+    let mut image = sandbox.get("images/boot.wim");
     let header = tsmedia::format::wim::header::WimHeader::parse(&image).unwrap();
     let at = header.table.offset as usize;
     let mut table = image[at..at + header.table.len as usize].to_vec();
@@ -233,8 +234,8 @@ fn a_wim_medium_that_claims_a_terabyte_is_refused() {
         entry[8..16].copy_from_slice(&(1_u64 << 40).to_le_bytes());
     }
     image[at..at + table.len()].copy_from_slice(&table);
-    desk.put("claims.wim", image);
-    let said = refusal(&desk, &["inspect", "claims.wim", "--layout", "--svg", "map.svg"]);
+    sandbox.put("claims.wim", image);
+    let said = refusal(&sandbox, &["inspect", "claims.wim", "--layout", "--svg", "map.svg"]);
     assert!(said.contains("should be at bytes 1099511627776"), "{said}");
-    assert!(!desk.path("map.svg").exists());
+    assert!(!sandbox.path("map.svg").exists());
 }

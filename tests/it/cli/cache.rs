@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::fixtures::desk::Desk;
+use crate::fixtures::sandbox::Sandbox;
 
 /// Sizes in `.tsmedia` depend on how the numbers of files happen to be; what is counted does not.
 fn without_sizes(text: &str) -> String {
@@ -28,38 +28,38 @@ fn without_sizes(text: &str) -> String {
 }
 
 /// A project whose boot image changed long enough ago to be remembered.
-fn settled() -> Desk {
-    let desk = Desk::new();
+fn settled() -> Sandbox {
+    let sandbox = Sandbox::new();
     std::thread::sleep(std::time::Duration::from_millis(30));
-    desk
+    sandbox
 }
 
 #[test]
 fn the_cache_says_what_it_holds_and_is_emptied_without_harm() {
-    let desk = settled();
-    let mut seen = desk.see("cache");
-    assert!(!desk.path(".tsmedia").exists(), "looking made a cache");
-    desk.done(&["check"]);
-    assert!(!desk.path(".tsmedia").exists(), "check wrote something");
-    desk.done(&["apply"]);
-    let built = desk.get("out/win11-BER.iso");
-    seen += &desk.see("cache");
-    seen += &desk.see("cache --limit 1B");
-    seen += &desk.see("cache --clear");
-    seen += &desk.see("cache media.toml");
-    seen += &desk.see("cache --clear --limit 1GB");
-    assert!(desk.done(&["plan"]).starts_with("nothing to do"));
-    fs::remove_file(desk.path("out/win11-BER.iso")).unwrap();
-    desk.done(&["apply"]);
-    assert_eq!(desk.get("out/win11-BER.iso"), built);
+    let sandbox = settled();
+    let mut seen = sandbox.see("cache");
+    assert!(!sandbox.path(".tsmedia").exists(), "looking made a cache");
+    sandbox.done(&["check"]);
+    assert!(!sandbox.path(".tsmedia").exists(), "check wrote something");
+    sandbox.done(&["apply"]);
+    let built = sandbox.get("out/win11-BER.iso");
+    seen += &sandbox.see("cache");
+    seen += &sandbox.see("cache --limit 1B");
+    seen += &sandbox.see("cache --clear");
+    seen += &sandbox.see("cache media.toml");
+    seen += &sandbox.see("cache --clear --limit 1GB");
+    assert!(sandbox.done(&["plan"]).starts_with("nothing to do"));
+    fs::remove_file(sandbox.path("out/win11-BER.iso")).unwrap();
+    sandbox.done(&["apply"]);
+    assert_eq!(sandbox.get("out/win11-BER.iso"), built);
     insta::assert_snapshot!(without_sizes(&seen));
 }
 
 #[test]
 fn the_cache_is_data_too() {
-    let desk = settled();
-    desk.done(&["apply"]);
-    let caches: serde_json::Value = serde_json::from_str(&desk.done(&["cache", "--json"])).unwrap();
+    let sandbox = settled();
+    sandbox.done(&["apply"]);
+    let caches: serde_json::Value = serde_json::from_str(&sandbox.done(&["cache", "--json"])).unwrap();
     let cache = &caches[0];
     assert_eq!((cache["cache"].as_str(), cache["limit"].as_u64()), (Some("./.tsmedia"), Some(20_000_000_000)));
     assert_eq!(cache["digests"]["outputs"], 2);
@@ -71,11 +71,11 @@ fn the_cache_is_data_too() {
 
 #[test]
 fn the_limit_comes_from_the_environment() {
-    let desk = settled();
+    let sandbox = settled();
     let limited = |limit: &str, line: &str| {
         let words: Vec<_> = line.split(' ').collect();
-        let ran = desk.command(&words).env("TSMEDIA_CACHE_LIMIT", limit).output().unwrap();
-        desk.see_ran(line, &ran)
+        let ran = sandbox.command(&words).env("TSMEDIA_CACHE_LIMIT", limit).output().unwrap();
+        sandbox.see_ran(line, &ran)
     };
     let mut seen = limited("none", "plan");
     limited("0 B", "apply");
@@ -87,23 +87,23 @@ fn the_limit_comes_from_the_environment() {
 
 #[test]
 fn a_cache_in_use_is_not_emptied() {
-    let desk = settled();
-    desk.done(&["apply"]);
-    let lock = fs::File::options().write(true).open(desk.path(".tsmedia/lock")).unwrap();
+    let sandbox = settled();
+    sandbox.done(&["apply"]);
+    let lock = fs::File::options().write(true).open(sandbox.path(".tsmedia/lock")).unwrap();
     lock.lock().unwrap();
-    fs::write(desk.path(".tsmedia/lock"), "PID 7, building `out/win11-BER.iso`").unwrap();
-    let seen = desk.see("cache --clear") + &desk.see("cache --limit 1B");
-    assert!(desk.path(".tsmedia/digests").exists());
+    fs::write(sandbox.path(".tsmedia/lock"), "PID 7, building `out/win11-BER.iso`").unwrap();
+    let seen = sandbox.see("cache --clear") + &sandbox.see("cache --limit 1B");
+    assert!(sandbox.path(".tsmedia/digests").exists());
     insta::assert_snapshot!(seen);
 }
 
 #[test]
 fn a_cache_that_cannot_be_written_is_no_reason_to_fail() {
-    let desk = settled();
-    let first = desk.done(&["plan"]);
-    fs::remove_dir_all(desk.path(".tsmedia")).unwrap();
+    let sandbox = settled();
+    let first = sandbox.done(&["plan"]);
+    fs::remove_dir_all(sandbox.path(".tsmedia")).unwrap();
     // Neither root nor anybody else can make a folder below a file.
-    desk.put(".tsmedia", "a file");
-    assert_eq!(desk.done(&["plan"]), first);
-    assert_eq!(desk.done(&["plan"]), first);
+    sandbox.put(".tsmedia", "a file");
+    assert_eq!(sandbox.done(&["plan"]), first);
+    assert_eq!(sandbox.done(&["plan"]), first);
 }

@@ -6,26 +6,26 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 
 use super::capture::{is_whole, noise, partition, put_into, put_ntfs, sparse, tool};
-use crate::fixtures::desk::{Desk, settle};
+use crate::fixtures::sandbox::{Sandbox, settle};
 
 #[test]
 fn names_that_windows_cannot_hold_are_refused_and_listed() {
-    let desk = Desk::empty();
+    let sandbox = Sandbox::empty();
     for name in ["con", "aux.h", "a:b.txt", "q?.txt", "trail.", "blank ", "deep/nul.log", "Foo", "foo", "fine"] {
-        desk.put(&format!("tree/{name}"), name);
+        sandbox.put(&format!("tree/{name}"), name);
     }
-    let mut seen = desk.see("capture tree -o out.wim");
-    assert!(!desk.path("out.wim").exists());
+    let mut seen = sandbox.see("capture tree -o out.wim");
+    assert!(!sandbox.path("out.wim").exists());
     // Files that are left out do not matter.
-    desk.put("own.ini", "[ExclusionList]\ncon\n");
-    desk.put("few/con", "left out");
-    desk.put("few/fine", "fine");
-    ["few/con", "few/fine", "few"].iter().for_each(|path| settle(&desk.path(path)));
-    seen += &desk.see("capture few -o out.wim --config own.ini");
-    fs::create_dir(desk.path("other")).unwrap();
-    fs::write(desk.path("other").as_std_path().join(OsStr::from_bytes(b"caf\xe9")), "not UTF-8").unwrap();
-    seen += &desk.see("capture other -o other.wim");
-    assert!(!desk.path("other.wim").exists());
+    sandbox.put("own.ini", "[ExclusionList]\ncon\n");
+    sandbox.put("few/con", "left out");
+    sandbox.put("few/fine", "fine");
+    ["few/con", "few/fine", "few"].iter().for_each(|path| settle(&sandbox.path(path)));
+    seen += &sandbox.see("capture few -o out.wim --config own.ini");
+    fs::create_dir(sandbox.path("other")).unwrap();
+    fs::write(sandbox.path("other").as_std_path().join(OsStr::from_bytes(b"caf\xe9")), "not UTF-8").unwrap();
+    seen += &sandbox.see("capture other -o other.wim");
+    assert!(!sandbox.path("other.wim").exists());
     insta::assert_snapshot!(seen);
 }
 
@@ -75,11 +75,11 @@ fn entry(name: &[u8; 11], attributes: u8, cluster: u16, len: u32) -> [u8; 32] {
 
 /// An EFI system partition as `mkfs.fat -F 32 -s 8` makes it, with too few clusters for FAT32 by the specification. mtools
 /// takes it for FAT16, so its files are put there by hand.
-fn put_few_clusters(desk: &Desk, name: &str) {
-    sparse(desk, name, 33 << 20);
-    tool(desk, "mkfs.fat", &["-F", "32", "-s", "8", name]);
-    let fat = Fat32::of(&desk.get(name));
-    let volume = fs::File::options().write(true).open(desk.path(name)).unwrap();
+fn put_few_clusters(sandbox: &Sandbox, name: &str) {
+    sparse(sandbox, name, 33 << 20);
+    tool(sandbox, "mkfs.fat", &["-F", "32", "-s", "8", name]);
+    let fat = Fat32::of(&sandbox.get(name));
+    let volume = fs::File::options().write(true).open(sandbox.path(name)).unwrap();
     for cluster in 3..=5 {
         fat.end(&volume, cluster);
     }
@@ -97,70 +97,70 @@ fn put_few_clusters(desk: &Desk, name: &str) {
 
 #[test]
 fn fat32_with_few_clusters_is_read_alone_and_beside_a_volume_of_windows() {
-    let desk = Desk::empty();
-    put_few_clusters(&desk, "esp.img");
-    desk.done(&["capture", "esp.img", "-o", "esp.wim"]);
-    is_whole(&desk, "esp.wim");
-    tool(&desk, "wimlib-imagex", &["extract", "esp.wim", "1", "/", "--dest-dir=ours", "--no-acls"]);
-    tool(&desk, "7z", &["x", "-otheirs", "esp.img"]);
-    assert!(desk.get("ours/EFI/BOOTX64.EFI") == noise(4096, 3));
-    assert_eq!(desk.get("ours/EFI/BOOTX64.EFI"), desk.get("theirs/EFI/BOOTX64.EFI"));
-    sparse(&desk, "disk.img", 80 << 20);
-    partition(&desk, "disk.img", "label: gpt\nstart=2048, size=67584, type=U\nstart=69632, size=65536\n");
-    put_into(&desk, "esp.img", "disk.img", 2048);
-    put_ntfs(&desk, "volume", 65536 * 512);
-    put_into(&desk, "volume", "disk.img", 69632);
-    let seen = desk.see("capture disk.img -o disk.wim");
+    let sandbox = Sandbox::empty();
+    put_few_clusters(&sandbox, "esp.img");
+    sandbox.done(&["capture", "esp.img", "-o", "esp.wim"]);
+    is_whole(&sandbox, "esp.wim");
+    tool(&sandbox, "wimlib-imagex", &["extract", "esp.wim", "1", "/", "--dest-dir=ours", "--no-acls"]);
+    tool(&sandbox, "7z", &["x", "-otheirs", "esp.img"]);
+    assert!(sandbox.get("ours/EFI/BOOTX64.EFI") == noise(4096, 3));
+    assert_eq!(sandbox.get("ours/EFI/BOOTX64.EFI"), sandbox.get("theirs/EFI/BOOTX64.EFI"));
+    sparse(&sandbox, "disk.img", 80 << 20);
+    partition(&sandbox, "disk.img", "label: gpt\nstart=2048, size=67584, type=U\nstart=69632, size=65536\n");
+    put_into(&sandbox, "esp.img", "disk.img", 2048);
+    put_ntfs(&sandbox, "volume", 65536 * 512);
+    put_into(&sandbox, "volume", "disk.img", 69632);
+    let seen = sandbox.see("capture disk.img -o disk.wim");
     assert!(seen.contains("(FAT32)") && seen.contains("(NTFS)"), "{seen}");
 }
 
 #[test]
 fn short_names_are_in_the_code_page_that_is_given() {
-    let desk = Desk::empty();
-    put_few_clusters(&desk, "esp.img");
+    let sandbox = Sandbox::empty();
+    put_few_clusters(&sandbox, "esp.img");
     for (arguments, name) in [(&[][..], "GRÖ╒.TXT"), (&["--oem-code-page", "850"], "GRÖı.TXT")] {
-        desk.done(&[&["capture", "esp.img", "-o", "out.wim", "--force"], arguments].concat());
-        let listed = tool(&desk, "wimlib-imagex", &["dir", "out.wim", "1"]);
+        sandbox.done(&[&["capture", "esp.img", "-o", "out.wim", "--force"], arguments].concat());
+        let listed = tool(&sandbox, "wimlib-imagex", &["dir", "out.wim", "1"]);
         assert!(listed.contains(&format!("/{name}\n")), "{listed}");
     }
-    let mut seen = desk.see("capture esp.img -o out.wim --oem-code-page 932");
-    desk.put(
+    let mut seen = sandbox.see("capture esp.img -o out.wim --oem-code-page 932");
+    sandbox.put(
         "capture.toml",
         "manifest-version = 1\n\n[capture]\npath = \"esp.wim\"\noem-code-page = 850\n\n[[capture.source]]\npath = \"esp.img\"\n",
     );
-    desk.done(&["apply", "capture.toml"]);
-    let listed = tool(&desk, "wimlib-imagex", &["dir", "esp.wim", "1"]);
+    sandbox.done(&["apply", "capture.toml"]);
+    let listed = tool(&sandbox, "wimlib-imagex", &["dir", "esp.wim", "1"]);
     assert!(listed.contains("/GRÖı.TXT\n"), "{listed}");
-    let text = String::from_utf8(desk.get("capture.toml")).unwrap();
-    desk.put("capture.toml", text.replace("850", "851"));
-    seen += &desk.see("check capture.toml");
-    desk.put("capture.toml", text.replace("850", "858"));
-    seen += &desk.see("plan capture.toml");
+    let text = String::from_utf8(sandbox.get("capture.toml")).unwrap();
+    sandbox.put("capture.toml", text.replace("850", "851"));
+    seen += &sandbox.see("check capture.toml");
+    sandbox.put("capture.toml", text.replace("850", "858"));
+    seen += &sandbox.see("plan capture.toml");
     insta::assert_snapshot!(seen);
 }
 
 #[test]
 fn fat_with_sectors_of_4096_bytes_is_read() {
-    let desk = Desk::empty();
-    sparse(&desk, "volume.img", 40 << 20);
-    tool(&desk, "mkfs.fat", &["-F", "16", "-S", "4096", "-s", "1", "volume.img"]);
-    desk.put("file", noise(10_000, 5));
-    tool(&desk, "mmd", &["-i", "volume.img", "::EFI"]);
-    tool(&desk, "mcopy", &["-i", "volume.img", "file", "::EFI/A long name.größe"]);
-    desk.done(&["capture", "volume.img", "-o", "out.wim"]);
-    tool(&desk, "wimlib-imagex", &["extract", "out.wim", "1", "/", "--dest-dir=ours", "--no-acls"]);
-    assert!(desk.get("ours/EFI/A long name.größe") == noise(10_000, 5));
+    let sandbox = Sandbox::empty();
+    sparse(&sandbox, "volume.img", 40 << 20);
+    tool(&sandbox, "mkfs.fat", &["-F", "16", "-S", "4096", "-s", "1", "volume.img"]);
+    sandbox.put("file", noise(10_000, 5));
+    tool(&sandbox, "mmd", &["-i", "volume.img", "::EFI"]);
+    tool(&sandbox, "mcopy", &["-i", "volume.img", "file", "::EFI/A long name.größe"]);
+    sandbox.done(&["capture", "volume.img", "-o", "out.wim"]);
+    tool(&sandbox, "wimlib-imagex", &["extract", "out.wim", "1", "/", "--dest-dir=ours", "--no-acls"]);
+    assert!(sandbox.get("ours/EFI/A long name.größe") == noise(10_000, 5));
 }
 
 #[test]
 fn a_fat_folder_in_itself_is_an_error() {
-    let desk = Desk::empty();
-    put_few_clusters(&desk, "esp.img");
-    let fat = Fat32::of(&desk.get("esp.img"));
-    let volume = fs::File::options().write(true).open(desk.path("esp.img")).unwrap();
+    let sandbox = Sandbox::empty();
+    put_few_clusters(&sandbox, "esp.img");
+    let fat = Fat32::of(&sandbox.get("esp.img"));
+    let volume = fs::File::options().write(true).open(sandbox.path("esp.img")).unwrap();
     volume.write_all_at(&entry(b"SELF       ", 0x10, 3, 0), fat.cluster(3) + 96).unwrap();
-    insta::assert_snapshot!(desk.see("capture esp.img -o out.wim"));
-    assert_eq!(desk.list("."), ["esp.img"]);
+    insta::assert_snapshot!(sandbox.see("capture esp.img -o out.wim"));
+    assert_eq!(sandbox.list("."), ["esp.img"]);
 }
 
 /// Fails one call of `write` or `pwrite` on the file that becomes the output, and counts them.
@@ -204,27 +204,27 @@ ssize_t pwrite64(int fd, const void *from, size_t n, off_t at) {
 
 #[test]
 fn a_write_that_fails_once_is_an_error_or_changes_no_byte() {
-    let desk = Desk::empty();
-    desk.put("shim.c", SHIM);
-    tool(&desk, "cc", &["-shared", "-fPIC", "-o", "shim.so", "shim.c", "-ldl"]);
-    // Noise is written twice: in compressed chunks, which are no shorter, and then as it is.
-    desk.put("tree/noise.bin", noise(100_000, 7));
-    desk.put("tree/text.txt", "text ".repeat(20_000));
+    let sandbox = Sandbox::empty();
+    sandbox.put("shim.c", SHIM);
+    tool(&sandbox, "cc", &["-shared", "-fPIC", "-o", "shim.so", "shim.c", "-ldl"]);
+    // Noise is written twice: in compressed chunks, which turn out as long, and then as it is.
+    sandbox.put("tree/noise.bin", noise(100_000, 7));
+    sandbox.put("tree/text.txt", "text ".repeat(20_000));
     let line = ["capture", "tree", "-o", "out.wim", "--force", "--threads", "1"];
-    desk.done(&line);
-    let whole = desk.get("out.wim");
+    sandbox.done(&line);
+    let whole = sandbox.get("out.wim");
     let mut n_failed = 0;
     for n in 1.. {
-        desk.put("out.wim", "what was there");
-        let mut command = desk.command(&line);
-        let ran = command.env("LD_PRELOAD", desk.path("shim.so")).env("FAIL_WRITE", n.to_string()).output().unwrap();
+        sandbox.put("out.wim", "what was there");
+        let mut command = sandbox.command(&line);
+        let ran = command.env("LD_PRELOAD", sandbox.path("shim.so")).env("FAIL_WRITE", n.to_string()).output().unwrap();
         if ran.status.success() {
-            assert!(desk.get("out.wim") == whole, "write {n} failed unnoticed");
+            assert!(sandbox.get("out.wim") == whole, "write {n} failed unnoticed");
             break;
         }
         let said = String::from_utf8_lossy(&ran.stderr);
         assert!(ran.status.code() == Some(1) && said.contains("No space left on device"), "write {n}: {said}");
-        assert_eq!(desk.get("out.wim"), b"what was there", "write {n}");
+        assert_eq!(sandbox.get("out.wim"), b"what was there", "write {n}");
         n_failed += 1;
     }
     assert!(n_failed > 10, "only {n_failed} writes failed");

@@ -4,50 +4,50 @@ use std::fs;
 use std::process::Command;
 
 use super::medium::place_of;
-use crate::fixtures::desk::Desk;
+use crate::fixtures::sandbox::Sandbox;
 
 /// A medium that is built, kept as `old.iso` with its record and manifest, and changed in every way.
-fn changed() -> Desk {
-    let desk = Desk::new();
-    desk.edit("\n[[sites]]\ncode = \"HAM\"\n", "");
-    desk.put("packages/vpn/certificate.cer", [9; 900]);
-    desk.put("packages/vpn/driver.sys", [7; 3_000]);
-    desk.done(&["apply"]);
+fn changed() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.edit("\n[[sites]]\ncode = \"HAM\"\n", "");
+    sandbox.put("packages/vpn/certificate.cer", [9; 900]);
+    sandbox.put("packages/vpn/driver.sys", [7; 3_000]);
+    sandbox.done(&["apply"]);
     for (from, to) in [("out/win11-BER.iso", "old.iso"), ("media.record.json", "old.json"), ("media.toml", "old.toml")]
     {
-        desk.put(to, desk.get(from));
+        sandbox.put(to, sandbox.get(from));
     }
-    desk.put("packages/vpn/vpn.conf", "server = VPN.example.com\n");
-    desk.put("packages/vpn/new.txt", "new\n");
-    fs::remove_file(desk.path("packages/vpn/setup.cmd")).unwrap();
-    fs::create_dir(desk.path("packages/vpn/drivers")).unwrap();
-    fs::rename(desk.path("packages/vpn/driver.sys"), desk.path("packages/vpn/drivers/driver.sys")).unwrap();
-    desk.edit("WIN11 {{", "W11 {{");
-    desk.edit("2026-01-01", "2026-02-03");
-    desk.edit("[[file]]", "[[package]]\nid = \"BER00022\"\nsource = \"packages/more\"\n\n[[file]]");
-    desk.put("packages/more/a.txt", "a\n");
-    desk.put("packages/more/b/c.txt", "c\n");
-    desk.put("boot-files/efi/microsoft/boot/efisys_noprompt.bin", [1; 16_384]);
-    desk
+    sandbox.put("packages/vpn/vpn.conf", "server = VPN.example.com\n");
+    sandbox.put("packages/vpn/new.txt", "new\n");
+    fs::remove_file(sandbox.path("packages/vpn/setup.cmd")).unwrap();
+    fs::create_dir(sandbox.path("packages/vpn/drivers")).unwrap();
+    fs::rename(sandbox.path("packages/vpn/driver.sys"), sandbox.path("packages/vpn/drivers/driver.sys")).unwrap();
+    sandbox.edit("WIN11 {{", "W11 {{");
+    sandbox.edit("2026-01-01", "2026-02-03");
+    sandbox.edit("[[file]]", "[[package]]\nid = \"BER00022\"\nsource = \"packages/more\"\n\n[[file]]");
+    sandbox.put("packages/more/a.txt", "a\n");
+    sandbox.put("packages/more/b/c.txt", "c\n");
+    sandbox.put("boot-files/efi/microsoft/boot/efisys_noprompt.bin", [1; 16_384]);
+    sandbox
 }
 
 #[test]
 fn a_finished_medium_is_compared_with_what_the_manifest_here_makes() {
-    let desk = changed();
-    let before = desk.get("media.record.json");
-    let mut seen = desk.see("diff old.iso");
-    seen += &desk.see("diff old.iso -v");
-    seen += &desk.see("diff old.iso --json");
-    assert_eq!((desk.get("media.record.json"), desk.list("out")), (before, vec!["win11-BER.iso".to_owned()]));
+    let sandbox = changed();
+    let before = sandbox.get("media.record.json");
+    let mut seen = sandbox.see("diff old.iso");
+    seen += &sandbox.see("diff old.iso -v");
+    seen += &sandbox.see("diff old.iso --json");
+    assert_eq!((sandbox.get("media.record.json"), sandbox.list("out")), (before, vec!["win11-BER.iso".to_owned()]));
     insta::assert_snapshot!(seen);
 }
 
 #[test]
 fn manifest_record_and_medium_say_the_same_of_one_difference() {
-    let desk = changed();
-    desk.done(&["apply"]);
+    let sandbox = changed();
+    sandbox.done(&["apply"]);
     let of = |line: &str| {
-        let seen = desk.done(&[&["diff"], &line.split(' ').collect::<Vec<_>>()[..], &["--json"]].concat());
+        let seen = sandbox.done(&[&["diff"], &line.split(' ').collect::<Vec<_>>()[..], &["--json"]].concat());
         let mut value: serde_json::Value = serde_json::from_str(&seen).unwrap();
         let names = ["old", "new"].map(|side| value.as_object_mut().unwrap().remove(side).unwrap());
         // What an entry of the manifest is called is not on the medium, and a record has no bytes of boot programs.
@@ -73,41 +73,41 @@ fn manifest_record_and_medium_say_the_same_of_one_difference() {
         assert_eq!(of(line).0, expected, "{line}");
     }
     let mut seen =
-        desk.see("diff media.toml media.record.json") + &desk.see("diff media.record.json out/win11-BER.iso");
-    seen += &desk.see("diff out/win11-BER.iso");
-    seen += &desk.see("diff old.toml media.toml");
-    seen += &desk.see("diff media.record.json old.json");
+        sandbox.see("diff media.toml media.record.json") + &sandbox.see("diff media.record.json out/win11-BER.iso");
+    seen += &sandbox.see("diff out/win11-BER.iso");
+    seen += &sandbox.see("diff old.toml media.toml");
+    seen += &sandbox.see("diff media.record.json old.json");
     insta::assert_snapshot!(seen);
 }
 
 #[test]
 fn of_several_outputs_the_one_that_is_meant_is_found_or_asked_for() {
-    let desk = Desk::new();
-    desk.done(&["apply"]);
-    desk.put("copy.iso", desk.get("out/win11-HAM.iso"));
+    let sandbox = Sandbox::new();
+    sandbox.done(&["apply"]);
+    sandbox.put("copy.iso", sandbox.get("out/win11-HAM.iso"));
     // By its path, by the site that it names, and by the site that is asked for.
-    let mut seen = desk.see("diff out/win11-HAM.iso") + &desk.see("diff copy.iso media.record.json");
-    seen += &desk.see("diff copy.iso --site BER");
-    seen += &desk.see("diff media.record.json");
-    seen += &desk.see("diff media.record.json --site HAM");
-    seen += &desk.see("diff media.record.json copy.iso --site ROM");
-    seen += &desk.see("diff copy.iso --site ROM");
-    desk.edit("code = \"HAM\"", "code = \"ROM\"");
-    desk.edit("site.code == 'HAM'", "false");
-    seen += &desk.see("diff copy.iso");
+    let mut seen = sandbox.see("diff out/win11-HAM.iso") + &sandbox.see("diff copy.iso media.record.json");
+    seen += &sandbox.see("diff copy.iso --site BER");
+    seen += &sandbox.see("diff media.record.json");
+    seen += &sandbox.see("diff media.record.json --site HAM");
+    seen += &sandbox.see("diff media.record.json copy.iso --site ROM");
+    seen += &sandbox.see("diff copy.iso --site ROM");
+    sandbox.edit("code = \"HAM\"", "code = \"ROM\"");
+    sandbox.edit("site.code == 'HAM'", "false");
+    seen += &sandbox.see("diff copy.iso");
     insta::assert_snapshot!(seen);
 }
 
 #[test]
 fn media_that_others_made_are_read() {
-    let desk = Desk::new();
-    desk.done(&["apply"]);
-    fs::create_dir(desk.path("tree")).unwrap();
+    let sandbox = Sandbox::new();
+    sandbox.done(&["apply"]);
+    fs::create_dir(sandbox.path("tree")).unwrap();
     let mut extract = Command::new("7z");
-    extract.args(["x", "-bso0", "-bsp0", "-otree", "out/win11-BER.iso"]).current_dir(&desk.root);
+    extract.args(["x", "-bso0", "-bsp0", "-otree", "out/win11-BER.iso"]).current_dir(&sandbox.root);
     assert!(extract.status().unwrap().success());
-    fs::remove_dir_all(desk.path("tree/tsmedia")).unwrap();
-    desk.put("tree/SMS/PKG/BER00021/vpn.conf", "server = other\n");
+    fs::remove_dir_all(sandbox.path("tree/tsmedia")).unwrap();
+    sandbox.put("tree/SMS/PKG/BER00021/vpn.conf", "server = other\n");
     let make = |name: &str| {
         let mut make = Command::new("xorriso");
         make.args([
@@ -124,37 +124,37 @@ fn media_that_others_made_are_read() {
             "boot.cat",
         ]);
         make.args(["-no-emul-boot", "-boot-load-size", "8", "-o", name, "tree"]).env("SOURCE_DATE_EPOCH", "1767225600");
-        let made = make.current_dir(&desk.root).output().unwrap();
+        let made = make.current_dir(&sandbox.root).output().unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     };
     make("foreign.iso");
-    desk.put("tree/SMS/PKG/BER00021/vpn.conf", "server = yet another\n");
+    sandbox.put("tree/SMS/PKG/BER00021/vpn.conf", "server = yet another\n");
     make("second.iso");
-    let seen = desk.see("diff foreign.iso second.iso") + &desk.see("diff out/win11-BER.iso foreign.iso");
+    let seen = sandbox.see("diff foreign.iso second.iso") + &sandbox.see("diff out/win11-BER.iso foreign.iso");
     insta::assert_snapshot!(seen);
 }
 
-/// What a medium of ours lists is taken for what it holds; whatever its list does not say is read.
+/// The digest list of a medium made by tsmedia is trusted; files that it lacks are read.
 #[test]
 fn a_medium_is_believed_what_it_lists_and_read_where_it_lists_nothing() {
-    let desk = Desk::new();
-    desk.done(&["apply"]);
-    let (whole, sums) = (desk.get("out/win11-BER.iso"), "tsmedia/BLAKE3SUMS");
+    let sandbox = Sandbox::new();
+    sandbox.done(&["apply"]);
+    let (whole, sums) = (sandbox.get("out/win11-BER.iso"), "tsmedia/BLAKE3SUMS");
     let differs = |path: &str, change: &dyn Fn(u64)| {
-        desk.put("copy.iso", &whole);
-        change(place_of(&desk, "copy.iso", path));
-        desk.done(&["diff", "copy.iso", "--site", "BER"]).lines().next().unwrap().to_owned()
+        sandbox.put("copy.iso", &whole);
+        change(place_of(&sandbox, "copy.iso", path));
+        sandbox.done(&["diff", "copy.iso", "--site", "BER"]).lines().next().unwrap().to_owned()
     };
     let put = |at: u64, byte: u8| {
         let mut bytes = whole.clone();
         bytes[at as usize] = byte;
-        desk.put("copy.iso", bytes);
+        sandbox.put("copy.iso", bytes);
     };
     let conf = "SMS/PKG/BER00021/vpn.conf";
     assert_eq!(differs(conf, &|at| put(at, b'S')), "no differences");
     let listed = String::from_utf8_lossy(&whole).find(&format!("  {conf}")).is_some();
     assert!(listed, "the list is not in the medium");
-    // A digit that is another one is a lie that only `verify` sees; what is no digit says nothing.
+    // Only `verify` notices a wrong digit; anything but a digit makes the entry unusable.
     let another = |at: u64| if whole[at as usize] == b'0' { b'1' } else { b'0' };
     assert_eq!(differs(sums, &|at| put(at, another(at))), "files: 1 changed");
     assert_eq!(differs(sums, &|at| put(at, b'x')), "no differences");
@@ -163,10 +163,10 @@ fn a_medium_is_believed_what_it_lists_and_read_where_it_lists_nothing() {
 
 #[test]
 fn what_cannot_be_compared_is_told() {
-    let desk = Desk::new();
-    desk.done(&["apply"]);
-    desk.put("cut.iso", &desk.get("out/win11-BER.iso")[..200_000]);
-    desk.put("empty.json", "");
+    let sandbox = Sandbox::new();
+    sandbox.done(&["apply"]);
+    sandbox.put("cut.iso", &sandbox.get("out/win11-BER.iso")[..200_000]);
+    sandbox.put("empty.json", "");
     let mut seen = String::new();
     for line in [
         "diff",
@@ -179,11 +179,11 @@ fn what_cannot_be_compared_is_told() {
         "diff images/boot.wim",
         "diff empty.json",
     ] {
-        seen += &desk.see(line);
+        seen += &sandbox.see(line);
     }
-    desk.edit("packages/vpn", "packages/vpm");
-    seen += &desk.see("diff out/win11-BER.iso");
-    desk.put("none/media.record.json", "{\n\"record-version\": 1,\n\"outputs\": [\n]\n}\n");
-    seen += &desk.see("diff none/media.record.json out/win11-BER.iso");
+    sandbox.edit("packages/vpn", "packages/vpm");
+    seen += &sandbox.see("diff out/win11-BER.iso");
+    sandbox.put("none/media.record.json", "{\n\"record-version\": 1,\n\"outputs\": [\n]\n}\n");
+    seen += &sandbox.see("diff none/media.record.json out/win11-BER.iso");
     insta::assert_snapshot!(seen);
 }

@@ -1,4 +1,4 @@
-//! Folders that come from somebody else: nothing in them leads a write elsewhere, and readers write nothing.
+//! Folders from elsewhere: nothing in them leads a write elsewhere, and readers write nothing.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,15 +8,15 @@ use std::os::unix::process::CommandExt;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::{Value, json};
 
-use crate::fixtures::desk::Desk;
+use crate::fixtures::sandbox::Sandbox;
 
 const PRECIOUS: &str = "precious, and longer than what would be written over it\n";
 
 /// A project for one site, whose medium is `out/win11-BER.iso`.
-fn project() -> Desk {
-    let desk = Desk::in_folder("project");
-    desk.edit("\n[[sites]]\ncode = \"HAM\"\n", "");
-    desk
+fn project() -> Sandbox {
+    let sandbox = Sandbox::in_folder("project");
+    sandbox.edit("\n[[sites]]\ncode = \"HAM\"\n", "");
+    sandbox
 }
 
 fn digest(bytes: &[u8]) -> String {
@@ -59,21 +59,21 @@ fn everything(folder: &Utf8Path) -> BTreeMap<Utf8PathBuf, Vec<u8>> {
 
 #[test]
 fn a_forged_journal_makes_no_command_write() {
-    let desk = project();
-    let victim = desk.path("../victim");
-    let (journal, part) = ("out/.win11-BER.iso.tsmedia-journal", desk.path("out/.win11-BER.iso.tsmedia-part"));
+    let sandbox = project();
+    let victim = sandbox.path("../victim");
+    let (journal, part) = ("out/.win11-BER.iso.tsmedia-journal", sandbox.path("out/.win11-BER.iso.tsmedia-part"));
     for version in [1, 2] {
         for is_hard in [false, true] {
-            desk.put("../victim", PRECIOUS);
-            desk.put(journal, forged(version));
+            sandbox.put("../victim", PRECIOUS);
+            sandbox.put(journal, forged(version));
             let _ = fs::remove_file(&part);
             if is_hard {
                 fs::hard_link(&victim, &part).unwrap()
             } else {
                 symlink(&victim, &part).unwrap()
             }
-            fs::File::create(desk.path("stick")).unwrap().set_len(100 << 20).unwrap();
-            let before = everything(&desk.path("out"));
+            fs::File::create(sandbox.path("stick")).unwrap().set_len(100 << 20).unwrap();
+            let before = everything(&sandbox.path("out"));
             for line in [
                 "verify out/win11-BER.iso",
                 "inspect out/win11-BER.iso",
@@ -83,16 +83,16 @@ fn a_forged_journal_makes_no_command_write() {
                 "plan",
                 "check",
             ] {
-                desk.see(line);
+                sandbox.see(line);
                 assert_eq!(fs::read_to_string(&victim).unwrap(), PRECIOUS, "{line}");
-                assert!(everything(&desk.path("out")) == before, "{line}");
+                assert!(everything(&sandbox.path("out")) == before, "{line}");
             }
-            let built = desk.see("apply");
+            let built = sandbox.see("apply");
             assert!(built.contains("is ignored, since it was not created with this cache"), "{built}");
             assert_eq!(fs::read_to_string(&victim).unwrap(), PRECIOUS);
-            assert_eq!(desk.list("out"), ["win11-BER.iso"]);
-            desk.done(&["verify", "out/win11-BER.iso"]);
-            fs::remove_file(desk.path("out/win11-BER.iso")).unwrap();
+            assert_eq!(sandbox.list("out"), ["win11-BER.iso"]);
+            sandbox.done(&["verify", "out/win11-BER.iso"]);
+            fs::remove_file(sandbox.path("out/win11-BER.iso")).unwrap();
         }
     }
 }
@@ -100,44 +100,45 @@ fn a_forged_journal_makes_no_command_write() {
 #[test]
 fn a_forged_journal_with_a_cache_of_its_own_makes_no_command_write() {
     // The folder brings the key that its journal is sealed with, a temporary file that is a regular one, and no medium.
-    let desk = project();
-    desk.done(&["apply"]);
-    desk.put("out/.win11-BER.iso.tsmedia-journal", forged(2));
-    desk.put(".tsmedia/journal.key", [0; 32]);
-    fs::set_permissions(desk.path(".tsmedia/journal.key"), fs::Permissions::from_mode(0o600)).unwrap();
-    fs::rename(desk.path("out/win11-BER.iso"), desk.path("out/.win11-BER.iso.tsmedia-part")).unwrap();
-    let before = everything(&desk.path("out"));
-    let seen = desk.see("verify out/win11-BER.iso") + &desk.see("plan");
-    assert!(everything(&desk.path("out")) == before);
+    let sandbox = project();
+    sandbox.done(&["apply"]);
+    sandbox.put("out/.win11-BER.iso.tsmedia-journal", forged(2));
+    sandbox.put(".tsmedia/journal.key", [0; 32]);
+    fs::set_permissions(sandbox.path(".tsmedia/journal.key"), fs::Permissions::from_mode(0o600)).unwrap();
+    fs::rename(sandbox.path("out/win11-BER.iso"), sandbox.path("out/.win11-BER.iso.tsmedia-part")).unwrap();
+    let before = everything(&sandbox.path("out"));
+    let seen = sandbox.see("verify out/win11-BER.iso") + &sandbox.see("plan");
+    assert!(everything(&sandbox.path("out")) == before);
     insta::assert_snapshot!(seen);
-    assert!(desk.see("apply").contains("created   out/win11-BER.iso"));
-    assert_eq!(desk.list("out"), ["win11-BER.iso"]);
+    assert!(sandbox.see("apply").contains("created   out/win11-BER.iso"));
+    assert_eq!(sandbox.list("out"), ["win11-BER.iso"]);
 }
 
 #[test]
 fn a_journal_beside_a_whole_medium_keeps_nobody_from_reading_it() {
-    let desk = project();
-    desk.done(&["apply"]);
+    let sandbox = project();
+    sandbox.done(&["apply"]);
     let journal = "out/.win11-BER.iso.tsmedia-journal";
     for text in ["tsmedia journal 1", "tsmedia journal 2\n{}\nsealed 0\n", ""] {
-        desk.put(journal, text);
-        desk.done(&["verify", "out/win11-BER.iso"]);
-        desk.done(&["inspect", "out/win11-BER.iso"]);
-        assert!(desk.done(&["plan"]).starts_with("nothing to do"));
-        assert_eq!(desk.get(journal), text.as_bytes());
+        sandbox.put(journal, text);
+        sandbox.done(&["verify", "out/win11-BER.iso"]);
+        sandbox.done(&["inspect", "out/win11-BER.iso"]);
+        assert!(sandbox.done(&["plan"]).starts_with("nothing to do"));
+        assert_eq!(sandbox.get(journal), text.as_bytes());
     }
-    desk.put(journal, forged(2));
-    let seen = desk.see("verify out/win11-BER.iso") + &desk.see("plan") + &desk.see("apply") + &desk.see("plan");
+    sandbox.put(journal, forged(2));
+    let seen =
+        sandbox.see("verify out/win11-BER.iso") + &sandbox.see("plan") + &sandbox.see("apply") + &sandbox.see("plan");
     insta::assert_snapshot!(seen);
-    // Somebody who may only read.
-    desk.put(journal, "tsmedia journal 1");
-    let ran = desk.command_of_somebody(&["verify", "out/win11-BER.iso"]).output().unwrap();
+    // A user with read access only.
+    sandbox.put(journal, "tsmedia journal 1");
+    let ran = sandbox.command_of_somebody(&["verify", "out/win11-BER.iso"]).output().unwrap();
     assert!(ran.status.success(), "{ran:?}");
     if fs::metadata("/proc/self").unwrap().uid() == 0 {
-        std::os::unix::fs::chown(desk.path(journal), Some(0), Some(0)).unwrap();
-        std::os::unix::fs::chown(desk.path("out"), Some(0), Some(0)).unwrap();
+        std::os::unix::fs::chown(sandbox.path(journal), Some(0), Some(0)).unwrap();
+        std::os::unix::fs::chown(sandbox.path("out"), Some(0), Some(0)).unwrap();
         for line in ["verify out/win11-BER.iso", "inspect out/win11-BER.iso", "diff out/win11-BER.iso media.toml"] {
-            let ran = desk.command_of_somebody(&line.split(' ').collect::<Vec<_>>()).uid(65_534).output().unwrap();
+            let ran = sandbox.command_of_somebody(&line.split(' ').collect::<Vec<_>>()).uid(65_534).output().unwrap();
             assert!(ran.status.success(), "{line}: {ran:?}");
         }
     }
@@ -147,106 +148,107 @@ fn a_journal_beside_a_whole_medium_keeps_nobody_from_reading_it() {
 fn no_file_of_the_cache_is_reached_over_a_link() {
     let files = ["now", "lock", "digests", "journal.key", "veil", "certificate.key", "CACHEDIR.TAG", ".gitignore"];
     for is_hard in [false, true] {
-        let desk = project();
-        fs::create_dir(desk.path(".tsmedia")).unwrap();
+        let sandbox = project();
+        fs::create_dir(sandbox.path(".tsmedia")).unwrap();
         for name in files {
-            desk.put(&format!("../victims/{name}"), PRECIOUS);
-            let (victim, link) = (desk.path(&format!("../victims/{name}")), desk.path(&format!(".tsmedia/{name}")));
+            sandbox.put(&format!("../victims/{name}"), PRECIOUS);
+            let (victim, link) =
+                (sandbox.path(&format!("../victims/{name}")), sandbox.path(&format!(".tsmedia/{name}")));
             if is_hard { fs::hard_link(victim, link).unwrap() } else { symlink(victim, link).unwrap() }
         }
-        let before = everything(&desk.path("../victims"));
+        let before = everything(&sandbox.path("../victims"));
         for line in ["plan", "apply", "cache", "cache --clear", "plan"] {
-            let seen = desk.see(line);
-            assert!(everything(&desk.path("../victims")) == before, "{line}");
+            let seen = sandbox.see(line);
+            assert!(everything(&sandbox.path("../victims")) == before, "{line}");
             if line == "apply" {
                 assert!(seen.contains("locking `./.tsmedia/lock`") && seen.contains("rm ./.tsmedia/lock"), "{seen}");
             }
         }
-        fs::remove_file(desk.path(".tsmedia/lock")).unwrap();
-        desk.done(&["apply"]);
-        assert!(desk.done(&["plan"]).starts_with("nothing to do"));
-        desk.done(&["cache", "--clear"]);
-        assert!(everything(&desk.path("../victims")) == before);
-        assert_eq!(desk.get(".tsmedia/.gitignore"), b"*\n");
+        fs::remove_file(sandbox.path(".tsmedia/lock")).unwrap();
+        sandbox.done(&["apply"]);
+        assert!(sandbox.done(&["plan"]).starts_with("nothing to do"));
+        sandbox.done(&["cache", "--clear"]);
+        assert!(everything(&sandbox.path("../victims")) == before);
+        assert_eq!(sandbox.get(".tsmedia/.gitignore"), b"*\n");
     }
 }
 
 #[test]
 fn a_cache_that_is_a_link_is_not_used() {
-    let desk = project();
+    let sandbox = project();
     for folder in ["../elsewhere/objects/wim-reads", "../elsewhere/other"] {
-        desk.put(&format!("{folder}/file"), PRECIOUS);
+        sandbox.put(&format!("{folder}/file"), PRECIOUS);
     }
-    symlink(desk.path("../elsewhere"), desk.path(".tsmedia")).unwrap();
-    let before = everything(&desk.path("../elsewhere"));
+    symlink(sandbox.path("../elsewhere"), sandbox.path(".tsmedia")).unwrap();
+    let before = everything(&sandbox.path("../elsewhere"));
     let mut seen = String::new();
     for line in ["plan", "apply", "cache", "cache --clear", "cache --limit 1B"] {
-        seen += &desk.see(line);
-        assert!(everything(&desk.path("../elsewhere")) == before, "{line}");
+        seen += &sandbox.see(line);
+        assert!(everything(&sandbox.path("../elsewhere")) == before, "{line}");
     }
     insta::assert_snapshot!(seen);
     // The same of a folder within the cache.
-    fs::remove_file(desk.path(".tsmedia")).unwrap();
-    fs::create_dir(desk.path(".tsmedia")).unwrap();
-    symlink(desk.path("../elsewhere/objects"), desk.path(".tsmedia/objects")).unwrap();
+    fs::remove_file(sandbox.path(".tsmedia")).unwrap();
+    fs::create_dir(sandbox.path(".tsmedia")).unwrap();
+    symlink(sandbox.path("../elsewhere/objects"), sandbox.path(".tsmedia/objects")).unwrap();
     for line in ["plan", "apply", "cache --limit 1B", "cache --clear"] {
-        desk.done(&line.split(' ').collect::<Vec<_>>());
-        assert!(everything(&desk.path("../elsewhere")) == before, "{line}");
+        sandbox.done(&line.split(' ').collect::<Vec<_>>());
+        assert!(everything(&sandbox.path("../elsewhere")) == before, "{line}");
     }
 }
 
 #[test]
 fn an_output_that_is_a_link_is_refused_and_what_it_leads_to_stays() {
-    let desk = project();
-    desk.put("../victim", PRECIOUS);
+    let sandbox = project();
+    sandbox.put("../victim", PRECIOUS);
     let mut seen = String::new();
     let link = |path: &str| {
-        fs::create_dir_all(desk.path(path).parent().unwrap()).unwrap();
-        let _ = fs::remove_file(desk.path(path));
-        symlink(desk.path("../victim"), desk.path(path)).unwrap();
+        fs::create_dir_all(sandbox.path(path).parent().unwrap()).unwrap();
+        let _ = fs::remove_file(sandbox.path(path));
+        symlink(sandbox.path("../victim"), sandbox.path(path)).unwrap();
     };
     link("out/win11-BER.iso");
-    seen += &(desk.see("plan") + &desk.see("apply --force"));
-    fs::remove_file(desk.path("out/win11-BER.iso")).unwrap();
+    seen += &(sandbox.see("plan") + &sandbox.see("apply --force"));
+    fs::remove_file(sandbox.path("out/win11-BER.iso")).unwrap();
     link("ci.plan");
-    seen += &desk.see("plan --out ci.plan");
+    seen += &sandbox.see("plan --out ci.plan");
     link("map.svg");
-    desk.done(&["apply"]);
-    seen += &desk.see("inspect --layout --svg map.svg out/win11-BER.iso");
+    sandbox.done(&["apply"]);
+    seen += &sandbox.see("inspect --layout --svg map.svg out/win11-BER.iso");
     link("copy.wim");
-    seen += &desk.see("capture packages -o copy.wim --force");
+    seen += &sandbox.see("capture packages -o copy.wim --force");
     link("sequence.xml");
-    desk.put("sequence.toml", "sequence-version = 1\nname = \"x\"\nsteps = []\n");
-    let exported = desk.see("sequence export sequence.toml -o sequence.xml --force");
+    sandbox.put("sequence.toml", "sequence-version = 1\nname = \"x\"\nsteps = []\n");
+    let exported = sandbox.see("sequence export sequence.toml -o sequence.xml --force");
     assert!(exported.ends_with("= 1\n\n"), "{exported}");
-    let record = desk.get("media.record.json");
-    desk.put("../record", &record);
-    fs::remove_file(desk.path("media.record.json")).unwrap();
-    symlink(desk.path("../record"), desk.path("media.record.json")).unwrap();
-    desk.put("packages/vpn/vpn.conf", "server = other\n");
-    seen += &desk.see("apply");
-    assert_eq!(desk.get("../victim"), PRECIOUS.as_bytes());
-    assert!(desk.get("../record") == record);
+    let record = sandbox.get("media.record.json");
+    sandbox.put("../record", &record);
+    fs::remove_file(sandbox.path("media.record.json")).unwrap();
+    symlink(sandbox.path("../record"), sandbox.path("media.record.json")).unwrap();
+    sandbox.put("packages/vpn/vpn.conf", "server = other\n");
+    seen += &sandbox.see("apply");
+    assert_eq!(sandbox.get("../victim"), PRECIOUS.as_bytes());
+    assert!(sandbox.get("../record") == record);
     insta::assert_snapshot!(seen);
 }
 
 #[test]
 fn a_record_speaks_for_nothing_but_what_its_manifest_made_here() {
-    let desk = project();
-    desk.done(&["apply"]);
-    let other = Desk::in_folder("project");
+    let sandbox = project();
+    sandbox.done(&["apply"]);
+    let other = Sandbox::in_folder("project");
     other.edit("\n[[sites]]\ncode = \"HAM\"\n", "");
     other.put("packages/vpn/vpn.conf", "server = other\n");
     other.done(&["apply"]);
     // The medium of another project, at places that a record can name.
     let medium = other.get("out/win11-BER.iso");
     for path in ["../next.iso", "packages/next.iso", "out/next.iso", "elsewhere/next.iso"] {
-        desk.put(path, &medium);
+        sandbox.put(path, &medium);
     }
-    symlink("elsewhere", desk.path("link")).unwrap();
+    symlink("elsewhere", sandbox.path("link")).unwrap();
     let recorded: Value = serde_json::from_slice(&other.get("media.record.json")).unwrap();
-    let mut record: Value = serde_json::from_slice(&desk.get("media.record.json")).unwrap();
-    let absolute = desk.path("elsewhere/next.iso");
+    let mut record: Value = serde_json::from_slice(&sandbox.get("media.record.json")).unwrap();
+    let absolute = sandbox.path("elsewhere/next.iso");
     let names =
         ["../next.iso", absolute.as_str(), "link/next.iso", "out/../../next.iso", "packages/next.iso", "out/next.iso"];
     for name in names {
@@ -255,24 +257,24 @@ fn a_record_speaks_for_nothing_but_what_its_manifest_made_here() {
         record["outputs"].as_array_mut().unwrap().push(named);
     }
     let text = format!("{{\n\"record-version\": 2,\n\"outputs\": {}\n}}\n", record["outputs"]);
-    desk.put("media.record.json", text);
-    let seen = desk.see("plan") + &desk.see("apply") + &desk.see("plan");
+    sandbox.put("media.record.json", text);
+    let seen = sandbox.see("plan") + &sandbox.see("apply") + &sandbox.see("plan");
     for path in ["../next.iso", "packages/next.iso", "out/next.iso", "elsewhere/next.iso", "out/win11-BER.iso"] {
-        assert!(desk.path(path).exists(), "{path}");
+        assert!(sandbox.path(path).exists(), "{path}");
     }
     insta::assert_snapshot!(seen);
 }
 
 #[test]
 fn a_key_that_others_can_read_is_refused_with_the_command_that_helps() {
-    let desk = project();
-    desk.edit("[[package]]", "[variables]\nSecret = { env = \"A_SECRET\" }\n\n[[package]]");
-    let apply = || desk.command(&["apply"]).env("A_SECRET", "value").output().unwrap();
+    let sandbox = project();
+    sandbox.edit("[[package]]", "[variables]\nSecret = { env = \"A_SECRET\" }\n\n[[package]]");
+    let apply = || sandbox.command(&["apply"]).env("A_SECRET", "value").output().unwrap();
     assert!(apply().status.success());
-    let veil = desk.path(".tsmedia/veil");
+    let veil = sandbox.path(".tsmedia/veil");
     assert_eq!(fs::metadata(&veil).unwrap().permissions().mode() & 0o777, 0o600);
     fs::set_permissions(&veil, fs::Permissions::from_mode(0o644)).unwrap();
-    let seen = desk.see_ran("apply", &apply());
+    let seen = sandbox.see_ran("apply", &apply());
     fs::set_permissions(&veil, fs::Permissions::from_mode(0o600)).unwrap();
     assert!(apply().status.success());
     insta::assert_snapshot!(seen);
@@ -280,12 +282,12 @@ fn a_key_that_others_can_read_is_refused_with_the_command_that_helps() {
 
 #[test]
 fn a_cache_folder_that_was_there_before_is_left_out_by_git() {
-    let desk = project();
-    desk.put(".tsmedia/.gitignore", "# nothing\n!veil\n");
-    desk.done(&["apply"]);
-    assert_eq!(desk.get(".tsmedia/.gitignore"), b"*\n");
-    assert!(desk.get(".tsmedia/CACHEDIR.TAG").starts_with(b"Signature: 8a477f597d28d172789f06886806bc55\n"));
-    desk.put(".tsmedia/.gitignore", "# ours\n*\n");
-    desk.done(&["apply"]);
-    assert_eq!(desk.get(".tsmedia/.gitignore"), b"# ours\n*\n");
+    let sandbox = project();
+    sandbox.put(".tsmedia/.gitignore", "# nothing\n!veil\n");
+    sandbox.done(&["apply"]);
+    assert_eq!(sandbox.get(".tsmedia/.gitignore"), b"*\n");
+    assert!(sandbox.get(".tsmedia/CACHEDIR.TAG").starts_with(b"Signature: 8a477f597d28d172789f06886806bc55\n"));
+    sandbox.put(".tsmedia/.gitignore", "# ours\n*\n");
+    sandbox.done(&["apply"]);
+    assert_eq!(sandbox.get(".tsmedia/.gitignore"), b"# ours\n*\n");
 }

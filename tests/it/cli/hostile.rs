@@ -11,30 +11,30 @@ use tsmedia::foreign_text::is_printed;
 use tsmedia::format::bcd::{self, WindowsPeBoot};
 
 use crate::fixtures::authority::{key, openssl};
-use crate::fixtures::desk::{Desk, wimlib};
+use crate::fixtures::sandbox::{Sandbox, wimlib};
 use test_fixtures::archive::zip;
 
-/// What files on Linux may be called: it clears the screen, returns the carriage, begins a line of its own, turns the
+/// Hostile file name on Linux: it clears the screen, returns the carriage, begins a line of its own, turns the
 /// direction of writing and hides letters.
 const NAME: &str =
     "a\x1b[2J\x07\r\nINJECTED \u{9b}31m\u{85}\u{202e}b\u{2066}\u{200b}\u{feff}\u{2028}\u{e0041}\x7f`\"<c>";
 
-/// The same as far as XML holds it, and with what ends strings, tags and labels of other languages.
+/// Hostile text as far as XML allows it, with what ends strings, tags and labels of other languages.
 const XML_NAME: &str =
     "a\r\nINJECTED \u{9b}31m\u{85}\u{202e}b\u{2066}\u{200b}\u{feff}\u{2028}\u{e0041}\x7f`\"]--></text>%%{init}%%";
 
 /// A name of as many letters as [`OF_DISC`].
 const PLACEHOLDER: &str = "HOSTILENAME0";
-/// What takes its place on a disc, in either of its two encodings.
+/// Form of the name on a disc, in either of its two encodings.
 const OF_DISC: [u16; 12] = [0x1b, 0x5b, 0x32, 0x4a, 0x0d, 0x0a, 0x49, 0x4e, 0x4a, 0x45, 0x9b, 0x7f];
 const OF_JOLIET: [u16; 12] = [0x1b, 0x5b, 0x32, 0x4a, 0x0a, 0x49, 0x4e, 0x4a, 0x202e, 0x2066, 0x200b, 0xd800];
 
 /// Runs the program and fails if anything that it says, or a file that it writes, is not safe.
 struct Runs {
-    desk: Desk,
+    sandbox: Sandbox,
     /// The commands that ran.
     seen: BTreeSet<String>,
-    /// How often something hostile was named, which can only be as an escape.
+    /// Counts hostile names in the output, all of which must be escaped.
     n_escapes: usize,
 }
 
@@ -51,7 +51,7 @@ impl Runs {
 
     /// A run whose output may be in a language in which texts have several lines.
     fn data(&mut self, arguments: &[&str]) -> Output {
-        let ran = self.desk.command(arguments).output().unwrap();
+        let ran = self.sandbox.command(arguments).output().unwrap();
         for said in [&ran.stdout, &ran.stderr] {
             self.n_escapes += said_safely(said, arguments);
         }
@@ -61,7 +61,7 @@ impl Runs {
         ran
     }
 
-    /// The same as text and as JSON, which has to be well-formed.
+    /// Output of a command as text and as JSON, which must be well-formed.
     fn both(&mut self, arguments: &[&str]) {
         self.text(arguments);
         let ran = self.data(&[arguments, &["--json"]].concat());
@@ -112,33 +112,33 @@ fn exported() -> Vec<u8> {
 }
 
 /// A disc that others made: its label, the names on it, and what it says of itself.
-fn put_disc(desk: &Desk) {
+fn put_disc(sandbox: &Sandbox) {
     let digits = "0".repeat(64);
     let name: String = NAME.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
     let sums = format!("{digits}  {name}\n{digits}  tsmedia/medium.toml\n{name}\n");
     let said = toml::Value::from(NAME);
-    desk.put("tree/tsmedia/BLAKE3SUMS", &sums);
-    desk.put("tree/tsmedia/SHA256SUMS", &sums);
-    desk.put(
+    sandbox.put("tree/tsmedia/BLAKE3SUMS", &sums);
+    sandbox.put("tree/tsmedia/SHA256SUMS", &sums);
+    sandbox.put(
         "tree/tsmedia/medium.toml",
         format!("format-version = 1\nlabel = {said}\nid = \"{digits}\"\nsite = {said}\nname = {said}\nset = {said}\ndisc = '1'\n{said} = {said}\n"),
     );
     let path = format!(r"\sources\{NAME}");
     let store = bcd::windows_pe_store(&WindowsPeBoot { firmware: Firmware::Bios, boot_image: &path, boot_sdi: &path });
-    desk.put("tree/boot/bcd", store.to_bytes(Date::EARLIEST).unwrap());
-    desk.put(&format!("tree/{PLACEHOLDER}/{PLACEHOLDER}"), "content");
+    sandbox.put("tree/boot/bcd", store.to_bytes(Date::EARLIEST).unwrap());
+    sandbox.put(&format!("tree/{PLACEHOLDER}/{PLACEHOLDER}"), "content");
     for (name, more) in [("joliet.iso", &["-J"][..]), ("udf.iso", &["-J", "-udf"])] {
         let mut make = Command::new("genisoimage");
-        make.args(["-quiet", "-V", PLACEHOLDER, "-o", name]).args(more).arg("tree").current_dir(&desk.root);
+        make.args(["-quiet", "-V", PLACEHOLDER, "-o", name]).args(more).arg("tree").current_dir(&sandbox.root);
         assert!(make.status().unwrap().success());
     }
-    let mut disc = desk.get("joliet.iso");
+    let mut disc = sandbox.get("joliet.iso");
     let ascii: Vec<u8> = OF_DISC.iter().map(|unit| *unit as u8).collect();
     let wide: Vec<u8> = PLACEHOLDER.encode_utf16().flat_map(u16::to_be_bytes).collect();
     let hostile: Vec<u8> = OF_JOLIET.iter().copied().flat_map(u16::to_be_bytes).collect();
     let n_replaced = replaced(&mut disc, PLACEHOLDER.as_bytes(), &ascii) + replaced(&mut disc, &wide, &hostile);
     assert!(n_replaced >= 6, "{n_replaced}");
-    desk.put("joliet.iso", disc);
+    sandbox.put("joliet.iso", disc);
 }
 
 fn replaced(bytes: &mut [u8], old: &[u8], new: &[u8]) -> usize {
@@ -148,28 +148,28 @@ fn replaced(bytes: &mut [u8], old: &[u8], new: &[u8]) -> usize {
 }
 
 /// A WIM file whose images and files have such names.
-fn put_wim(desk: &Desk) {
+fn put_wim(sandbox: &Sandbox) {
     let name: String = XML_NAME.chars().filter(|c| *c != '\r').collect();
-    desk.put(&format!("captured/{}", NAME.replace('\n', "")), "content");
-    wimlib(&["capture", desk.path("captured").as_str(), desk.path("hostile.wim").as_str(), &name, &name]);
+    sandbox.put(&format!("captured/{}", NAME.replace('\n', "")), "content");
+    wimlib(&["capture", sandbox.path("captured").as_str(), sandbox.path("hostile.wim").as_str(), &name, &name]);
 }
 
 /// Every command over everything hostile that it reads.
 #[test]
 fn whatever_is_foreign_is_said_safely_by_every_command() {
-    let desk = Desk::new();
-    put_disc(&desk);
-    put_wim(&desk);
+    let sandbox = Sandbox::new();
+    put_disc(&sandbox);
+    put_wim(&sandbox);
     let manifest = format!("media{NAME}.toml");
-    let text = String::from_utf8(desk.get("media.toml")).unwrap();
-    desk.put(&manifest, text.replace("packages/vpn", "packages/none"));
-    desk.put(&format!("packages/vpn/{NAME}"), "content");
-    desk.put("deploy.toml", sequence(NAME));
-    desk.put("other.toml", sequence("other"));
-    desk.put("broken.toml", "sequence-version = 1\nname = 'a\u{202e}b\u{9b}'\n[[steps]]\ntype = 'x\u{202e}'\n");
-    desk.put("deploy.zip", exported());
+    let text = String::from_utf8(sandbox.get("media.toml")).unwrap();
+    sandbox.put(&manifest, text.replace("packages/vpn", "packages/none"));
+    sandbox.put(&format!("packages/vpn/{NAME}"), "content");
+    sandbox.put("deploy.toml", sequence(NAME));
+    sandbox.put("other.toml", sequence("other"));
+    sandbox.put("broken.toml", "sequence-version = 1\nname = 'a\u{202e}b\u{9b}'\n[[steps]]\ntype = 'x\u{202e}'\n");
+    sandbox.put("deploy.zip", exported());
     let said = toml::Value::from(NAME);
-    desk.put(
+    sandbox.put(
         "facts.toml",
         format!(
             "facts-version = 1\nname = {said}\nmedia = 'client'\nvariables = {{ {said} = {said}, A = {said} }}\n[computer]\n\
@@ -177,21 +177,21 @@ fn whatever_is_foreign_is_said_safely_by_every_command() {
         ),
     );
     let json = serde_json::json!(NAME);
-    desk.put("bad.record.json", format!("{{ {json}: {json} }}"));
-    desk.put("bad.plan", format!("{{ \"plan-version\": 1, {json}: {json} }}"));
+    sandbox.put("bad.record.json", format!("{{ {json}: {json} }}"));
+    sandbox.put("bad.plan", format!("{{ \"plan-version\": 1, {json}: {json} }}"));
     let subject = format!("/CN={}", NAME.replace(['/', '\n'], ""));
-    let certificate = desk.path("root.pem");
+    let certificate = sandbox.path("root.pem");
     let made =
         ["req", "-x509", "-new", "-utf8", "-days", "30", "-subj", &subject, "-out", certificate.as_str(), "-key"];
     openssl(&[&made[..], &[key("client").as_str()]].concat());
     let site = "[[sites]]\ncode = \"BER\"\nmanagement-points = [\"https://mp1.example.com\"]\nroot-ca = ";
-    desk.put(
+    sandbox.put(
         "bootable.toml",
         text.replace("stand-alone", "bootable")
             .replace("[[sites]]\ncode = \"BER\"\n", &format!("{site}'{certificate}'\n")),
     );
 
-    let mut runs = Runs { desk, seen: BTreeSet::new(), n_escapes: 0 };
+    let mut runs = Runs { sandbox, seen: BTreeSet::new(), n_escapes: 0 };
     for path in ["joliet.iso", "udf.iso", "hostile.wim", "tree/boot/bcd", &manifest] {
         runs.both(&["inspect", path]);
         runs.text(&["inspect", path, "--files"]);
@@ -208,7 +208,7 @@ fn whatever_is_foreign_is_said_safely_by_every_command() {
         runs.both(&["import", path, "-o", "imported"]);
     }
     runs.both(&["inspect", "joliet.iso", "--layout", "--svg", "layout.svg"]);
-    let svg = fs::read(runs.desk.path("layout.svg")).unwrap();
+    let svg = fs::read(runs.sandbox.path("layout.svg")).unwrap();
     assert!(said_safely(&svg, &["layout.svg"]) > 0);
     runs.both(&["capture", "captured", "-o", &format!("{NAME}.wim"), "--name", NAME, "--no-exclusions"]);
     for manifest in
@@ -240,7 +240,7 @@ fn whatever_is_foreign_is_said_safely_by_every_command() {
     runs.text(&["completions", NAME]);
 
     runs.data(&["sequence", "import", "deploy.zip", "-o", "imported.toml"]);
-    let imported = fs::read(runs.desk.path("imported.toml")).unwrap();
+    let imported = fs::read(runs.sandbox.path("imported.toml")).unwrap();
     assert!(said_safely(&imported, &["imported.toml"]) > 0);
     for export in ["deploy.zip", "joliet.iso", &manifest] {
         runs.data(&["sequence", "import", export]);

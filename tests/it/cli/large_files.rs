@@ -5,26 +5,26 @@ use std::os::unix::fs::FileExt;
 
 use camino::Utf8Path;
 
-use crate::fixtures::desk::{Desk, wimlib};
+use crate::fixtures::sandbox::{Sandbox, wimlib};
 use test_fixtures::is_thorough;
 
 /// A stick with an operating system image, which holds two files that differ.
-fn desk() -> Desk {
-    let desk = Desk::new();
-    desk.edit("\n[[sites]]\ncode = \"HAM\"\n", "");
-    desk.edit("{{ site.code }}.iso", "{{ site.code }}.img");
-    desk.edit("[output]\n", "[output]\nformat = \"usb\"\n");
-    desk.edit("prompt = false\n", "");
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.edit("\n[[sites]]\ncode = \"HAM\"\n", "");
+    sandbox.edit("{{ site.code }}.iso", "{{ site.code }}.img");
+    sandbox.edit("[output]\n", "[output]\nformat = \"usb\"\n");
+    sandbox.edit("prompt = false\n", "");
     let entry = "[[operating-system]]\nid = \"BER00010\"\nfile = \"images/install.wim\"\n\n[[package]]";
-    desk.edit("[[package]]", entry);
+    sandbox.edit("[[package]]", entry);
     for name in ["kernel", "shell"] {
-        desk.put(&format!("tree/Windows/{name}.dll"), name);
+        sandbox.put(&format!("tree/Windows/{name}.dll"), name);
     }
-    desk
+    sandbox
 }
 
-fn capture(desk: &Desk) {
-    let (tree, wim) = (desk.path("tree"), desk.path("images/install.wim"));
+fn capture(sandbox: &Sandbox) {
+    let (tree, wim) = (sandbox.path("tree"), sandbox.path("images/install.wim"));
     wimlib(&["capture", tree.as_str(), wim.as_str(), "System", "--check"]);
 }
 
@@ -56,45 +56,45 @@ fn stretch(path: &Utf8Path, len: u64) {
 
 #[test]
 fn a_file_that_fat32_does_not_hold_is_refused_with_the_ways_out_or_split() {
-    let desk = desk();
-    capture(&desk);
-    stretch(&desk.path("images/install.wim"), 3 << 30);
-    fs::create_dir_all(desk.path("more/sources")).unwrap();
-    let large = |name: &str| File::create(desk.path(name)).unwrap().set_len(5 << 30);
+    let sandbox = sandbox();
+    capture(&sandbox);
+    stretch(&sandbox.path("images/install.wim"), 3 << 30);
+    fs::create_dir_all(sandbox.path("more/sources")).unwrap();
+    let large = |name: &str| File::create(sandbox.path(name)).unwrap().set_len(5 << 30);
     large("packages/vpn/disk.vhdx").unwrap();
     large("more/sources/install.wim").unwrap();
     let more = "[[file]]\nsource = \"more\"\npath = \".\"\n\n";
-    desk.edit("[[file]]", &format!("{more}[[file]]"));
-    let mut seen = desk.see("check");
+    sandbox.edit("[[file]]", &format!("{more}[[file]]"));
+    let mut seen = sandbox.see("check");
     let split = "format = \"usb\"\nlarge-files = \"split\"\n";
-    desk.edit("format = \"usb\"\n", split);
-    seen += &desk.see("check");
-    fs::remove_file(desk.path("packages/vpn/disk.vhdx")).unwrap();
-    desk.edit(more, "");
-    seen += &(desk.see("check") + &desk.see("plan"));
+    sandbox.edit("format = \"usb\"\n", split);
+    seen += &sandbox.see("check");
+    fs::remove_file(sandbox.path("packages/vpn/disk.vhdx")).unwrap();
+    sandbox.edit(more, "");
+    seen += &(sandbox.see("check") + &sandbox.see("plan"));
 
     // What can't be split: a content that is too large, and a file that has only the name.
-    stretch(&desk.path("images/install.wim"), 5 << 30);
+    stretch(&sandbox.path("images/install.wim"), 5 << 30);
     large("packages/vpn/other.WIM").unwrap();
-    seen += &desk.see("check");
+    seen += &sandbox.see("check");
     insta::assert_snapshot!(seen);
 }
 
 #[test]
 fn a_prestaged_medium_holds_large_files_and_splits_them_for_fat32() {
-    let desk = desk();
-    capture(&desk);
-    stretch(&desk.path("images/install.wim"), 3 << 30);
-    desk.edit("kind = \"stand-alone\"\nlabel = \"WIN11 {{ site.code }}\"", "kind = \"prestaged\"");
-    desk.edit("{{ site.code }}.img", "{{ site.code }}.wim");
-    desk.edit("format = \"usb\"\n", "format = \"wim\"\n");
-    let mut seen = desk.see("plan --verbose");
-    desk.edit("format = \"wim\"\n", "format = \"wim\"\nlarge-files = \"ntfs\"\n");
-    seen += &desk.see("check");
-    desk.edit("large-files = \"ntfs\"", "large-files = \"split\"");
-    seen += &desk.see("check");
-    File::create(desk.path("packages/vpn/disk.vhdx")).unwrap().set_len(5 << 30).unwrap();
-    seen += &desk.see("check");
+    let sandbox = sandbox();
+    capture(&sandbox);
+    stretch(&sandbox.path("images/install.wim"), 3 << 30);
+    sandbox.edit("kind = \"stand-alone\"\nlabel = \"WIN11 {{ site.code }}\"", "kind = \"prestaged\"");
+    sandbox.edit("{{ site.code }}.img", "{{ site.code }}.wim");
+    sandbox.edit("format = \"usb\"\n", "format = \"wim\"\n");
+    let mut seen = sandbox.see("plan --verbose");
+    sandbox.edit("format = \"wim\"\n", "format = \"wim\"\nlarge-files = \"ntfs\"\n");
+    seen += &sandbox.see("check");
+    sandbox.edit("large-files = \"ntfs\"", "large-files = \"split\"");
+    seen += &sandbox.see("check");
+    File::create(sandbox.path("packages/vpn/disk.vhdx")).unwrap().set_len(5 << 30).unwrap();
+    seen += &sandbox.see("check");
     insta::assert_snapshot!(seen);
 }
 
@@ -104,37 +104,37 @@ fn the_parts_of_large_files_are_whole_for_others() {
     if !is_thorough() {
         return;
     }
-    let desk = desk();
+    let sandbox = sandbox();
     for name in ["kernel", "shell"] {
-        let dll = File::options().write(true).open(desk.path(&format!("tree/Windows/{name}.dll"))).unwrap();
+        let dll = File::options().write(true).open(sandbox.path(&format!("tree/Windows/{name}.dll"))).unwrap();
         dll.set_len(2_300 << 20).unwrap();
     }
-    capture(&desk);
-    fs::remove_dir_all(desk.path("tree")).unwrap();
-    let whole = desk.path("images/install.wim");
+    capture(&sandbox);
+    fs::remove_dir_all(sandbox.path("tree")).unwrap();
+    let whole = sandbox.path("images/install.wim");
     let whole_len = fs::metadata(&whole).unwrap().len();
     // The contents are zeros: as holes they leave the disk to the tests that run beside this one.
-    let dig_holes = |path: &Utf8Path| drop(desk.run_other("fallocate", &["--dig-holes", path.as_str()]));
+    let dig_holes = |path: &Utf8Path| drop(sandbox.run_other("fallocate", &["--dig-holes", path.as_str()]));
     dig_holes(&whole);
-    desk.edit("format = \"usb\"\n", "format = \"usb\"\nlarge-files = \"split\"\n");
-    desk.done(&["apply"]);
-    assert!(desk.done(&["plan"]).starts_with("nothing to do"));
-    desk.done(&["verify", "out/win11-BER.img", "--manifest", "media.toml"]);
-    dig_holes(&desk.path("out/win11-BER.img"));
-    desk.run_other("mcopy", &["-i", "out/win11-BER.img@@1M", "::SMS/PKG/BER00010/*.swm", "."]);
-    desk.run_other(
+    sandbox.edit("format = \"usb\"\n", "format = \"usb\"\nlarge-files = \"split\"\n");
+    sandbox.done(&["apply"]);
+    assert!(sandbox.done(&["plan"]).starts_with("nothing to do"));
+    sandbox.done(&["verify", "out/win11-BER.img", "--manifest", "media.toml"]);
+    dig_holes(&sandbox.path("out/win11-BER.img"));
+    sandbox.run_other("mcopy", &["-i", "out/win11-BER.img@@1M", "::SMS/PKG/BER00010/*.swm", "."]);
+    sandbox.run_other(
         "dd",
         &["if=out/win11-BER.img", "of=partition.img", "bs=1M", "skip=1", "conv=sparse", "status=none"],
     );
-    desk.run_other("fsck.fat", &["-n", "partition.img"]);
-    fs::remove_file(desk.path("partition.img")).unwrap();
-    fs::remove_file(desk.path("out/win11-BER.img")).unwrap();
-    let parts = desk.list(".").into_iter().filter(|name| name.ends_with(".swm")).collect::<Vec<_>>();
+    sandbox.run_other("fsck.fat", &["-n", "partition.img"]);
+    fs::remove_file(sandbox.path("partition.img")).unwrap();
+    fs::remove_file(sandbox.path("out/win11-BER.img")).unwrap();
+    let parts = sandbox.list(".").into_iter().filter(|name| name.ends_with(".swm")).collect::<Vec<_>>();
     assert_eq!(parts, ["install000.swm", "install001.swm"]);
-    assert!(parts.iter().all(|part| fs::metadata(desk.path(part)).unwrap().len() < 4 << 30));
-    wimlib(&["verify", desk.path("install000.swm").as_str(), &format!("--ref={}", desk.path("install001.swm"))]);
-    let joined = desk.path("joined.wim");
-    let parts = parts.iter().map(|part| desk.path(part)).collect::<Vec<_>>();
+    assert!(parts.iter().all(|part| fs::metadata(sandbox.path(part)).unwrap().len() < 4 << 30));
+    wimlib(&["verify", sandbox.path("install000.swm").as_str(), &format!("--ref={}", sandbox.path("install001.swm"))]);
+    let joined = sandbox.path("joined.wim");
+    let parts = parts.iter().map(|part| sandbox.path(part)).collect::<Vec<_>>();
     for part in &parts {
         dig_holes(part);
     }

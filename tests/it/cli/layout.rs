@@ -3,48 +3,48 @@
 use std::fs;
 use std::process::Command;
 
-use crate::fixtures::desk::Desk;
+use crate::fixtures::sandbox::Sandbox;
 
 /// Two media: `old.iso` and `out/win11-BER.iso`, on which one package is longer, one is gone and one is new.
-fn built() -> Desk {
-    let desk = Desk::new();
-    desk.edit("\n[[sites]]\ncode = \"HAM\"\n", "");
-    desk.put("packages/large/data.cab", vec![3; 2_500_000]);
-    desk.put("packages/large/more.cab", vec![4; 1_200_000]);
-    desk.put("packages/old/a.txt", "a\n");
-    desk.put("packages/new/b.txt", "b\n");
+fn built() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.edit("\n[[sites]]\ncode = \"HAM\"\n", "");
+    sandbox.put("packages/large/data.cab", vec![3; 2_500_000]);
+    sandbox.put("packages/large/more.cab", vec![4; 1_200_000]);
+    sandbox.put("packages/old/a.txt", "a\n");
+    sandbox.put("packages/new/b.txt", "b\n");
     let package = |id: &str, folder: &str| format!("[[package]]\nid = \"{id}\"\nsource = \"packages/{folder}\"\n\n");
-    desk.edit("[[file]]", &(package("BER00030", "large") + &package("BER00031", "old") + "[[file]]"));
-    desk.done(&["apply"]);
-    fs::rename(desk.path("out/win11-BER.iso"), desk.path("old.iso")).unwrap();
-    desk.edit("BER00031", "BER00032");
-    desk.edit("packages/old", "packages/new");
-    desk.put("packages/large/more.cab", vec![5; 1_250_000]);
-    desk.done(&["apply"]);
-    desk
+    sandbox.edit("[[file]]", &(package("BER00030", "large") + &package("BER00031", "old") + "[[file]]"));
+    sandbox.done(&["apply"]);
+    fs::rename(sandbox.path("out/win11-BER.iso"), sandbox.path("old.iso")).unwrap();
+    sandbox.edit("BER00031", "BER00032");
+    sandbox.edit("packages/old", "packages/new");
+    sandbox.put("packages/large/more.cab", vec![5; 1_250_000]);
+    sandbox.done(&["apply"]);
+    sandbox
 }
 
 #[test]
 fn the_layout_of_a_medium_is_a_table() {
-    let desk = built();
-    insta::assert_snapshot!(desk.see("inspect --layout out/win11-BER.iso"));
+    let sandbox = built();
+    insta::assert_snapshot!(sandbox.see("inspect --layout out/win11-BER.iso"));
 }
 
 #[test]
 fn the_layouts_of_two_media_are_compared() {
-    let desk = built();
-    let mut seen = desk.see("inspect --layout out/win11-BER.iso old.iso");
-    seen += &desk.see("inspect --layout out/win11-BER.iso out/win11-BER.iso");
+    let sandbox = built();
+    let mut seen = sandbox.see("inspect --layout out/win11-BER.iso old.iso");
+    seen += &sandbox.see("inspect --layout out/win11-BER.iso out/win11-BER.iso");
     insta::assert_snapshot!(seen);
 }
 
 /// The regions of a medium are told by the bytes themselves: what is said to be the same at the same place is.
 #[test]
 fn a_layout_as_data_is_right_about_every_byte() {
-    let desk = built();
-    let seen = desk.done(&["inspect", "--layout", "--json", "out/win11-BER.iso", "old.iso"]);
+    let sandbox = built();
+    let seen = sandbox.done(&["inspect", "--layout", "--json", "out/win11-BER.iso", "old.iso"]);
     let value: serde_json::Value = serde_json::from_str(&seen).unwrap();
-    let (new, old) = (desk.get("out/win11-BER.iso"), desk.get("old.iso"));
+    let (new, old) = (sandbox.get("out/win11-BER.iso"), sandbox.get("old.iso"));
     let number = |value: &serde_json::Value, key: &str| value[key].as_u64().unwrap() as usize;
     let (mut at, mut n_same) = (0, 0);
     for region in value["regions"].as_array().unwrap() {
@@ -77,13 +77,13 @@ fn a_layout_as_data_is_right_about_every_byte() {
 
 #[test]
 fn a_layout_is_drawn() {
-    let desk = built();
-    let mut seen = desk.see("inspect --layout out/win11-BER.iso old.iso --svg layout.svg");
-    seen += &desk.see("inspect --layout out/win11-BER.iso --svg out/layout.png");
-    desk.done(&["inspect", "--layout", "out/win11-BER.iso", "--svg", "one.svg"]);
-    let first = desk.get("layout.svg");
-    desk.done(&["inspect", "--layout", "out/win11-BER.iso", "old.iso", "--svg", "layout.svg"]);
-    assert!(first == desk.get("layout.svg"), "not the same twice");
+    let sandbox = built();
+    let mut seen = sandbox.see("inspect --layout out/win11-BER.iso old.iso --svg layout.svg");
+    seen += &sandbox.see("inspect --layout out/win11-BER.iso --svg out/layout.png");
+    sandbox.done(&["inspect", "--layout", "out/win11-BER.iso", "--svg", "one.svg"]);
+    let first = sandbox.get("layout.svg");
+    sandbox.done(&["inspect", "--layout", "out/win11-BER.iso", "old.iso", "--svg", "layout.svg"]);
+    assert!(first == sandbox.get("layout.svg"), "not the same twice");
     // An independent reader of XML, and whether everything is within the picture and says what it is.
     let check = "import sys, xml.etree.ElementTree as e
 for path in sys.argv[1:]:
@@ -100,7 +100,8 @@ for path in sys.argv[1:]:
     used = {r.get('fill')[5:-1] for r in root.iter(n + 'rect') if r.get('fill')}
     assert used == ids, (used, ids)
 ";
-    let python = Command::new("python3").args(["-c", check, "layout.svg", "one.svg"]).current_dir(&desk.root).output();
+    let python =
+        Command::new("python3").args(["-c", check, "layout.svg", "one.svg"]).current_dir(&sandbox.root).output();
     let python = python.unwrap();
     assert!(python.status.success(), "{}", String::from_utf8_lossy(&python.stderr));
     seen += &String::from_utf8(first).unwrap();
@@ -109,12 +110,12 @@ for path in sys.argv[1:]:
 
 #[test]
 fn a_layout_of_what_is_no_medium_is_refused() {
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     let mut seen = String::new();
     for line in ["images/boot.wim", "readme.txt", "nothing.iso", "readme.txt --files", "readme.txt other.iso extra.iso"]
     {
-        seen += &desk.see(&format!("inspect --layout {line}"));
+        seen += &sandbox.see(&format!("inspect --layout {line}"));
     }
-    seen += &(desk.see("inspect readme.txt other.iso") + &desk.see("inspect readme.txt --svg a.svg"));
+    seen += &(sandbox.see("inspect readme.txt other.iso") + &sandbox.see("inspect readme.txt --svg a.svg"));
     insta::assert_snapshot!(seen);
 }

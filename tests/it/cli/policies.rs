@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::base::write;
 use super::data::{DEFAULT_PASSWORD, extract, guid_in, read};
-use crate::fixtures::desk::Desk;
+use crate::fixtures::sandbox::Sandbox;
 
 const GUID: &str = "7E0D6A5C-9F3B-4C1E-8A2D-5B6C7D8E9F01";
 /// The password of an account in the policies.
@@ -114,33 +114,33 @@ fn returned(policies: &[String]) -> String {
 }
 
 /// A medium for one site without content that depends on it.
-fn desk() -> Desk {
-    let desk = Desk::new();
-    desk.edit("\n[[sites]]\ncode = \"HAM\"\n", "");
-    desk.edit(
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.edit("\n[[sites]]\ncode = \"HAM\"\n", "");
+    sandbox.edit(
         "\n[[package]]",
         "\n[policy]\nfile = [\"deploy.json\", \"client.xml\"]\n\n[task-sequence]\nfile = \"deploy.toml\"\n\n[[package]]",
     );
-    desk.put("deploy.toml", SEQUENCE);
-    desk.put("deploy.json", returned(&[deployment(), program(), application()]));
-    desk.put("client.xml", account());
-    desk
+    sandbox.put("deploy.toml", SEQUENCE);
+    sandbox.put("deploy.json", returned(&[deployment(), program(), application()]));
+    sandbox.put("client.xml", account());
+    sandbox
 }
 
 #[test]
 fn policies_of_a_site_are_put_on_the_medium_and_compared_with_its_sequence() {
-    let desk = desk();
-    let mut seen = desk.see("check");
-    desk.put("packages/printers/setup.cmd", "rem");
+    let sandbox = sandbox();
+    let mut seen = sandbox.see("check");
+    sandbox.put("packages/printers/setup.cmd", "rem");
     for (folder, id, table, more) in [
         ("printers", "BER00022", "package", ""),
         ("printers", "Content_1", "application", "model-name = \"ScopeId_1/Application_1\"\n"),
         ("printers", "Content_2", "application", "model-name = \"ScopeId_1/Application_2\"\n"),
     ] {
         let entry = format!("\n[[{table}]]\nid = \"{id}\"\n{more}source = \"packages/{folder}\"\n\n[[file]]");
-        desk.edit("\n[[file]]", &entry);
+        sandbox.edit("\n[[file]]", &entry);
     }
-    desk.put(
+    sandbox.put(
         "site.json",
         json!({
             "site-version": 1,
@@ -152,16 +152,16 @@ fn policies_of_a_site_are_put_on_the_medium_and_compared_with_its_sequence() {
         })
         .to_string(),
     );
-    desk.edit("code = \"BER\"", "code = \"BER\"\ndata = \"site.json\"");
-    seen += &desk.see("check");
-    desk.done(&["apply"]);
-    extract(&desk, "out/win11-BER.iso", "data");
-    seen += &desk.see("inspect data/Policy.xml");
-    seen += &desk.see("inspect data/Policy.xml --json");
+    sandbox.edit("code = \"BER\"", "code = \"BER\"\ndata = \"site.json\"");
+    seen += &sandbox.see("check");
+    sandbox.done(&["apply"]);
+    extract(&sandbox, "out/win11-BER.iso", "data");
+    seen += &sandbox.see("inspect data/Policy.xml");
+    seen += &sandbox.see("inspect data/Policy.xml --json");
     insta::assert_snapshot!(seen);
-    let variables = read(&desk, DEFAULT_PASSWORD, &["data/Variables.dat".into()]);
-    let policy = read(&desk, &guid_in(&variables), &["data/Policy.xml".into()]);
-    desk.put("policy.xml", &policy[policy.find("<?xml").unwrap()..]);
+    let variables = read(&sandbox, DEFAULT_PASSWORD, &["data/Variables.dat".into()]);
+    let policy = read(&sandbox, &guid_in(&variables), &["data/Policy.xml".into()]);
+    sandbox.put("policy.xml", &policy[policy.find("<?xml").unwrap()..]);
     // As public readers find deployments and accounts.
     let find = "import xml.etree.ElementTree as tree\n\
                 root = tree.parse('policy.xml').getroot()\n\
@@ -169,18 +169,18 @@ fn policies_of_a_site_are_put_on_the_medium_and_compared_with_its_sequence() {
                 \tprint(name, len(root.findall(f\".//*[@class='{name}']\")))\n\
                 print(len(root.findall('.//PolicyAssignment')))";
     assert_eq!(
-        desk.run_other("python3", &["-c", find]),
+        sandbox.run_other("python3", &["-c", find]),
         "CCM_TaskSequence 1\nCCM_SoftwareDistribution 1\nCCM_NetworkAccessAccount 1\n3\n"
     );
     let searched = ["-rl", PLANTED, "media.record.json", ".tsmedia"];
-    let kept = Command::new("grep").args(searched).current_dir(&desk.root).output().unwrap();
+    let kept = Command::new("grep").args(searched).current_dir(&sandbox.root).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&kept.stdout), "");
 }
 
 #[test]
 fn files_that_are_no_policies_are_refused() {
-    let desk = desk();
-    desk.edit("\n[task-sequence]\nfile = \"deploy.toml\"\n", "");
+    let sandbox = sandbox();
+    sandbox.edit("\n[task-sequence]\nfile = \"deploy.toml\"\n", "");
     let mut seen = String::new();
     for text in [
         "<html><body>Sign in</body></html>".to_owned(),
@@ -190,13 +190,13 @@ fn files_that_are_no_policies_are_refused() {
         format!("{{ \"Password\": \"{PLANTED}\" }}"),
         "\0".into(),
     ] {
-        desk.put("client.xml", &text);
-        seen += &desk.see("check");
+        sandbox.put("client.xml", &text);
+        seen += &sandbox.see("check");
     }
-    desk.edit("file = [\"deploy.json\", \"client.xml\"]", "file = []");
-    seen += &desk.see("check");
-    desk.edit("file = []", "file = [\"c:\\\\x\", 4]");
-    seen += &desk.see("check");
+    sandbox.edit("file = [\"deploy.json\", \"client.xml\"]", "file = []");
+    seen += &sandbox.see("check");
+    sandbox.edit("file = []", "file = [\"c:\\\\x\", 4]");
+    seen += &sandbox.see("check");
     insta::assert_snapshot!(seen);
     assert!(!seen.contains(PLANTED));
 }
@@ -223,48 +223,48 @@ pub fn genuine() -> Json {
 }
 
 /// A medium on that base, with nothing else in its manifest.
-fn desk_on_base() -> Desk {
-    let desk = Desk::empty();
-    desk.put_boot();
-    write(&desk, "genuine", &genuine());
-    desk.put(
+fn sandbox_on_base() -> Sandbox {
+    let sandbox = Sandbox::empty();
+    sandbox.put_boot();
+    write(&sandbox, "genuine", &genuine());
+    sandbox.put(
         "media.toml",
         "manifest-version = 1\n\n[media]\nname = \"win11\"\nkind = \"stand-alone\"\nsource-date = 2026-01-01\n\n\
          [output]\npath = \"out/win11.iso\"\n\n[base]\nmedium = \"genuine\"\n",
     );
-    desk
+    sandbox
 }
 
 #[test]
 fn content_that_the_sequence_of_a_base_needs_is_looked_for_on_the_medium() {
-    let desk = desk_on_base();
-    let mut seen = desk.see("check");
-    desk.put("packages/scripts/run.cmd", "rem");
-    desk.put("packages/vpn/setup.cmd", "rem of ours");
-    let manifest = String::from_utf8(desk.get("media.toml")).unwrap();
+    let sandbox = sandbox_on_base();
+    let mut seen = sandbox.see("check");
+    sandbox.put("packages/scripts/run.cmd", "rem");
+    sandbox.put("packages/vpn/setup.cmd", "rem of ours");
+    let manifest = String::from_utf8(sandbox.get("media.toml")).unwrap();
     let scripts = "\n[[package]]\nid = \"BER00099\"\nsource = \"packages/scripts\"\n";
     let vpn = "\n[[package]]\nid = \"BER00021\"\nsource = \"packages/vpn\"\n";
-    desk.put("media.toml", manifest.clone() + scripts);
-    seen += &desk.see("check");
-    desk.put("media.toml", manifest + scripts + vpn);
-    seen += &desk.see("check");
+    sandbox.put("media.toml", manifest.clone() + scripts);
+    seen += &sandbox.see("check");
+    sandbox.put("media.toml", manifest + scripts + vpn);
+    seen += &sandbox.see("check");
     insta::assert_snapshot!(seen);
 }
 
 #[test]
 fn a_sequence_takes_the_place_of_the_one_in_the_policies_of_the_base() {
-    let desk = desk_on_base();
-    desk.put("deploy.toml", SEQUENCE);
-    desk.put(
+    let sandbox = sandbox_on_base();
+    sandbox.put("deploy.toml", SEQUENCE);
+    sandbox.put(
         "media.toml",
-        String::from_utf8(desk.get("media.toml")).unwrap() + "\n[task-sequence]\nfile = \"deploy.toml\"\n",
+        String::from_utf8(sandbox.get("media.toml")).unwrap() + "\n[task-sequence]\nfile = \"deploy.toml\"\n",
     );
-    let mut seen = desk.see("check");
-    desk.edit("\n[task-sequence]", "\n[media.rules]\nmissing-content = \"warning\"\n\n[task-sequence]");
-    desk.done(&["apply"]);
-    extract(&desk, "out/win11.iso", "data");
-    seen += &desk.see("inspect data/Policy.xml");
-    let policy = read(&desk, GUID, &["data/Policy.xml".into()]);
+    let mut seen = sandbox.see("check");
+    sandbox.edit("\n[task-sequence]", "\n[media.rules]\nmissing-content = \"warning\"\n\n[task-sequence]");
+    sandbox.done(&["apply"]);
+    extract(&sandbox, "out/win11.iso", "data");
+    seen += &sandbox.see("inspect data/Policy.xml");
+    let policy = read(&sandbox, GUID, &["data/Policy.xml".into()]);
     seen += &policy.replace('\t', "  ");
     insta::assert_snapshot!(seen);
 }

@@ -2,76 +2,76 @@
 
 use std::fs;
 
-use crate::fixtures::desk::Desk;
+use crate::fixtures::sandbox::Sandbox;
 
 /// A built medium for each site, then a change, and the plan for it saved.
-fn planned() -> Desk {
-    let desk = Desk::new();
-    desk.edit("[[sites]]\ncode = \"HAM\"\n", "[[sites]]\ncode = \"HAM\"\n\n[vars]\nwords = \"readme.txt\"\n");
-    desk.edit("source = \"readme.txt\"", "source = \"{{ vars.words }}\"");
-    desk.done(&["apply"]);
-    desk.put("packages/vpn/vpn.conf", "server = vpn2.example.com\n");
-    desk.done(&["plan", "--out", "ci.plan"]);
-    desk
+fn planned() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.edit("[[sites]]\ncode = \"HAM\"\n", "[[sites]]\ncode = \"HAM\"\n\n[vars]\nwords = \"readme.txt\"\n");
+    sandbox.edit("source = \"readme.txt\"", "source = \"{{ vars.words }}\"");
+    sandbox.done(&["apply"]);
+    sandbox.put("packages/vpn/vpn.conf", "server = vpn2.example.com\n");
+    sandbox.done(&["plan", "--out", "ci.plan"]);
+    sandbox
 }
 
-/// What is said of a saved plan after a change. Nothing is written then.
-fn refused(change: impl Fn(&Desk)) -> String {
-    let desk = planned();
-    change(&desk);
+/// Output for a saved plan after a change. Nothing is written.
+fn refused(change: impl Fn(&Sandbox)) -> String {
+    let sandbox = planned();
+    change(&sandbox);
     let files = ["out/win11-BER.iso", "out/win11-HAM.iso", "media.record.json"];
-    let before = files.map(|file| fs::read(desk.path(file)).ok());
-    let seen = desk.see("apply ci.plan");
+    let before = files.map(|file| fs::read(sandbox.path(file)).ok());
+    let seen = sandbox.see("apply ci.plan");
     assert!(seen.ends_with("= 1\n\n"), "{seen}");
-    assert!(files.map(|file| fs::read(desk.path(file)).ok()) == before, "something was written:\n{seen}");
+    assert!(files.map(|file| fs::read(sandbox.path(file)).ok()) == before, "something was written:\n{seen}");
     seen
 }
 
 #[test]
 fn a_saved_plan_is_done_once_and_then_there_is_nothing_left_of_it() {
-    let desk = Desk::new();
-    desk.done(&["apply", "--site", "BER"]);
-    desk.put("packages/vpn/vpn.conf", "server = vpn2.example.com\n");
-    let mut seen = desk.see("plan --out plans/ci.plan --detailed-exitcode --site BER --site HAM --var words=none");
-    let saved = desk.get("plans/ci.plan");
-    seen += &desk.see("apply plans/ci.plan");
-    seen += &desk.see("apply plans/ci.plan");
-    seen += &desk.see("plan");
+    let sandbox = Sandbox::new();
+    sandbox.done(&["apply", "--site", "BER"]);
+    sandbox.put("packages/vpn/vpn.conf", "server = vpn2.example.com\n");
+    let mut seen = sandbox.see("plan --out plans/ci.plan --detailed-exitcode --site BER --site HAM --var words=none");
+    let saved = sandbox.get("plans/ci.plan");
+    seen += &sandbox.see("apply plans/ci.plan");
+    seen += &sandbox.see("apply plans/ci.plan");
+    seen += &sandbox.see("plan");
     insta::assert_snapshot!(seen);
     // What was done in part, by whomever, is done to the end.
-    fs::remove_dir_all(desk.path("out")).unwrap();
-    fs::remove_file(desk.path("media.record.json")).unwrap();
-    desk.done(&["plan", "--out", "ci.plan"]);
-    desk.done(&["apply", "--site", "HAM"]);
-    assert!(desk.see("apply ci.plan").contains("! created   out/win11-BER.iso"));
-    assert_ne!(saved, desk.get("ci.plan"));
+    fs::remove_dir_all(sandbox.path("out")).unwrap();
+    fs::remove_file(sandbox.path("media.record.json")).unwrap();
+    sandbox.done(&["plan", "--out", "ci.plan"]);
+    sandbox.done(&["apply", "--site", "HAM"]);
+    assert!(sandbox.see("apply ci.plan").contains("! created   out/win11-BER.iso"));
+    assert_ne!(saved, sandbox.get("ci.plan"));
 }
 
 #[test]
 fn a_planned_deletion_is_done_once() {
-    let desk = Desk::new();
-    desk.done(&["apply"]);
-    desk.edit("\n[[sites]]\ncode = \"HAM\"\n", "");
-    let mut seen = desk.see("plan --out ci.plan");
-    seen += &desk.see("apply ci.plan");
-    seen += &desk.see("apply ci.plan");
+    let sandbox = Sandbox::new();
+    sandbox.done(&["apply"]);
+    sandbox.edit("\n[[sites]]\ncode = \"HAM\"\n", "");
+    let mut seen = sandbox.see("plan --out ci.plan");
+    seen += &sandbox.see("apply ci.plan");
+    seen += &sandbox.see("apply ci.plan");
     insta::assert_snapshot!(seen);
-    assert_eq!(desk.list("out"), ["win11-BER.iso"]);
+    assert_eq!(sandbox.list("out"), ["win11-BER.iso"]);
 }
 
 #[test]
 fn a_saved_plan_names_what_it_was_asked_with_and_what_is_to_be() {
-    let desk = planned();
-    let text = String::from_utf8(desk.get("ci.plan")).unwrap();
-    assert!(!text.contains(desk.root.as_str()), "{text}");
+    let sandbox = planned();
+    let text = String::from_utf8(sandbox.get("ci.plan")).unwrap();
+    assert!(!text.contains(sandbox.root.as_str()), "{text}");
     let plan: serde_json::Value = serde_json::from_str(&text).unwrap();
     let output = &plan["manifests"][0]["outputs"][0];
     assert_eq!(plan["manifests"][0]["manifest"], "media.toml");
     assert_eq!((&output["action"], &output["existing"]["kind"]), (&"rebuild".into(), &"medium".into()));
     assert_eq!(output["existing"]["id"], output["recorded"]);
     assert_ne!(output["wanted"]["summary"]["id"], output["recorded"]);
-    desk.done(&["apply", "ci.plan"]);
-    let record: serde_json::Value = serde_json::from_slice(&desk.get("media.record.json")).unwrap();
+    sandbox.done(&["apply", "ci.plan"]);
+    let record: serde_json::Value = serde_json::from_slice(&sandbox.get("media.record.json")).unwrap();
     assert_eq!(record["outputs"][0]["summary"], output["wanted"]["summary"]);
     assert_eq!(record["outputs"][0]["files"], output["wanted"]["files"]);
 }
@@ -79,7 +79,7 @@ fn a_saved_plan_names_what_it_was_asked_with_and_what_is_to_be() {
 #[test]
 fn a_plan_that_was_saved_in_one_checkout_is_done_in_another_one() {
     let first = planned();
-    let second = Desk::in_folder("another/check out");
+    let second = Sandbox::in_folder("another/check out");
     for file in ["media.toml", "images/boot.wim", "media.record.json", "packages/vpn/vpn.conf"] {
         second.put(file, first.get(file));
     }
@@ -101,43 +101,43 @@ fn a_plan_that_was_saved_in_one_checkout_is_done_in_another_one() {
 #[test]
 fn a_saved_plan_is_refused_when_what_it_was_made_from_has_moved() {
     let mut seen = String::new();
-    let mut after = |what: &str, change: &dyn Fn(&Desk)| seen += &format!("# {what}\n{}", refused(change));
-    after("the manifest was edited", &|desk| {
-        desk.edit("WIN11 {{", "W11 {{");
-        desk.put("liesmich.txt", "Moin moin\n");
-        desk.edit("words = \"readme.txt\"", "words = \"liesmich.txt\"");
+    let mut after = |what: &str, change: &dyn Fn(&Sandbox)| seen += &format!("# {what}\n{}", refused(change));
+    after("the manifest was edited", &|sandbox| {
+        sandbox.edit("WIN11 {{", "W11 {{");
+        sandbox.put("liesmich.txt", "Moin moin\n");
+        sandbox.edit("words = \"readme.txt\"", "words = \"liesmich.txt\"");
     });
-    after("a source was edited", &|desk| desk.put("packages/vpn/vpn.conf", "server = vpn3.example.com\n"));
-    after("a source came, and one went", &|desk| {
-        desk.put("packages/vpn/certificate.cer", [9; 900]);
-        fs::remove_file(desk.path("packages/vpn/setup.cmd")).unwrap();
+    after("a source was edited", &|sandbox| sandbox.put("packages/vpn/vpn.conf", "server = vpn3.example.com\n"));
+    after("a source came, and one went", &|sandbox| {
+        sandbox.put("packages/vpn/certificate.cer", [9; 900]);
+        fs::remove_file(sandbox.path("packages/vpn/setup.cmd")).unwrap();
     });
-    after("an output was written to", &|desk| {
-        let file = fs::File::options().append(true).open(desk.path("out/win11-HAM.iso")).unwrap();
+    after("an output was written to", &|sandbox| {
+        let file = fs::File::options().append(true).open(sandbox.path("out/win11-HAM.iso")).unwrap();
         file.set_len(file.metadata().unwrap().len() - 1).unwrap();
     });
-    after("an output is gone", &|desk| fs::remove_file(desk.path("out/win11-HAM.iso")).unwrap());
-    after("others applied something else", &|desk| {
-        desk.put("packages/vpn/vpn.conf", "server = vpn3.example.com\n");
-        desk.done(&["apply"]);
-        desk.put("packages/vpn/vpn.conf", "server = vpn2.example.com\n");
+    after("an output is gone", &|sandbox| fs::remove_file(sandbox.path("out/win11-HAM.iso")).unwrap());
+    after("others applied something else", &|sandbox| {
+        sandbox.put("packages/vpn/vpn.conf", "server = vpn3.example.com\n");
+        sandbox.done(&["apply"]);
+        sandbox.put("packages/vpn/vpn.conf", "server = vpn2.example.com\n");
     });
-    after("the record is gone", &|desk| fs::remove_file(desk.path("media.record.json")).unwrap());
-    after("a site is gone, and another one came", &|desk| desk.edit("code = \"HAM\"", "code = \"MUC\""));
-    after("a manifest is wrong now", &|desk| desk.edit("packages/vpn", "packages/vpm"));
+    after("the record is gone", &|sandbox| fs::remove_file(sandbox.path("media.record.json")).unwrap());
+    after("a site is gone, and another one came", &|sandbox| sandbox.edit("code = \"HAM\"", "code = \"MUC\""));
+    after("a manifest is wrong now", &|sandbox| sandbox.edit("packages/vpn", "packages/vpm"));
     insta::assert_snapshot!(seen);
 }
 
 #[test]
 fn the_difference_is_a_screen_or_all_of_it_or_data() {
-    let desk = planned();
+    let sandbox = planned();
     for n in 0..40 {
-        desk.put(&format!("packages/vpn/{n:02}.cab"), [n; 100]);
+        sandbox.put(&format!("packages/vpn/{n:02}.cab"), [n; 100]);
     }
-    let seen = desk.see("apply ci.plan");
+    let seen = sandbox.see("apply ci.plan");
     assert!(seen.lines().count() <= 27, "{seen}");
-    assert_eq!(desk.see("apply -v ci.plan").matches(".cab (100 B)").count(), 40);
-    let ran = desk.run(&["apply", "--json", "ci.plan"]);
+    assert_eq!(sandbox.see("apply -v ci.plan").matches(".cab (100 B)").count(), 40);
+    let ran = sandbox.run(&["apply", "--json", "ci.plan"]);
     let moved: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
     assert_eq!(moved["moved"][1]["reasons"][0]["files"].as_array().unwrap().len(), 40);
     insta::assert_snapshot!(seen);
@@ -145,33 +145,33 @@ fn the_difference_is_a_screen_or_all_of_it_or_data() {
 
 #[test]
 fn what_only_looks_moved_is_done() {
-    let desk = planned();
-    let manifest = String::from_utf8(desk.get("media.toml")).unwrap();
-    desk.put("media.toml", format!("# a comment\n{manifest}"));
-    desk.put("packages/vpn/vpn.conf", desk.get("packages/vpn/vpn.conf"));
-    fs::copy(desk.path("out/win11-BER.iso"), desk.path("copy")).unwrap();
-    fs::rename(desk.path("copy"), desk.path("out/win11-BER.iso")).unwrap();
-    desk.done(&["apply", "ci.plan"]);
-    assert!(desk.done(&["plan"]).starts_with("nothing to do"));
+    let sandbox = planned();
+    let manifest = String::from_utf8(sandbox.get("media.toml")).unwrap();
+    sandbox.put("media.toml", format!("# a comment\n{manifest}"));
+    sandbox.put("packages/vpn/vpn.conf", sandbox.get("packages/vpn/vpn.conf"));
+    fs::copy(sandbox.path("out/win11-BER.iso"), sandbox.path("copy")).unwrap();
+    fs::rename(sandbox.path("copy"), sandbox.path("out/win11-BER.iso")).unwrap();
+    sandbox.done(&["apply", "ci.plan"]);
+    assert!(sandbox.done(&["plan"]).starts_with("nothing to do"));
 }
 
 #[test]
 fn a_file_in_the_way_is_replaced_by_a_saved_plan_only_when_asked_to() {
-    let desk = Desk::new();
-    desk.put("out/win11-BER.iso", "somebody's");
-    let mut seen = desk.see("plan --site BER --out ci.plan");
-    seen += &desk.see("apply ci.plan");
-    assert_eq!(desk.get("out/win11-BER.iso"), b"somebody's");
-    seen += &desk.see("apply ci.plan --force");
+    let sandbox = Sandbox::new();
+    sandbox.put("out/win11-BER.iso", "somebody's");
+    let mut seen = sandbox.see("plan --site BER --out ci.plan");
+    seen += &sandbox.see("apply ci.plan");
+    assert_eq!(sandbox.get("out/win11-BER.iso"), b"somebody's");
+    seen += &sandbox.see("apply ci.plan --force");
     insta::assert_snapshot!(seen);
 }
 
 #[test]
 fn what_is_no_saved_plan_or_not_alone_is_told() {
-    let desk = planned();
-    let text = String::from_utf8(desk.get("ci.plan")).unwrap();
-    desk.put("cut.plan", &text[..text.len() / 2]);
-    desk.put("newer.plan", text.replace("\"plan-version\": 1", "\"plan-version\": 7"));
+    let sandbox = planned();
+    let text = String::from_utf8(sandbox.get("ci.plan")).unwrap();
+    sandbox.put("cut.plan", &text[..text.len() / 2]);
+    sandbox.put("newer.plan", text.replace("\"plan-version\": 1", "\"plan-version\": 7"));
     let mut seen = String::new();
     for line in [
         "apply cut.plan",
@@ -187,30 +187,30 @@ fn what_is_no_saved_plan_or_not_alone_is_told() {
         "plan --out media.record.json",
         "plan --out out",
     ] {
-        seen += &desk.see(line);
+        seen += &sandbox.see(line);
     }
     // A plan that is worth nothing any more may be replaced, and so may an empty file.
-    desk.put("empty", "");
+    sandbox.put("empty", "");
     for path in ["cut.plan", "newer.plan", "empty"] {
-        desk.done(&["plan", "--out", path]);
-        assert!(desk.get(path) == text.as_bytes(), "{path}");
+        sandbox.done(&["plan", "--out", path]);
+        assert!(sandbox.get(path) == text.as_bytes(), "{path}");
     }
-    fs::remove_file(desk.path("media.toml")).unwrap();
-    seen += &desk.see("apply ci.plan");
+    fs::remove_file(sandbox.path("media.toml")).unwrap();
+    seen += &sandbox.see("apply ci.plan");
     insta::assert_snapshot!(seen);
 }
 
 #[test]
 fn saving_a_plan_reads_every_source_once_and_applying_it_reads_none_again() {
-    let desk = Desk::new();
-    desk.put("packages/vpn/large.bin", vec![7; 3_000_000]);
+    let sandbox = Sandbox::new();
+    sandbox.put("packages/vpn/large.bin", vec![7; 3_000_000]);
     std::thread::sleep(std::time::Duration::from_millis(30));
-    desk.done(&["plan", "--out", "ci.plan"]);
-    let len = |desk: &Desk| desk.get(".tsmedia/digests").len();
-    let known = len(&desk);
+    sandbox.done(&["plan", "--out", "ci.plan"]);
+    let len = |sandbox: &Sandbox| sandbox.get(".tsmedia/digests").len();
+    let known = len(&sandbox);
     // The header, and 125 bytes for each file that was read.
     assert!(known >= 48 + 9 * 125, "{known}");
-    desk.done(&["apply", "ci.plan"]);
+    sandbox.done(&["apply", "ci.plan"]);
     // The two outputs are all that is new in the cache.
-    assert_eq!(len(&desk), known + 2 * 125);
+    assert_eq!(len(&sandbox), known + 2 * 125);
 }

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::process::{Command, Output, Stdio};
 
-use crate::fixtures::desk::Desk;
+use crate::fixtures::sandbox::Sandbox;
 
 /// Values that nothing else holds.
 const PASSWORD: &str = "Zq7-password-by-env-81x";
@@ -34,9 +34,9 @@ variable = "OwnKey"
 secret-value = { file = "step.txt" }
 "#;
 
-fn desk() -> Desk {
-    let desk = Desk::new();
-    desk.edit(
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.edit(
         "\n[[package]]",
         r#"
 [security]
@@ -52,24 +52,24 @@ file = "sequences/upgrade.toml"
 
 [[package]]"#,
     );
-    desk.put("sequences/upgrade.toml", SEQUENCE);
-    desk.put("sequences/step.txt", format!("{OF_STEP}\n"));
-    desk.edit("\n[[sites]]\ncode = \"HAM\"\n", "");
-    desk.put("join-BER.txt", format!("{BY_FILE}\n"));
+    sandbox.put("sequences/upgrade.toml", SEQUENCE);
+    sandbox.put("sequences/step.txt", format!("{OF_STEP}\n"));
+    sandbox.edit("\n[[sites]]\ncode = \"HAM\"\n", "");
+    sandbox.put("join-BER.txt", format!("{BY_FILE}\n"));
     // It also notes how it and its parent were started.
-    desk.put("key.sh", "tr '\\0' ' ' < /proc/$PPID/cmdline > seen.log; cat key.txt\n");
-    desk.put("key.txt", format!("{BY_COMMAND}\r\n"));
-    desk
+    sandbox.put("key.sh", "tr '\\0' ' ' < /proc/$PPID/cmdline > seen.log; cat key.txt\n");
+    sandbox.put("key.txt", format!("{BY_COMMAND}\r\n"));
+    sandbox
 }
 
-fn command(desk: &Desk, arguments: &[&str], password: &str) -> Command {
-    let mut command = desk.command(arguments);
+fn command(sandbox: &Sandbox, arguments: &[&str], password: &str) -> Command {
+    let mut command = sandbox.command(arguments);
     command.env("PLANTED_PASSWORD", password);
     command
 }
 
-fn run(desk: &Desk, line: &str) -> Output {
-    command(desk, &line.split(' ').collect::<Vec<_>>(), PASSWORD).output().unwrap()
+fn run(sandbox: &Sandbox, line: &str) -> Output {
+    command(sandbox, &line.split(' ').collect::<Vec<_>>(), PASSWORD).output().unwrap()
 }
 
 /// The ways in which a value might be written.
@@ -101,7 +101,7 @@ fn holds(bytes: &[u8], value: &str) -> bool {
 
 #[test]
 fn values_are_found_in_nothing_that_is_left_said_or_listed() {
-    let desk = desk();
+    let sandbox = sandbox();
     let mut said = Vec::new();
     for line in [
         "check",
@@ -120,13 +120,13 @@ fn values_are_found_in_nothing_that_is_left_said_or_listed() {
         "inspect out/win11-BER.iso --json",
         "cache --json",
     ] {
-        let ran = run(&desk, line);
+        let ran = run(&sandbox, line);
         assert!(ran.status.success(), "{line}: {}", String::from_utf8_lossy(&ran.stderr));
         said.push((line.to_owned(), [ran.stdout, ran.stderr].concat()));
     }
-    let plan = run(&desk, "plan");
+    let plan = run(&sandbox, "plan");
     assert!(String::from_utf8(plan.stdout).unwrap().starts_with("nothing to do"));
-    let mut folders = vec![desk.root.clone()];
+    let mut folders = vec![sandbox.root.clone()];
     let mut n_files = 0;
     while let Some(folder) = folders.pop() {
         for entry in folder.read_dir_utf8().unwrap() {
@@ -149,7 +149,7 @@ fn values_are_found_in_nothing_that_is_left_said_or_listed() {
     // The digests in the open have to be of something else than what the medium lists: those test guesses.
     let list = Command::new("7z")
         .args(["e", "-so", "out/win11-BER.iso", "tsmedia/BLAKE3SUMS"])
-        .current_dir(&desk.root)
+        .current_dir(&sandbox.root)
         .output();
     let list = String::from_utf8(list.unwrap().stdout).unwrap();
     for name in ["Variables.dat", "Policy.xml"] {
@@ -159,7 +159,7 @@ fn values_are_found_in_nothing_that_is_left_said_or_listed() {
             assert!(!holds_text(bytes, &digest), "{what} holds the digest of {name}");
         }
     }
-    let mode = fs::metadata(desk.path(".tsmedia/veil")).unwrap().permissions().mode();
+    let mode = fs::metadata(sandbox.path(".tsmedia/veil")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
 
@@ -169,47 +169,48 @@ fn holds_text(bytes: &[u8], text: &str) -> bool {
 
 #[test]
 fn a_secret_that_changed_is_named_and_patched() {
-    let desk = desk();
-    assert!(run(&desk, "apply").status.success());
+    let sandbox = sandbox();
+    assert!(run(&sandbox, "apply").status.success());
     let mut seen = String::new();
-    let plan =
-        |desk: &Desk, password: &str| desk.see_ran("plan", &command(desk, &["plan"], password).output().unwrap());
-    seen += &plan(&desk, "Other-7-password-Xk2!");
-    desk.put("join-BER.txt", "other value of the same len\n");
-    desk.put("key.txt", "another");
-    seen += &plan(&desk, PASSWORD);
-    seen += &desk.see_ran("apply", &run(&desk, "apply"));
-    seen += &plan(&desk, PASSWORD);
+    let plan = |sandbox: &Sandbox, password: &str| {
+        sandbox.see_ran("plan", &command(sandbox, &["plan"], password).output().unwrap())
+    };
+    seen += &plan(&sandbox, "Other-7-password-Xk2!");
+    sandbox.put("join-BER.txt", "other value of the same len\n");
+    sandbox.put("key.txt", "another");
+    seen += &plan(&sandbox, PASSWORD);
+    seen += &sandbox.see_ran("apply", &run(&sandbox, "apply"));
+    seen += &plan(&sandbox, PASSWORD);
     // What a patch leaves is what a clean build makes.
-    let patched = desk.get("out/win11-BER.iso");
-    fs::remove_dir_all(desk.path(".tsmedia")).unwrap();
+    let patched = sandbox.get("out/win11-BER.iso");
+    fs::remove_dir_all(sandbox.path(".tsmedia")).unwrap();
     // Another clone has another key: it sees by the medium that nothing changed, and otherwise can't tell.
-    seen += &plan(&desk, PASSWORD);
-    seen += &plan(&desk, "Other-7-password-Xk2!");
-    desk.edit("JoinPassword = { file = \"join-{{ site.code }}.txt\" }\n", "");
-    desk.edit("ProductKey = { command = [\"sh\", \"key.sh\"] }\n", "");
-    desk.edit("password = { env = \"PLANTED_PASSWORD\" }\n", "");
-    seen += &plan(&desk, PASSWORD);
+    seen += &plan(&sandbox, PASSWORD);
+    seen += &plan(&sandbox, "Other-7-password-Xk2!");
+    sandbox.edit("JoinPassword = { file = \"join-{{ site.code }}.txt\" }\n", "");
+    sandbox.edit("ProductKey = { command = [\"sh\", \"key.sh\"] }\n", "");
+    sandbox.edit("password = { env = \"PLANTED_PASSWORD\" }\n", "");
+    seen += &plan(&sandbox, PASSWORD);
     insta::assert_snapshot!(seen);
-    let desk_again = self::desk();
-    desk_again.put("join-BER.txt", "other value of the same len\n");
-    desk_again.put("key.txt", "another");
-    assert!(run(&desk_again, "apply").status.success());
-    assert!(desk_again.get("out/win11-BER.iso") == patched);
+    let sandbox_again = self::sandbox();
+    sandbox_again.put("join-BER.txt", "other value of the same len\n");
+    sandbox_again.put("key.txt", "another");
+    assert!(run(&sandbox_again, "apply").status.success());
+    assert!(sandbox_again.get("out/win11-BER.iso") == patched);
 }
 
 #[test]
 fn secrets_that_are_not_there_are_told_at_their_lines() {
-    let desk = desk();
-    fs::remove_file(desk.path("join-BER.txt")).unwrap();
-    desk.put("key.sh", "echo the key is not here >&2; exit 3\n");
-    let mut seen = desk.see("check");
-    seen += &desk.see("plan");
-    desk.put("join-BER.txt", "");
-    desk.put("key.sh", "exit 0\n");
-    seen += &desk.see_ran("plan", &command(&desk, &["plan"], "Winter2026!").output().unwrap());
-    desk.edit("password = { env = \"PLANTED_PASSWORD\" }", "password = \"hunter2-literal\"");
-    seen += &desk.see("check");
+    let sandbox = sandbox();
+    fs::remove_file(sandbox.path("join-BER.txt")).unwrap();
+    sandbox.put("key.sh", "echo the key is not here >&2; exit 3\n");
+    let mut seen = sandbox.see("check");
+    seen += &sandbox.see("plan");
+    sandbox.put("join-BER.txt", "");
+    sandbox.put("key.sh", "exit 0\n");
+    seen += &sandbox.see_ran("plan", &command(&sandbox, &["plan"], "Winter2026!").output().unwrap());
+    sandbox.edit("password = { env = \"PLANTED_PASSWORD\" }", "password = \"hunter2-literal\"");
+    seen += &sandbox.see("check");
     assert!(!seen.contains("hunter2"));
     insta::assert_snapshot!(seen);
 }
@@ -242,8 +243,8 @@ fn values_in_memory(process: u32, values: &[&str]) -> Vec<String> {
 /// Values that came by file and by command, in the memory of a program that waits; the environment is the system's.
 #[test]
 fn values_are_wiped_from_memory() {
-    let desk = desk();
-    let watching = command(&desk, &["watch", "--json"], PASSWORD);
+    let sandbox = sandbox();
+    let watching = command(&sandbox, &["watch", "--json"], PASSWORD);
     expect_wiped(watching, &[BY_FILE, BY_COMMAND, OF_STEP, "Zq7-value-of-a-step-17&lt;k"]);
 }
 

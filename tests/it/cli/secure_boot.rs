@@ -1,10 +1,10 @@
-//! What is said of boot programs: whose signatures they bear, and what Secure Boot makes of them.
+//! Reports on boot programs: their signatures, and whether Secure Boot accepts them.
 
 use std::fs;
 use std::process::Command;
 
 use super::boot_store::put_stores;
-use crate::fixtures::desk::Desk;
+use crate::fixtures::sandbox::Sandbox;
 use test_fixtures::program::Program;
 use test_fixtures::signers::{NAMED_2011, NAMED_2023, OWN, Signers};
 
@@ -14,17 +14,17 @@ const VOLUME: &str = "boot-files/efi/microsoft/boot/efisys_noprompt.bin";
 /// A Windows boot manager as far as numbers go.
 const MANAGER: Program = Program { version: Some([10, 0, 26100, 1742]), svn: Some((5, 0)), ..Program::X64 };
 
-fn desk() -> Desk {
-    let desk = Desk::new();
-    put_stores(&desk);
-    desk.edit("[[sites]]\ncode = \"HAM\"\n", "");
-    desk
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    put_stores(&sandbox);
+    sandbox.edit("[[sites]]\ncode = \"HAM\"\n", "");
+    sandbox
 }
 
 /// A FAT volume that holds a program for discs, as `efisys.bin` does.
-fn volume(desk: &Desk, program: &[u8]) -> Option<Vec<u8>> {
-    desk.put("volume/bootx64.efi", program);
-    let (image, program) = (desk.path("volume/image"), desk.path("volume/bootx64.efi"));
+fn volume(sandbox: &Sandbox, program: &[u8]) -> Option<Vec<u8>> {
+    sandbox.put("volume/bootx64.efi", program);
+    let (image, program) = (sandbox.path("volume/image"), sandbox.path("volume/bootx64.efi"));
     let _ = fs::remove_file(&image);
     let steps: [&[&str]; 4] = [
         &["mformat", "-C", "-f", "1440", "-i", image.as_str(), "::"],
@@ -42,7 +42,7 @@ fn volume(desk: &Desk, program: &[u8]) -> Option<Vec<u8>> {
     Some(fs::read(image).unwrap())
 }
 
-/// What certificates say of their last day hangs on when they were made.
+/// Replaces the last days of certificates, which depend on the time of the test.
 fn without_days(seen: &str) -> String {
     let parts: Vec<_> = seen.split(", until ").collect();
     let rest = parts[1..].iter().map(|part| format!(", until <day>{}", &part[10..]));
@@ -52,16 +52,16 @@ fn without_days(seen: &str) -> String {
 #[test]
 fn a_policy_that_locks_firmware_is_warned_of_wherever_it_comes_from() {
     const MESSAGE: &str = "`EFI/Microsoft/Boot/SkuSiPolicy.p7b` is on the medium";
-    let desk = desk();
-    assert!(!desk.see("check").contains(MESSAGE));
-    desk.put("policies/skusipolicy.P7B", "a policy");
-    desk.edit("[[file]]\n", "[[file]]\nsource = \"policies\"\npath = \"efi/microsoft/BOOT\"\n\n[[file]]\n");
-    let of_a_file = desk.see("check");
+    let sandbox = sandbox();
+    assert!(!sandbox.see("check").contains(MESSAGE));
+    sandbox.put("policies/skusipolicy.P7B", "a policy");
+    sandbox.edit("[[file]]\n", "[[file]]\nsource = \"policies\"\npath = \"efi/microsoft/BOOT\"\n\n[[file]]\n");
+    let of_a_file = sandbox.see("check");
     assert!(of_a_file.contains(MESSAGE) && of_a_file.contains("source = \"policies\""), "{of_a_file}");
-    fs::remove_dir_all(desk.path("policies")).unwrap();
-    desk.put("policies/empty.txt", "");
-    desk.put("boot-files/efi/microsoft/boot/SkuSiPolicy.p7b", "a policy");
-    let of_boot_files = desk.see("check");
+    fs::remove_dir_all(sandbox.path("policies")).unwrap();
+    sandbox.put("policies/empty.txt", "");
+    sandbox.put("boot-files/efi/microsoft/boot/SkuSiPolicy.p7b", "a policy");
+    let of_boot_files = sandbox.see("check");
     assert!(of_boot_files.contains(MESSAGE) && of_boot_files.contains("files = \"boot-files\""), "{of_boot_files}");
 }
 
@@ -69,57 +69,57 @@ fn a_policy_that_locks_firmware_is_warned_of_wherever_it_comes_from() {
 #[test]
 fn boot_programs_are_checked_against_the_manifest_and_named_with_whose_they_are() {
     let Some(signers) = Signers::new() else { return };
-    let desk = desk();
+    let sandbox = sandbox();
     let by_2011 = signers.sbsign(&MANAGER.bytes(), NAMED_2011);
     let by_2023 = signers.sbsign(&MANAGER.bytes(), NAMED_2023);
-    let Some(volume_2011) = volume(&desk, &by_2011) else { return };
+    let Some(volume_2011) = volume(&sandbox, &by_2011) else { return };
     let mut seen = String::new();
-    let see = |seen: &mut String, what: &str, line: &str| *seen += &format!("# {what}\n{}", desk.see(line));
+    let see = |seen: &mut String, what: &str, line: &str| *seen += &format!("# {what}\n{}", sandbox.see(line));
 
-    desk.put(PROGRAM, Program::X64.bytes());
+    sandbox.put(PROGRAM, Program::X64.bytes());
     see(&mut seen, "a program without a signature", "check");
-    desk.put(PROGRAM, &by_2011);
-    desk.put(VOLUME, &volume_2011);
+    sandbox.put(PROGRAM, &by_2011);
+    sandbox.put(VOLUME, &volume_2011);
     see(&mut seen, "signed in the name of 2011, as it is meant unless said", "check");
-    desk.edit("prompt = false", "prompt = false\nsecure-boot-ca = \"2023\"");
+    sandbox.edit("prompt = false", "prompt = false\nsecure-boot-ca = \"2023\"");
     see(&mut seen, "2023 is meant, and both are of 2011", "check");
-    desk.put(PROGRAM, &by_2023);
+    sandbox.put(PROGRAM, &by_2023);
     see(&mut seen, "one of them is of 2011", "check");
-    let volume_2023 = volume(&desk, &by_2023).unwrap();
-    desk.put(VOLUME, &volume_2023);
+    let volume_2023 = volume(&sandbox, &by_2023).unwrap();
+    sandbox.put(VOLUME, &volume_2023);
     see(&mut seen, "2023 is meant, and both are", "check");
-    desk.put(PROGRAM, signers.osslsigncode(&MANAGER.bytes(), OWN, &[]));
+    sandbox.put(PROGRAM, signers.osslsigncode(&MANAGER.bytes(), OWN, &[]));
     see(&mut seen, "signed by somebody else", "check");
-    desk.put(PROGRAM, signers.osslsigncode(&MANAGER.bytes(), NAMED_2023, &["-h", "sha384"]));
+    sandbox.put(PROGRAM, signers.osslsigncode(&MANAGER.bytes(), NAMED_2023, &["-h", "sha384"]));
     see(&mut seen, "a digest that is not compared", "check");
     let mut altered = by_2023.clone();
     altered[0x234] ^= 1;
-    desk.put(PROGRAM, altered);
-    desk.put("boot-files/bootmgr.efi", signers.sbsign(&Program { machine: 0xAA64, ..MANAGER }.bytes(), NAMED_2011));
+    sandbox.put(PROGRAM, altered);
+    sandbox.put("boot-files/bootmgr.efi", signers.sbsign(&Program { machine: 0xAA64, ..MANAGER }.bytes(), NAMED_2011));
     see(&mut seen, "altered, and a boot manager for others", "check");
-    desk.put(PROGRAM, Program { machine: 0xAA64, subsystem: 16, ..MANAGER }.bytes());
-    desk.put("boot-files/bootmgr.efi", &by_2023[..1_000]);
+    sandbox.put(PROGRAM, Program { machine: 0xAA64, subsystem: 16, ..MANAGER }.bytes());
+    sandbox.put("boot-files/bootmgr.efi", &by_2023[..1_000]);
     see(&mut seen, "for other processors and no application, and one cut off", "check");
     insta::assert_snapshot!("checked", seen);
 
-    fs::remove_file(desk.path("boot-files/bootmgr.efi")).unwrap();
-    desk.put(PROGRAM, &by_2023);
-    let mut seen = desk.see("apply");
-    seen += &desk.see("verify out/win11-BER.iso");
-    seen += &desk.see(&format!("inspect {PROGRAM}"));
-    let json: serde_json::Value = serde_json::from_str(&desk.done(&["inspect", PROGRAM, "--json"])).unwrap();
+    fs::remove_file(sandbox.path("boot-files/bootmgr.efi")).unwrap();
+    sandbox.put(PROGRAM, &by_2023);
+    let mut seen = sandbox.see("apply");
+    seen += &sandbox.see("verify out/win11-BER.iso");
+    seen += &sandbox.see(&format!("inspect {PROGRAM}"));
+    let json: serde_json::Value = serde_json::from_str(&sandbox.done(&["inspect", PROGRAM, "--json"])).unwrap();
     assert_eq!(json["signatures"][0]["authority"], "Windows UEFI CA 2023");
     assert_eq!(json["signatures"][0]["recognised-by"], "other-certificate");
     assert_eq!((&json["svn"], &json["version"]), (&"5.0".into(), &"10.0.26100.1742".into()));
-    seen += &revoked(&desk, &signers);
+    seen += &revoked(&sandbox, &signers);
     insta::assert_snapshot!("verified", without_days(&seen));
 }
 
 /// Revocation lists of certificates and numbers, for the manifest and for a medium that is there.
-fn revoked(desk: &Desk, signers: &Signers) -> String {
+fn revoked(sandbox: &Sandbox, signers: &Signers) -> String {
     let list = |name: &str, kind: &str, owner: &str, data: &str| {
         signers.run("sbsiglist", &["--owner", owner, "--type", kind, "--output", "list", data]);
-        desk.put(name, fs::read(signers.path("list")).unwrap());
+        sandbox.put(name, fs::read(signers.path("list")).unwrap());
     };
     signers.openssl(&["x509", "-in", "named-2023.ca.pem", "-outform", "der", "-out", "ca.der"]);
     list("dbx/ca.bin", "x509", "77fa9abd-0359-4d32-bd60-28f4e78f784b", "ca.der");
@@ -128,15 +128,15 @@ fn revoked(desk: &Desk, signers: &Signers) -> String {
     let byte = |at: usize| u8::from_str_radix(&number[2 * at..2 * at + 2], 16).unwrap();
     fs::write(signers.path("number"), (0..32).map(byte).collect::<Vec<_>>()).unwrap();
     list("dbx/number.bin", "sha256", "9d132b6c-59d5-4388-ab1c-185cfcb2eb92", "number");
-    let mut seen = desk.see("verify out/win11-BER.iso --dbx dbx/number.bin");
-    seen += &desk.see("verify out/win11-BER.iso --dbx readme.txt");
-    desk.edit("[[package]]", "[boot.revocations]\ndbx = \"dbx/ca.bin\"\n\n[[package]]");
-    seen += &desk.see("check");
-    desk.edit("dbx = \"dbx/ca.bin\"", "svn = \"7.0\"");
-    seen += &desk.see("plan");
-    desk.edit("svn = \"7.0\"", "svn = \"5.0\"");
-    seen += &desk.see("plan");
-    desk.edit("svn = \"5.0\"", "dbx = \"readme.txt\"\nsvn = \"99999\"");
-    seen += &desk.see("check");
+    let mut seen = sandbox.see("verify out/win11-BER.iso --dbx dbx/number.bin");
+    seen += &sandbox.see("verify out/win11-BER.iso --dbx readme.txt");
+    sandbox.edit("[[package]]", "[boot.revocations]\ndbx = \"dbx/ca.bin\"\n\n[[package]]");
+    seen += &sandbox.see("check");
+    sandbox.edit("dbx = \"dbx/ca.bin\"", "svn = \"7.0\"");
+    seen += &sandbox.see("plan");
+    sandbox.edit("svn = \"7.0\"", "svn = \"5.0\"");
+    seen += &sandbox.see("plan");
+    sandbox.edit("svn = \"5.0\"", "dbx = \"readme.txt\"\nsvn = \"99999\"");
+    seen += &sandbox.see("check");
     seen
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::Command;
 
-use crate::fixtures::desk::Desk;
+use crate::fixtures::sandbox::Sandbox;
 use test_fixtures::archive::zip;
 
 /// A sequence after the grammar of exports, written for these tests.
@@ -22,7 +22,7 @@ fn object(name: &str, xml: &str) -> String {
     )
 }
 
-/// What the console says of one package that is referred to.
+/// Entry of the console for one referenced package.
 fn referred(id: &str, name: &str, kind: u32) -> String {
     let instance = format!(
         "<INSTANCE><PROPERTY NAME=\"ReferenceName\"><VALUE>{name}</VALUE></PROPERTY><PROPERTY NAME=\"ReferencePackageID\">\
@@ -49,48 +49,48 @@ fn export() -> Vec<u8> {
 
 #[test]
 fn an_export_of_the_console_becomes_a_file_and_the_same_xml_again() {
-    let desk = Desk::empty();
-    desk.put("Deploy.zip", export());
-    let mut seen = desk.see("sequence import Deploy.zip -o deploy.toml");
-    // What is there stays, and nobody finds half a file.
-    seen += &desk.see("sequence import Deploy.zip -o deploy.toml");
-    assert_eq!(desk.list("."), ["Deploy.zip", "deploy.toml"]);
-    seen += &String::from_utf8(desk.get("deploy.toml")).unwrap();
+    let sandbox = Sandbox::empty();
+    sandbox.put("Deploy.zip", export());
+    let mut seen = sandbox.see("sequence import Deploy.zip -o deploy.toml");
+    // Existing files stay, and no file is left half written.
+    seen += &sandbox.see("sequence import Deploy.zip -o deploy.toml");
+    assert_eq!(sandbox.list("."), ["Deploy.zip", "deploy.toml"]);
+    seen += &String::from_utf8(sandbox.get("deploy.toml")).unwrap();
     seen += "\n";
-    seen += &desk.see("sequence export deploy.toml -o deploy.xml");
-    assert_eq!(String::from_utf8(desk.get("deploy.xml")).unwrap(), DOCUMENT.trim_end());
-    seen += &desk.see("sequence import deploy.xml -o deploy.toml --force");
-    seen += &desk.see("sequence import Deploy.zip --json -o again.toml");
+    seen += &sandbox.see("sequence export deploy.toml -o deploy.xml");
+    assert_eq!(String::from_utf8(sandbox.get("deploy.xml")).unwrap(), DOCUMENT.trim_end());
+    seen += &sandbox.see("sequence import deploy.xml -o deploy.toml --force");
+    seen += &sandbox.see("sequence import Deploy.zip --json -o again.toml");
     insta::assert_snapshot!(seen);
 }
 
 #[test]
 fn templates_of_a_sequence_are_rendered_for_a_site_before_it_becomes_xml() {
-    let desk = Desk::empty();
-    desk.put(
+    let sandbox = Sandbox::empty();
+    sandbox.put(
         "deploy.toml",
         "sequence-version = 1\nname = \"x\"\n[[steps]]\ntype = \"set-variable\"\nname = \"Language\"\n\
          variable = \"Language\"\nvalue = \"{{ vars.language }} in {{ site.code }}\"\n",
     );
-    let xml = desk.done(&["sequence", "export", "deploy.toml", "--site", "BER", "--var", "language=de-DE"]);
+    let xml = sandbox.done(&["sequence", "export", "deploy.toml", "--site", "BER", "--var", "language=de-DE"]);
     assert!(xml.contains("<action>tsenv.exe \"Language=de-DE in BER\" /hiddenflag:False</action>"), "{xml}");
-    insta::assert_snapshot!(desk.see("sequence export deploy.toml"));
+    insta::assert_snapshot!(sandbox.see("sequence export deploy.toml"));
 }
 
 #[test]
 fn what_is_no_export_is_refused_with_the_reason() {
-    let desk = Desk::empty();
-    desk.put("version.xml", "<sequence version=\"4.00\"></sequence>");
-    desk.put("other.xml", "<Deployment/>");
-    desk.put("encoding.xml", "<?xml version=\"1.0\" encoding=\"klingon\"?><sequence version=\"3.10\"/>");
-    desk.put("entity.xml", "<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><sequence>&b;</sequence>");
-    desk.put("broken.zip", &export()[..400]);
-    desk.put("empty.zip", zip(&[("readme.txt", b"x")]));
-    desk.put("path.zip", zip(&[("../object.xml", b"x")]));
-    desk.put("binary", [0xff, 0x00, 0x80]);
+    let sandbox = Sandbox::empty();
+    sandbox.put("version.xml", "<sequence version=\"4.00\"></sequence>");
+    sandbox.put("other.xml", "<Deployment/>");
+    sandbox.put("encoding.xml", "<?xml version=\"1.0\" encoding=\"klingon\"?><sequence version=\"3.10\"/>");
+    sandbox.put("entity.xml", "<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><sequence>&b;</sequence>");
+    sandbox.put("broken.zip", &export()[..400]);
+    sandbox.put("empty.zip", zip(&[("readme.txt", b"x")]));
+    sandbox.put("path.zip", zip(&[("../object.xml", b"x")]));
+    sandbox.put("binary", [0xff, 0x00, 0x80]);
     let two = object("x", DOCUMENT);
     let other = "SMS_TaskSequencePackage/BER00101/object.xml";
-    desk.put("two.zip", zip(&[(&format!("{FOLDER}/object.xml"), two.as_bytes()), (other, two.as_bytes())]));
+    sandbox.put("two.zip", zip(&[(&format!("{FOLDER}/object.xml"), two.as_bytes()), (other, two.as_bytes())]));
     let files = [
         "version.xml",
         "other.xml",
@@ -103,20 +103,20 @@ fn what_is_no_export_is_refused_with_the_reason() {
         "two.zip",
         "none.zip",
     ];
-    let seen = files.map(|file| desk.see(&format!("sequence import {file}"))).concat();
+    let seen = files.map(|file| sandbox.see(&format!("sequence import {file}"))).concat();
     insta::assert_snapshot!(seen);
-    desk.done(&["sequence", "import", "two.zip", "-o", "sequences"]);
+    sandbox.done(&["sequence", "import", "two.zip", "-o", "sequences"]);
 }
 
 #[test]
 fn the_sequences_of_an_archive_that_can_be_read_are_imported_beside_the_others() {
-    let desk = Desk::empty();
+    let sandbox = Sandbox::empty();
     let simple =
         |name: &str| format!("<sequence version=\"3.10\"><group name=\"{name}\" description=\"\"></group></sequence>");
     let wrong = object("Wrong", "<sequence version=\"9.00\"></sequence>");
     let right = object("Déploiement", &simple("Tâches"));
     let inner = |content: &str| zip(&[(&format!("{FOLDER}/object.xml"), content.as_bytes())]);
-    desk.put(
+    sandbox.put(
         "exports.zip",
         zip(&[
             ("toolkit/Module 1.zip", &inner(&object("Module", &simple("One")))),
@@ -127,23 +127,23 @@ fn the_sequences_of_an_archive_that_can_be_read_are_imported_beside_the_others()
             (&format!("unpacked/{FOLDER}/object.xml"), right.as_bytes()),
         ]),
     );
-    let mut seen = desk.see("sequence import exports.zip");
-    assert_eq!(desk.list("."), ["exports.zip"]);
-    desk.put("all/module.toml", "mine");
-    seen += &desk.see("sequence import exports.zip -o all");
+    let mut seen = sandbox.see("sequence import exports.zip");
+    assert_eq!(sandbox.list("."), ["exports.zip"]);
+    sandbox.put("all/module.toml", "mine");
+    seen += &sandbox.see("sequence import exports.zip -o all");
     // Nothing is written beside a file that is there.
-    assert_eq!(desk.list("all"), ["module.toml"]);
-    seen += &desk.see("sequence import exports.zip -o all --force");
-    seen += &format!("{:?}\n\n", desk.list("all"));
-    seen += &desk.see("sequence import exports.zip -o all --force --json");
-    desk.put("wrong.zip", inner(&wrong));
-    seen += &desk.see("sequence import wrong.zip");
+    assert_eq!(sandbox.list("all"), ["module.toml"]);
+    seen += &sandbox.see("sequence import exports.zip -o all --force");
+    seen += &format!("{:?}\n\n", sandbox.list("all"));
+    seen += &sandbox.see("sequence import exports.zip -o all --force --json");
+    sandbox.put("wrong.zip", inner(&wrong));
+    seen += &sandbox.see("sequence import wrong.zip");
     insta::assert_snapshot!(seen);
 }
 
 #[test]
 fn steps_of_the_toolkits_integration_are_kept_with_one_warning() {
-    let desk = Desk::empty();
+    let sandbox = Sandbox::empty();
     let step = |class: &str, name: &str, action: &str| {
         format!(
             "<step type=\"{class}\" name=\"{name}\" description=\"\" runIn=\"WinPEandFullOS\" successCodeList=\"0\" \
@@ -155,15 +155,15 @@ fn steps_of_the_toolkits_integration_are_kept_with_one_warning() {
         step("BDD_Gather", "Gather", "smsswd.exe /run: cscript.exe \"%DeployRoot%\\Scripts\\ZTIGather.wsf\""),
     ];
     let xml = format!("<sequence version=\"3.00\">{}</sequence>", steps.concat());
-    desk.put("mixed.xml", &xml);
-    let mut seen = desk.see("sequence import mixed.xml -o mixed.toml");
-    seen += &String::from_utf8(desk.get("mixed.toml")).unwrap();
+    sandbox.put("mixed.xml", &xml);
+    let mut seen = sandbox.see("sequence import mixed.xml -o mixed.toml");
+    seen += &String::from_utf8(sandbox.get("mixed.toml")).unwrap();
     seen += "\n";
-    assert_eq!(desk.done(&["sequence", "export", "mixed.toml"]).trim_end(), xml);
+    assert_eq!(sandbox.done(&["sequence", "export", "mixed.toml"]).trim_end(), xml);
     let latin: Vec<u8> =
         xml.replace("Gather\"", "Größe\"").chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
-    desk.put("latin.xml", latin);
-    seen += &desk.see("sequence import latin.xml -o latin.toml");
+    sandbox.put("latin.xml", latin);
+    seen += &sandbox.see("sequence import latin.xml -o latin.toml");
     insta::assert_snapshot!(seen);
 }
 
@@ -184,24 +184,25 @@ fn deflated(name: &str, content: &[u8], len: u32) -> Vec<u8> {
 /// program's own).
 #[test]
 fn bombs_are_refused_in_little_time_and_memory() {
-    let desk = Desk::empty();
+    let sandbox = Sandbox::empty();
     let object = format!("{FOLDER}/object.xml");
     let zeros = vec![b' '; 40 << 20];
-    desk.put("unpacks-to-more.zip", deflated(&object, &zeros, 1000));
-    desk.put("says-a-gigabyte.zip", deflated(&object, &zeros, 1 << 30));
-    desk.put("spaces.zip", deflated(&object, &zeros[..16 << 20], 16 << 20));
+    sandbox.put("unpacks-to-more.zip", deflated(&object, &zeros, 1000));
+    sandbox.put("says-a-gigabyte.zip", deflated(&object, &zeros, 1 << 30));
+    sandbox.put("spaces.zip", deflated(&object, &zeros[..16 << 20], 16 << 20));
     let laughs: String =
         (1..10).map(|n| format!("<!ENTITY l{n} \"{}\">", format!("&l{};", n - 1).repeat(10))).collect();
-    desk.put("laughs.xml", format!("<!DOCTYPE s [<!ENTITY l0 \"ha\">{laughs}]><sequence>&l9;</sequence>"));
-    desk.put("external.xml", "<!DOCTYPE s SYSTEM \"http://example.com/s.dtd\"><sequence version=\"3.10\"></sequence>");
-    desk.put("undeclared.xml", "<sequence version=\"3.10\"><group name=\"&l9;\"></group></sequence>");
-    desk.put("deep.xml", "<group>".repeat(1 << 20));
-    desk.put("wide.xml", format!("<sequence version=\"3.10\">{}</sequence>", "<step/>".repeat(1 << 20)));
+    sandbox.put("laughs.xml", format!("<!DOCTYPE s [<!ENTITY l0 \"ha\">{laughs}]><sequence>&l9;</sequence>"));
+    sandbox
+        .put("external.xml", "<!DOCTYPE s SYSTEM \"http://example.com/s.dtd\"><sequence version=\"3.10\"></sequence>");
+    sandbox.put("undeclared.xml", "<sequence version=\"3.10\"><group name=\"&l9;\"></group></sequence>");
+    sandbox.put("deep.xml", "<group>".repeat(1 << 20));
+    sandbox.put("wide.xml", format!("<sequence version=\"3.10\">{}</sequence>", "<step/>".repeat(1 << 20)));
     let attributes: String = (0..1 << 20).map(|n| format!("a{n}=\"\" ")).collect();
-    desk.put("attributes.xml", format!("<sequence {attributes}></sequence>"));
+    sandbox.put("attributes.xml", format!("<sequence {attributes}></sequence>"));
     let variables = "<variable name=\"a\" property=\"a\">b</variable>".repeat(80_000);
     let step = "<step type=\"SMS_TaskSequence_SetVariableAction\" name=\"a\">";
-    desk.put(
+    sandbox.put(
         "variables.xml",
         format!("<sequence version=\"3.10\">{step}<defaultVarList>{variables}</defaultVarList></step></sequence>"),
     );
@@ -209,9 +210,9 @@ fn bombs_are_refused_in_little_time_and_memory() {
     let nested = deflated(&object, &zeros[..16 << 20], 16 << 20);
     let names: Vec<_> = (0..20).map(|number| format!("{number}.zip")).collect();
     let members: Vec<_> = names.iter().map(|name| (name.as_str(), nested.as_slice())).collect();
-    desk.put("nested.zip", zip(&members));
-    desk.put("nested-twice.zip", zip(&[("1.zip", &zip(&[("2.zip", &nested)]))]));
-    desk.put("long.xml", "<sequence version=\"3.10\">".to_owned() + &" ".repeat(17 << 20));
+    sandbox.put("nested.zip", zip(&members));
+    sandbox.put("nested-twice.zip", zip(&[("1.zip", &zip(&[("2.zip", &nested)]))]));
+    sandbox.put("long.xml", "<sequence version=\"3.10\">".to_owned() + &" ".repeat(17 << 20));
     let files = [
         "unpacks-to-more.zip",
         "says-a-gigabyte.zip",
@@ -232,8 +233,8 @@ fn bombs_are_refused_in_little_time_and_memory() {
         let begun = std::time::Instant::now();
         let mut shell = Command::new("sh");
         let line = "ulimit -v 600000; exec \"$0\" sequence import \"$1\"";
-        shell.args(["-c", line, env!("CARGO_BIN_EXE_tsmedia"), file]).current_dir(&desk.root);
-        seen += &desk.see_ran(&format!("sequence import {file}"), &shell.output().unwrap());
+        shell.args(["-c", line, env!("CARGO_BIN_EXE_tsmedia"), file]).current_dir(&sandbox.root);
+        seen += &sandbox.see_ran(&format!("sequence import {file}"), &shell.output().unwrap());
         assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{file} takes {:?}", begun.elapsed());
     }
     insta::assert_snapshot!(seen);
@@ -246,46 +247,46 @@ fn what_is_exported_is_valid_by_the_schema_of_the_grammar() {
         assert!(std::env::var_os("TSMEDIA_REQUIRE_TOOLS").is_none(), "xmllint is needed: see tests/run");
         return;
     }
-    let desk = Desk::empty();
+    let sandbox = Sandbox::empty();
     let valid = |name: &str| {
         let checked =
-            Command::new("xmllint").args(["--noout", "--schema", schema]).arg(desk.path(name)).output().unwrap();
+            Command::new("xmllint").args(["--noout", "--schema", schema]).arg(sandbox.path(name)).output().unwrap();
         (checked.status.success(), String::from_utf8_lossy(&checked.stderr).into_owned())
     };
     // The grammar has no elements of tomorrow.
     let known = DOCUMENT.replace("<condition><osConditionGroup type=\"or\"><osExpressionGroup Name=\"x\"></osExpressionGroup></osConditionGroup></condition>", "");
     let at = known.find("<subtasksequence").unwrap();
-    desk.put("known.xml", format!("{}</sequence>", &known[..at]));
-    desk.done(&["sequence", "import", "known.xml", "-o", "known.toml"]);
-    desk.done(&["sequence", "export", "known.toml", "-o", "out.xml"]);
-    assert_eq!(valid("out.xml"), (true, format!("{} validates\n", desk.path("out.xml"))));
-    desk.put("wrong.xml", known[..at].replace("runIn=\"WinPE\"", "runIn=\"Windows\"") + "</sequence>");
+    sandbox.put("known.xml", format!("{}</sequence>", &known[..at]));
+    sandbox.done(&["sequence", "import", "known.xml", "-o", "known.toml"]);
+    sandbox.done(&["sequence", "export", "known.toml", "-o", "out.xml"]);
+    assert_eq!(valid("out.xml"), (true, format!("{} validates\n", sandbox.path("out.xml"))));
+    sandbox.put("wrong.xml", known[..at].replace("runIn=\"WinPE\"", "runIn=\"Windows\"") + "</sequence>");
     assert!(!valid("wrong.xml").0);
 }
 
 #[test]
 fn templates_pass_check_untouched_and_are_drawn_and_compared() {
-    let desk = Desk::empty();
+    let sandbox = Sandbox::empty();
     let names = ["build-and-capture", "install-existing-image", "capture-only", "refresh"];
     let mut seen = String::new();
     for name in names {
-        seen += &desk.see(&format!("init --template {name}"));
-        let said = desk.see(&format!("check {name}.toml"));
+        seen += &sandbox.see(&format!("init --template {name}"));
+        let said = sandbox.see(&format!("check {name}.toml"));
         assert!(said.contains(&format!("`{name}.toml`: a task sequence with")), "{said}");
         // What is said in comments can be said: it may contradict what is there, but nothing else is wrong with it.
-        let text = String::from_utf8(desk.get(&format!("{name}.toml"))).unwrap();
+        let text = String::from_utf8(sandbox.get(&format!("{name}.toml"))).unwrap();
         let is_key = |line: &&str| line.split(" = ").next().is_some_and(|key| !key.is_empty() && !key.contains(' '));
         let own =
             |line: &str| line.strip_prefix("# ").filter(is_key).filter(|rest| rest.contains(" = ")).map(str::to_owned);
         let all: Vec<_> = text.lines().map(|line| own(line).unwrap_or_else(|| line.to_owned())).collect();
-        desk.put("all.toml", all.join("\n"));
-        let said = desk.see("check all.toml");
+        sandbox.put("all.toml", all.join("\n"));
+        let said = sandbox.see("check all.toml");
         assert!(!said.contains("has no key") && !said.contains("must be"), "{said}");
     }
-    seen += &desk.see("sequence show build-and-capture.toml");
-    seen += &desk.see("sequence show capture-only.toml --json");
-    seen += &desk.see("sequence show capture-only.toml --mermaid");
-    seen += &desk.see("sequence show capture-only.toml --svg");
-    seen += &desk.see("diff capture-only.toml build-and-capture.toml");
+    seen += &sandbox.see("sequence show build-and-capture.toml");
+    seen += &sandbox.see("sequence show capture-only.toml --json");
+    seen += &sandbox.see("sequence show capture-only.toml --mermaid");
+    seen += &sandbox.see("sequence show capture-only.toml --svg");
+    seen += &sandbox.see("diff capture-only.toml build-and-capture.toml");
     insta::assert_snapshot!(seen);
 }

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::fixtures::desk::Desk;
+use crate::fixtures::sandbox::Sandbox;
 
 const SEQUENCE: &str = r#"sequence-version = 1
 name = "Deploy Windows in {{ site.code }}"
@@ -57,39 +57,39 @@ variable = "AllIsWell"
 value = "true"
 "#;
 
-fn desk() -> Desk {
-    let desk = Desk::new();
-    desk.put("deploy.toml", SEQUENCE);
-    desk.put("facts/uefi.toml", "facts-version = 1\nmedia = \"stand-alone\"\n");
-    desk.put(
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.put("deploy.toml", SEQUENCE);
+    sandbox.put("facts/uefi.toml", "facts-version = 1\nmedia = \"stand-alone\"\n");
+    sandbox.put(
         "facts/bios.toml",
         "facts-version = 1\nname = \"old BIOS\"\nmedia = \"bootable\"\nfirmware = \"bios\"\n\
          [[step]]\nname = \"Install VPN\"\nexit-codes = [1603]\n\
          [expect]\nresult = \"success\"\nfails = [\"Install VPN\"]\nskips = [\"Say that all is well\"]\n",
     );
-    desk
+    sandbox
 }
 
 #[test]
 fn a_run_is_told_step_by_step_and_several_beside_each_other() {
-    let desk = desk();
+    let sandbox = sandbox();
     let facts = "--facts facts/uefi.toml --facts facts/bios.toml";
-    let mut seen = desk.see(&format!("simulate deploy.toml --site BER {facts}"));
-    seen += &desk.see(&format!("simulate deploy.toml --site BER {facts} --matrix"));
-    seen += &desk.see("simulate deploy.toml --site BER --facts facts/uefi.toml --json");
+    let mut seen = sandbox.see(&format!("simulate deploy.toml --site BER {facts}"));
+    seen += &sandbox.see(&format!("simulate deploy.toml --site BER {facts} --matrix"));
+    seen += &sandbox.see("simulate deploy.toml --site BER --facts facts/uefi.toml --json");
     assert_snapshot!(seen);
 }
 
 #[test]
 fn what_is_expected_and_does_not_come_and_what_is_wrong_in_files_fails() {
-    let desk = desk();
+    let sandbox = sandbox();
     let facts =
         "facts-version = 1\nmedia = \"stand-alone\"\n[expect]\nresult = \"failure\"\ndownloads = [\"BER00021\"]\n";
-    desk.put("facts/wrong.toml", facts);
-    let mut seen = desk.see("simulate deploy.toml --site BER --facts facts/wrong.toml --matrix");
-    desk.put("facts/wrong.toml", "facts-version = 1\nmedia = \"standalone\"\n[[step]]\nnme = \"x\"\n");
-    seen += &desk.see("simulate deploy.toml --site BER --facts facts/wrong.toml");
-    seen += &desk.see("simulate deploy.toml --facts facts/uefi.toml");
+    sandbox.put("facts/wrong.toml", facts);
+    let mut seen = sandbox.see("simulate deploy.toml --site BER --facts facts/wrong.toml --matrix");
+    sandbox.put("facts/wrong.toml", "facts-version = 1\nmedia = \"standalone\"\n[[step]]\nnme = \"x\"\n");
+    seen += &sandbox.see("simulate deploy.toml --site BER --facts facts/wrong.toml");
+    seen += &sandbox.see("simulate deploy.toml --facts facts/uefi.toml");
     assert_snapshot!(seen);
 }
 
@@ -137,9 +137,9 @@ source = "packages/vpn"
 
 #[test]
 fn the_sequence_of_a_manifest_runs_from_its_medium_for_each_site() {
-    let desk = desk();
-    desk.put("media.toml", CARRIER);
-    desk.put(
+    let sandbox = sandbox();
+    sandbox.put("media.toml", CARRIER);
+    sandbox.put(
         "deploy.toml",
         format!(
             "{SEQUENCE}{}",
@@ -152,11 +152,11 @@ fn the_sequence_of_a_manifest_runs_from_its_medium_for_each_site() {
         ),
     );
     let facts = "facts-version = 1\n[expect]\nresult = \"success\"\ndownloads = []\nruns = [\"Join\"]\n";
-    desk.put("facts/uefi.toml", facts);
-    desk.put("facts/lab.toml", "facts-version = 1\nfirmware = \"bios\"\nvariables = { JoinPassword = \"lab\" }\n");
-    let mut seen = desk.see("simulate --site BER --facts facts/uefi.toml");
-    seen += &desk.see("simulate media.toml --facts facts/uefi.toml --facts facts/lab.toml --matrix");
-    let json = desk.done(&["simulate", "--site", "HAM", "--facts", "facts/lab.toml", "--json"]);
+    sandbox.put("facts/uefi.toml", facts);
+    sandbox.put("facts/lab.toml", "facts-version = 1\nfirmware = \"bios\"\nvariables = { JoinPassword = \"lab\" }\n");
+    let mut seen = sandbox.see("simulate --site BER --facts facts/uefi.toml");
+    seen += &sandbox.see("simulate media.toml --facts facts/uefi.toml --facts facts/lab.toml --matrix");
+    let json = sandbox.done(&["simulate", "--site", "HAM", "--facts", "facts/lab.toml", "--json"]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     let run = &json["runs"][0];
     assert_eq!((&run["site"], &run["sequence"]), (&"HAM".into(), &"Deploy Windows in HAM".into()));
@@ -166,85 +166,85 @@ fn the_sequence_of_a_manifest_runs_from_its_medium_for_each_site() {
 
 #[test]
 fn the_sequence_of_a_capture_medium_runs_from_the_windows_that_is_captured() {
-    let desk = Desk::empty();
-    desk.done(&["init", "--template", "capture-only", "."]);
-    desk.put(
+    let sandbox = Sandbox::empty();
+    sandbox.done(&["init", "--template", "capture-only", "."]);
+    sandbox.put(
         "media.toml",
         "manifest-version = 1\n[media]\nname = \"capture\"\nkind = \"capture\"\n[output]\npath = \"out/capture.iso\"\n\
          [boot]\nimage = { file = \"images/boot.wim\" }\n[task-sequence]\nfile = \"capture-only.toml\"\n",
     );
-    desk.put(
+    sandbox.put(
         "facts.toml",
         "facts-version = 1\n[[folder]]\npath = 'C:\\Windows\\CCM'\n[expect]\nresult = \"success\"\n",
     );
-    assert_snapshot!(desk.see("simulate --facts facts.toml"));
+    assert_snapshot!(sandbox.see("simulate --facts facts.toml"));
 }
 
 #[test]
 fn what_contradicts_a_manifest_or_is_not_in_it_is_told() {
-    let desk = desk();
-    desk.put("media.toml", CARRIER);
-    desk.put("facts/other.toml", "facts-version = 1\nmedia = \"pxe\"\n");
-    let mut seen = desk.see("simulate --facts facts/other.toml");
-    desk.put("facts/other.toml", "facts-version = 1\nfirmware = \"bios\"\ncontent = [\"BER00010\"]\n");
-    seen += &desk.see("simulate --facts facts/other.toml --site BER --matrix");
-    seen += &desk.see("simulate deploy.toml --site BER --facts facts/other.toml");
-    desk.put("media.toml", CARRIER.replace("[task-sequence]\nfile = \"deploy.toml\"\n", ""));
-    seen += &desk.see("simulate --facts facts/uefi.toml");
-    desk.edit("kind = \"stand-alone\"", "kind = \"bootable\"");
-    let bootable = String::from_utf8(desk.get("media.toml")).unwrap();
-    desk.put("media.toml", bootable.split("[[operating-system]]").next().unwrap());
-    seen += &desk.see("simulate --facts facts/uefi.toml");
+    let sandbox = sandbox();
+    sandbox.put("media.toml", CARRIER);
+    sandbox.put("facts/other.toml", "facts-version = 1\nmedia = \"pxe\"\n");
+    let mut seen = sandbox.see("simulate --facts facts/other.toml");
+    sandbox.put("facts/other.toml", "facts-version = 1\nfirmware = \"bios\"\ncontent = [\"BER00010\"]\n");
+    seen += &sandbox.see("simulate --facts facts/other.toml --site BER --matrix");
+    seen += &sandbox.see("simulate deploy.toml --site BER --facts facts/other.toml");
+    sandbox.put("media.toml", CARRIER.replace("[task-sequence]\nfile = \"deploy.toml\"\n", ""));
+    seen += &sandbox.see("simulate --facts facts/uefi.toml");
+    sandbox.edit("kind = \"stand-alone\"", "kind = \"bootable\"");
+    let bootable = String::from_utf8(sandbox.get("media.toml")).unwrap();
+    sandbox.put("media.toml", bootable.split("[[operating-system]]").next().unwrap());
+    seen += &sandbox.see("simulate --facts facts/uefi.toml");
     // What is wrong with the manifest, its sequence included, is told before anything runs.
-    desk.put("media.toml", CARRIER.replace("BER00021", "BER00022"));
-    seen += &desk.see("simulate --facts facts/uefi.toml --site BER");
+    sandbox.put("media.toml", CARRIER.replace("BER00021", "BER00022"));
+    seen += &sandbox.see("simulate --facts facts/uefi.toml --site BER");
     assert_snapshot!(seen);
 }
 
 #[test]
 fn names_of_steps_that_are_not_in_the_sequence_and_incomplete_answers_are_told() {
-    let desk = desk();
-    desk.put(
+    let sandbox = sandbox();
+    sandbox.put(
         "facts/names.toml",
         "facts-version = 1\nmedia = \"stand-alone\"\n[[step]]\nname = \"Instal VPN\"\nexit-codes = [1]\n\
          [expect]\nruns = [\"Set Up Operating System/Install VPN\", \"Set Up Operating System/Instal VPN\"]\n\
          skips = [\"Say that all is well\"]\nfails = [\"Q\"]\n",
     );
-    let mut seen = desk.see("simulate deploy.toml --site BER --facts facts/names.toml");
-    desk.put("media.toml", CARRIER);
-    seen += &desk.see("simulate --site HAM --facts facts/names.toml");
-    desk.put(
+    let mut seen = sandbox.see("simulate deploy.toml --site BER --facts facts/names.toml");
+    sandbox.put("media.toml", CARRIER);
+    seen += &sandbox.see("simulate --site HAM --facts facts/names.toml");
+    sandbox.put(
         "facts/wmi.toml",
         "facts-version = 1\nmedia = \"stand-alone\"\n[[wmi]]\nquery = \"SELECT * FROM A\"\n\
          [[wmi]]\nclass = \"A\"\n[[wmi]]\nnamespace = \"root\"\n[[wmi]]\nquery = \"a\"\nclass = \"b\"\n\
          [[wmi]]\nclass = \"b\"\nrows = []\nresult = true\n[[wmi]]\nquery = \"b\"\nrows = []\nresult = true\n",
     );
-    seen += &desk.see("simulate deploy.toml --site BER --facts facts/wmi.toml");
-    desk.put(
+    seen += &sandbox.see("simulate deploy.toml --site BER --facts facts/wmi.toml");
+    sandbox.put(
         "facts/wmi.toml",
         "facts-version = 1\nmedia = \"stand-alone\"\n[[wmi]]\nqery = \"SELECT * FROM A\"\nresult = 1\n",
     );
-    seen += &desk.see("simulate deploy.toml --site BER --facts facts/wmi.toml");
+    seen += &sandbox.see("simulate deploy.toml --site BER --facts facts/wmi.toml");
     assert_snapshot!(seen);
 }
 
 #[test]
 fn a_step_that_is_not_known_to_run_is_told_in_every_form() {
-    let desk = Desk::empty();
-    desk.put(
+    let sandbox = Sandbox::empty();
+    sandbox.put(
         "s.toml",
         "sequence-version = 1\nname = \"S\"\n\
          [[steps]]\ntype = \"run-command-line\"\nname = \"Laptop\"\ncommand-line = \"cmd /c exit 1\"\n\
          condition = { wmi = \"SELECT * FROM Win32_ComputerSystem WHERE Model LIKE 'Laptop%'\" }\n\
          [[steps]]\ntype = \"run-command-line\"\nname = \"All\"\ncommand-line = \"all.exe\"\n",
     );
-    desk.put("unknown.toml", "facts-version = 1\nmedia = \"client\"\n[expect]\nresult = \"success\"\n");
-    desk.put(
+    sandbox.put("unknown.toml", "facts-version = 1\nmedia = \"client\"\n[expect]\nresult = \"success\"\n");
+    sandbox.put(
         "tower.toml",
         "facts-version = 1\nmedia = \"client\"\n[computer]\nmodel = \"Tower\"\n[expect]\nresult = \"success\"\n",
     );
-    let mut seen = desk.see("simulate s.toml --facts unknown.toml");
-    seen += &desk.see("simulate s.toml --facts unknown.toml --facts tower.toml --matrix");
-    seen += &desk.see("simulate s.toml --facts unknown.toml --json");
+    let mut seen = sandbox.see("simulate s.toml --facts unknown.toml");
+    seen += &sandbox.see("simulate s.toml --facts unknown.toml --facts tower.toml --matrix");
+    seen += &sandbox.see("simulate s.toml --facts unknown.toml --json");
     assert_snapshot!(seen);
 }

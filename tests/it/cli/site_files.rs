@@ -10,7 +10,7 @@ use tsmedia::problem::Problems;
 
 use super::data::{DEFAULT_PASSWORD, extract, read};
 use crate::fixtures::authority::{chain, key, pfx};
-use crate::fixtures::desk::{Desk, wimlib};
+use crate::fixtures::sandbox::{Sandbox, wimlib};
 
 const MANIFEST: &str = r#"manifest-version = 1
 
@@ -39,8 +39,8 @@ pfx = { file = "certs/client.pfx", password = { env = "PFX_PASSWORD" } }
 const PASSWORD: &str = "correct horse";
 
 /// A site with everything that a site file can hold. The management points are of both kinds.
-fn site(desk: &Desk) -> Json {
-    let pem = |name: &str| fs::read_to_string(desk.path("certs").join(name)).unwrap();
+fn site(sandbox: &Sandbox) -> Json {
+    let pem = |name: &str| fs::read_to_string(sandbox.path("certs").join(name)).unwrap();
     json!({
         "site-version": 1,
         "code": "BER",
@@ -76,33 +76,33 @@ fn site(desk: &Desk) -> Json {
     })
 }
 
-fn project() -> Desk {
-    let desk = Desk::empty();
-    desk.put_boot();
-    desk.put("media.toml", MANIFEST);
-    let certs = desk.path("certs");
+fn project() -> Sandbox {
+    let sandbox = Sandbox::empty();
+    sandbox.put_boot();
+    sandbox.put("media.toml", MANIFEST);
+    let certs = sandbox.path("certs");
     fs::create_dir(&certs).unwrap();
     chain(&certs);
     pfx(&certs, "client", "client", PASSWORD, &[]);
-    put(&desk, &site(&desk));
-    desk
+    put(&sandbox, &site(&sandbox));
+    sandbox
 }
 
-fn put(desk: &Desk, site: &Json) {
-    desk.put("sites/ber.json", serde_json::to_string_pretty(site).unwrap());
+fn put(sandbox: &Sandbox, site: &Json) {
+    sandbox.put("sites/ber.json", serde_json::to_string_pretty(site).unwrap());
 }
 
-fn see(desk: &Desk, line: &str) -> String {
+fn see(sandbox: &Sandbox, line: &str) -> String {
     let words: Vec<_> = line.split(' ').collect();
-    let ran = desk.command(&words).env("PFX_PASSWORD", PASSWORD).output().unwrap();
-    desk.see_ran(line, &ran)
+    let ran = sandbox.command(&words).env("PFX_PASSWORD", PASSWORD).output().unwrap();
+    sandbox.see_ran(line, &ran)
 }
 
 /// Returns the variables of a medium without its certificate, which has another key in each run.
-fn variables(desk: &Desk, path: &str) -> String {
+fn variables(sandbox: &Sandbox, path: &str) -> String {
     let mut shown = String::new();
-    extract(desk, path, "data");
-    for line in read(desk, DEFAULT_PASSWORD, &["data/Variables.dat".into()]).lines() {
+    extract(sandbox, path, "data");
+    for line in read(sandbox, DEFAULT_PASSWORD, &["data/Variables.dat".into()]).lines() {
         let is_certificate = ["_SMSTSMediaPFX", "_SMSTSRootCACerts", "_SMSTSSiteSigningCertificate"];
         match is_certificate.iter().find(|name| line.contains(*name)) {
             Some(name) => shown += &format!("{name}: {}\n", line.contains("CDATA[30")),
@@ -114,19 +114,19 @@ fn variables(desk: &Desk, path: &str) -> String {
 
 #[test]
 fn a_site_file_supplies_what_the_manifest_leaves_out() {
-    let desk = project();
-    let mut seen = see(&desk, "check");
-    seen += &see(&desk, "apply");
-    seen += &variables(&desk, "out/boot-BER.iso");
+    let sandbox = project();
+    let mut seen = see(&sandbox, "check");
+    seen += &see(&sandbox, "apply");
+    seen += &variables(&sandbox, "out/boot-BER.iso");
     insta::assert_snapshot!(seen);
 
     // Values of the manifest win.
     let written = "data = \"sites/ber.json\"\ncode = \"BER\"\nhttps-port = 8443\nroot-key = \"07\"\n\
                    management-points = [\"https://mp9.ber.example.com\"]\n";
-    desk.edit("data = \"sites/ber.json\"\n", written);
-    desk.edit("unknown-computers = true\n", "");
-    assert!(see(&desk, "apply").ends_with("= 0\n\n"));
-    let variables = variables(&desk, "out/boot-BER.iso");
+    sandbox.edit("data = \"sites/ber.json\"\n", written);
+    sandbox.edit("unknown-computers = true\n", "");
+    assert!(see(&sandbox, "apply").ends_with("= 0\n\n"));
+    let variables = variables(&sandbox, "out/boot-BER.iso");
     for (name, value) in [
         ("SMSTSLocationMPs", "https://mp9.ber.example.com"),
         ("_SMSTSHTTPSPort", "8443"),
@@ -140,107 +140,107 @@ fn a_site_file_supplies_what_the_manifest_leaves_out() {
 
 #[test]
 fn render_shows_the_values_of_a_site_file_and_renders_to_itself() {
-    let desk = project();
-    let rendered = desk.done(&["render"]);
-    let pem = fs::read_to_string(desk.path("certs/root.pem")).unwrap();
+    let sandbox = project();
+    let rendered = sandbox.done(&["render"]);
+    let pem = fs::read_to_string(sandbox.path("certs/root.pem")).unwrap();
     let mut shown = rendered.clone();
     for (name, label) in [("root", "<root>"), ("issuing", "<issuing>")] {
-        let pem = fs::read_to_string(desk.path("certs").join(format!("{name}.pem"))).unwrap();
+        let pem = fs::read_to_string(sandbox.path("certs").join(format!("{name}.pem"))).unwrap();
         shown = shown.replace(&pem, label);
     }
     assert!(rendered.contains(&pem), "{rendered}");
     insta::assert_snapshot!(shown);
-    desk.put("media.toml", &rendered);
-    fs::remove_file(desk.path("sites/ber.json")).unwrap();
+    sandbox.put("media.toml", &rendered);
+    fs::remove_file(sandbox.path("sites/ber.json")).unwrap();
     let without_comments =
         |text: &str| text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n");
-    assert_eq!(without_comments(&desk.done(&["render"])), without_comments(&rendered));
+    assert_eq!(without_comments(&sandbox.done(&["render"])), without_comments(&rendered));
 }
 
 #[test]
 fn a_plan_names_the_site_file_whose_values_changed() {
-    let desk = project();
-    see(&desk, "apply");
-    let mut seen = see(&desk, "plan");
-    let mut changed = site(&desk);
+    let sandbox = project();
+    see(&sandbox, "apply");
+    let mut seen = see(&sandbox, "plan");
+    let mut changed = site(&sandbox);
     changed["https-port"] = json!(8443);
-    put(&desk, &changed);
-    seen += &see(&desk, "plan");
+    put(&sandbox, &changed);
+    seen += &see(&sandbox, "plan");
     // Packages are compared, and are not on media that carry none.
     changed["https-port"] = json!(443);
     changed["packages"][0]["source-version"] = json!(4);
-    put(&desk, &changed);
-    seen += &see(&desk, "plan");
+    put(&sandbox, &changed);
+    seen += &see(&sandbox, "plan");
     insta::assert_snapshot!(seen);
 }
 
 #[test]
 fn management_points_are_those_that_take_the_certificate_of_the_medium() {
-    let desk = project();
+    let sandbox = project();
     let key = key("other");
-    desk.edit(
+    sandbox.edit(
         "pfx = { file = \"certs/client.pfx\", password = { env = \"PFX_PASSWORD\" } }",
         "self-signed = { key = { file = \"certs/media.key\" } }",
     );
-    desk.put("certs/media.key", fs::read(key).unwrap());
-    assert!(see(&desk, "apply").ends_with("= 0\n\n"));
-    let dynamic = variables(&desk, "out/boot-BER.iso");
+    sandbox.put("certs/media.key", fs::read(key).unwrap());
+    assert!(see(&sandbox, "apply").ends_with("= 0\n\n"));
+    let dynamic = variables(&sandbox, "out/boot-BER.iso");
     assert!(
         dynamic.contains("<var name=\"SMSTSLocationMPs\"><![CDATA[http://mp0.ber.example.com]]></var>"),
         "{dynamic}"
     );
 
-    let desk = project();
-    desk.edit("mode = \"dynamic\"", "mode = \"site-based\"");
-    assert!(see(&desk, "apply").ends_with("= 0\n\n"));
-    let site_based = variables(&desk, "out/boot-BER.iso");
+    let sandbox = project();
+    sandbox.edit("mode = \"dynamic\"", "mode = \"site-based\"");
+    assert!(see(&sandbox, "apply").ends_with("= 0\n\n"));
+    let site_based = variables(&sandbox, "out/boot-BER.iso");
     assert!(site_based.contains("<var name=\"SMSTSMP\"><![CDATA[https://mp1.ber.example.com]]></var>"), "{site_based}");
 }
 
 #[test]
 fn a_site_file_is_read_in_every_encoding_of_powershell() {
-    let desk = project();
-    let text = serde_json::to_string_pretty(&site(&desk)).unwrap().replace("VPN client", "VPN für Reisende");
+    let sandbox = project();
+    let text = serde_json::to_string_pretty(&site(&sandbox)).unwrap().replace("VPN client", "VPN für Reisende");
     let expected = {
-        put(&desk, &site(&desk));
-        see(&desk, "render")
+        put(&sandbox, &site(&sandbox));
+        see(&sandbox, "render")
     };
     let utf16 = |text: &str| format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
     for bytes in [format!("\u{feff}{text}").into_bytes(), utf16(&text), utf16(&text.replace('\n', "\r\n"))] {
-        desk.put("sites/ber.json", bytes);
-        assert_eq!(see(&desk, "render"), expected);
+        sandbox.put("sites/ber.json", bytes);
+        assert_eq!(see(&sandbox, "render"), expected);
     }
     let mut seen = String::new();
-    desk.put("sites/ber.json", b"\x7fELF\0\0\xff\xfe\0");
-    seen += &see(&desk, "check");
-    desk.put("sites/ber.json", &utf16(&text)[..101]);
-    seen += &see(&desk, "check");
-    desk.put(
+    sandbox.put("sites/ber.json", b"\x7fELF\0\0\xff\xfe\0");
+    seen += &see(&sandbox, "check");
+    sandbox.put("sites/ber.json", &utf16(&text)[..101]);
+    seen += &see(&sandbox, "check");
+    sandbox.put(
         "sites/ber.json",
         format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 5\n", "4d".repeat(32)),
     );
-    seen += &see(&desk, "check");
-    fs::remove_file(desk.path("sites/ber.json")).unwrap();
-    fs::create_dir(desk.path("sites/ber.json")).unwrap();
-    seen += &see(&desk, "check");
+    seen += &see(&sandbox, "check");
+    fs::remove_file(sandbox.path("sites/ber.json")).unwrap();
+    fs::create_dir(sandbox.path("sites/ber.json")).unwrap();
+    seen += &see(&sandbox, "check");
     insta::assert_snapshot!(seen);
 }
 
 #[test]
 fn a_site_file_that_is_too_long_is_not_read() {
-    let desk = project();
-    fs::File::create(desk.path("sites/ber.json")).unwrap().set_len(1 << 40).unwrap();
-    insta::assert_snapshot!(see(&desk, "check"));
+    let sandbox = project();
+    fs::File::create(sandbox.path("sites/ber.json")).unwrap().set_len(1 << 40).unwrap();
+    insta::assert_snapshot!(see(&sandbox, "check"));
 }
 
 #[test]
 fn a_wrong_certificate_in_a_site_file_is_underlined_there() {
-    let desk = project();
-    let mut wrong = site(&desk);
+    let sandbox = project();
+    let mut wrong = site(&sandbox);
     wrong["root-ca"] = wrong["issuing-cas"][0].clone();
     wrong["signing-certificate"] = json!("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n");
-    put(&desk, &wrong);
-    let seen = see(&desk, "check");
+    put(&sandbox, &wrong);
+    let seen = see(&sandbox, "check");
     // The certificates are others in each run.
     let shown = seen.lines().map(|line| match line.split_once("-----BEGIN CERTIFICATE-----\\n") {
         Some((start, _)) => format!("{start}<certificate>\n"),
@@ -252,29 +252,29 @@ fn a_wrong_certificate_in_a_site_file_is_underlined_there() {
 
 #[test]
 fn content_is_compared_with_the_packages_of_the_site() {
-    let desk = Desk::new();
-    desk.edit("code = \"BER\"\n", "data = \"site.json\"\n");
-    desk.edit("code = \"HAM\"\n", "code = \"HAM\"\nkind = \"primary\"\n");
-    desk.put(
+    let sandbox = Sandbox::new();
+    sandbox.edit("code = \"BER\"\n", "data = \"site.json\"\n");
+    sandbox.edit("code = \"HAM\"\n", "code = \"HAM\"\nkind = \"primary\"\n");
+    sandbox.put(
         "site.json",
         r#"{"site-version": 1, "code": "BER", "packages": [
   {"id": "BER00012", "kind": "package", "name": "Editor"},
   {"id": "BER00022", "kind": "driver-package", "name": "Laptops"}
 ]}"#,
     );
-    insta::assert_snapshot!(desk.see("check --site BER"));
+    insta::assert_snapshot!(sandbox.see("check --site BER"));
 }
 
 #[test]
 fn a_base_keeps_what_a_site_file_has_no_better_value_for() {
-    let desk = project();
-    desk.edit("[certificate]\npfx = { file = \"certs/client.pfx\", password = { env = \"PFX_PASSWORD\" } }\n", "");
-    desk.edit("mode = \"dynamic\"\n", "");
-    desk.edit("files = \"boot-files\"\n", "files = \"boot-files\"\n\n[base]\nmedium = \"genuine\"\n");
-    desk.edit("prompt = false\n", "");
-    super::base::put_genuine(&desk, "genuine");
-    assert!(see(&desk, "apply").ends_with("= 0\n\n"));
-    let variables = variables(&desk, "out/boot-BER.iso");
+    let sandbox = project();
+    sandbox.edit("[certificate]\npfx = { file = \"certs/client.pfx\", password = { env = \"PFX_PASSWORD\" } }\n", "");
+    sandbox.edit("mode = \"dynamic\"\n", "");
+    sandbox.edit("files = \"boot-files\"\n", "files = \"boot-files\"\n\n[base]\nmedium = \"genuine\"\n");
+    sandbox.edit("prompt = false\n", "");
+    super::base::put_genuine(&sandbox, "genuine");
+    assert!(see(&sandbox, "apply").ends_with("= 0\n\n"));
+    let variables = variables(&sandbox, "out/boot-BER.iso");
     for (name, value) in [
         ("SMSTSMP", "http://mp1.ber.example.com"),
         ("_SMSTSBootMediaPackageID", "BER00005"),
@@ -287,64 +287,64 @@ fn a_base_keeps_what_a_site_file_has_no_better_value_for() {
 
 #[test]
 fn the_certificate_of_a_medium_is_printed_without_the_medium() {
-    let desk = project();
-    desk.edit(
+    let sandbox = project();
+    sandbox.edit(
         "pfx = { file = \"certs/client.pfx\", password = { env = \"PFX_PASSWORD\" } }",
         "self-signed = { key = { file = \"certs/media.key\" } }",
     );
-    desk.put("certs/media.key", fs::read(key("other")).unwrap());
-    fs::remove_file(desk.path("images/boot.wim")).unwrap();
-    let printed = desk.done(&["certificate"]);
-    desk.put("media.cer", &printed);
+    sandbox.put("certs/media.key", fs::read(key("other")).unwrap());
+    fs::remove_file(sandbox.path("images/boot.wim")).unwrap();
+    let printed = sandbox.done(&["certificate"]);
+    sandbox.put("media.cer", &printed);
     let asked = ["x509", "-in", "media.cer", "-noout"];
-    let shown = desk.run_other("openssl", &[&asked[..], &["-subject", "-nameopt", "RFC2253", "-dates"]].concat());
+    let shown = sandbox.run_other("openssl", &[&asked[..], &["-subject", "-nameopt", "RFC2253", "-dates"]].concat());
     assert_eq!(
         shown,
         "subject=CN=dc636b10-39e3-8817-ae9c-ccf35248f7ed\nnotBefore=Jan  1 00:00:00 2026 GMT\n\
          notAfter=Dec 31 23:59:59 2026 GMT\n"
     );
-    let data: Json = serde_json::from_str(&desk.done(&["certificate", "--json"])).unwrap();
-    let fingerprint = desk.run_other("openssl", &[&asked[..], &["-fingerprint"]].concat());
+    let data: Json = serde_json::from_str(&sandbox.done(&["certificate", "--json"])).unwrap();
+    let fingerprint = sandbox.run_other("openssl", &[&asked[..], &["-fingerprint"]].concat());
     let thumbprint = fingerprint.trim().rsplit('=').next().unwrap().replace(':', "");
     assert_eq!(data["thumbprint"], json!(thumbprint));
     assert_eq!((&data["pem"], &data["not-after"]), (&json!(printed), &json!("2026-12-31")));
 
     // It is the one on the medium.
-    desk.put_boot();
-    desk.done(&["apply"]);
-    extract(&desk, "out/boot-BER.iso", "data");
-    let variables = read(&desk, DEFAULT_PASSWORD, &["data/Variables.dat".into()]);
+    sandbox.put_boot();
+    sandbox.done(&["apply"]);
+    extract(&sandbox, "out/boot-BER.iso", "data");
+    let variables = read(&sandbox, DEFAULT_PASSWORD, &["data/Variables.dat".into()]);
     let hex = variables.split("_SMSTSMediaPFX\"><![CDATA[").nth(1).unwrap().split(']').next().unwrap();
     let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
-    desk.put("media.pfx", (0..hex.len()).step_by(2).map(byte).collect::<Vec<_>>());
+    sandbox.put("media.pfx", (0..hex.len()).step_by(2).map(byte).collect::<Vec<_>>());
     let password = "pass:dc636b10-39e3-8817-ae9c-ccf35248f7ed"[..5 + 31].to_owned();
     let arguments = ["pkcs12", "-legacy", "-in", "media.pfx", "-nokeys", "-clcerts", "-passin", &password];
-    let there = desk.run_other("openssl", &arguments);
+    let there = sandbox.run_other("openssl", &arguments);
     let pem = |text: &str| text[text.find("-----BEGIN").unwrap()..].trim().to_owned();
     assert_eq!(pem(&there), pem(&printed));
 }
 
 #[test]
 fn a_certificate_that_there_is_none_or_several_of_is_not_printed() {
-    let desk = Desk::new();
-    let mut seen = desk.see("certificate");
-    seen += &desk.see("certificate --site BER");
-    let desk = project();
+    let sandbox = Sandbox::new();
+    let mut seen = sandbox.see("certificate");
+    seen += &sandbox.see("certificate --site BER");
+    let sandbox = project();
     // The password of the PFX file is missing.
-    seen += &desk.see("certificate");
-    desk.edit("kind = \"bootable\"", "kind = \"boot\"");
-    seen += &desk.see("certificate");
+    seen += &sandbox.see("certificate");
+    sandbox.edit("kind = \"bootable\"", "kind = \"boot\"");
+    seen += &sandbox.see("certificate");
     insta::assert_snapshot!(seen);
 }
 
 #[test]
 fn a_boot_image_of_other_processors_than_its_package_is_reported() {
-    let desk = project();
-    let mut site = site(&desk);
+    let sandbox = project();
+    let mut site = site(&sandbox);
     site["boot-images"][0]["architecture"] = json!("arm64");
-    put(&desk, &site);
-    wimlib(&["info", desk.path("images/boot.wim").as_str(), "1", "--image-property", "WINDOWS/ARCH=9"]);
-    let seen = see(&desk, "check");
+    put(&sandbox, &site);
+    wimlib(&["info", sandbox.path("images/boot.wim").as_str(), "1", "--image-property", "WINDOWS/ARCH=9"]);
+    let seen = see(&sandbox, "check");
     let start = seen.find("!   \u{26a0} the boot image is for").unwrap_or_else(|| panic!("{seen}"));
     let end = start + seen[start..].find("help:").unwrap();
     insta::assert_snapshot!(seen[start..end + seen[end..].find("\n").unwrap()]);
@@ -352,43 +352,43 @@ fn a_boot_image_of_other_processors_than_its_package_is_reported() {
 
 #[test]
 fn a_site_file_is_an_input_also_where_it_is_not_there() {
-    let desk = project();
-    desk.edit("data = \"sites/ber.json\"", "code = \"HAM\"\ndata = \"sites/{{ vars.where }}-{{ site.code }}.json\"");
-    desk.edit("[certificate]", "[vars]\nwhere = \"north\"\n\n[certificate]");
+    let sandbox = project();
+    sandbox.edit("data = \"sites/ber.json\"", "code = \"HAM\"\ndata = \"sites/{{ vars.where }}-{{ site.code }}.json\"");
+    sandbox.edit("[certificate]", "[vars]\nwhere = \"north\"\n\n[certificate]");
     for is_there in [false, true] {
         let (mut problems, mut inputs) = (Problems::default(), Inputs::default());
-        let manifest = desk.path("media.toml");
+        let manifest = sandbox.path("media.toml");
         load_with_inputs(&manifest, &Options::default(), &mut problems, &mut inputs).unwrap();
-        assert!(inputs.paths().any(|path| path == desk.path("sites/north-HAM.json")), "{inputs:?}");
+        assert!(inputs.paths().any(|path| path == sandbox.path("sites/north-HAM.json")), "{inputs:?}");
         assert_eq!(problems.has_errors(), !is_there);
-        let mut site = site(&desk);
+        let mut site = site(&sandbox);
         site["code"] = json!("HAM");
-        desk.put("sites/north-HAM.json", site.to_string());
+        sandbox.put("sites/north-HAM.json", site.to_string());
     }
     // The site is named in the file, and is not known before.
-    desk.edit("code = \"HAM\"\n", "");
-    insta::assert_snapshot!(desk.see("check"));
+    sandbox.edit("code = \"HAM\"\n", "");
+    insta::assert_snapshot!(sandbox.see("check"));
 }
 
 #[test]
 fn a_site_file_named_in_a_profile_is_beside_the_profile() {
-    let desk = project();
-    desk.edit("[[sites]]\ndata = \"sites/ber.json\"\n", "");
-    desk.edit("kind = \"bootable\"\n", "kind = \"bootable\"\nprofile = \"shared/sites.toml\"\n");
-    desk.put("shared/sites.toml", "[[sites]]\ndata = \"ber.json\"\nhttp-port = 8080\n");
-    desk.put("shared/ber.json", site(&desk).to_string());
-    let rendered = desk.done(&["render"]);
+    let sandbox = project();
+    sandbox.edit("[[sites]]\ndata = \"sites/ber.json\"\n", "");
+    sandbox.edit("kind = \"bootable\"\n", "kind = \"bootable\"\nprofile = \"shared/sites.toml\"\n");
+    sandbox.put("shared/sites.toml", "[[sites]]\ndata = \"ber.json\"\nhttp-port = 8080\n");
+    sandbox.put("shared/ber.json", site(&sandbox).to_string());
+    let rendered = sandbox.done(&["render"]);
     assert!(rendered.contains("code = \"BER\"\n") && rendered.contains("http-port = 8080\n"), "{rendered}");
 }
 
 #[test]
 fn the_largest_site_is_read_in_time() {
-    let desk = project();
-    let mut site = site(&desk);
+    let sandbox = project();
+    let mut site = site(&sandbox);
     let package = |at: usize| json!({ "id": format!("BER{at:05X}"), "kind": "package", "name": "x" });
     site["packages"] = (0x100..0x100 + 20_000).map(package).collect();
-    put(&desk, &site);
+    put(&sandbox, &site);
     let start = Instant::now();
-    desk.done(&["render"]);
+    sandbox.done(&["render"]);
     assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
 }

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::fixtures::desk::Desk;
+use crate::fixtures::sandbox::Sandbox;
 
 /// Returns the arguments of every command and subcommand, those without any first.
 fn all_commands() -> Vec<Vec<String>> {
@@ -19,11 +19,11 @@ fn all_commands() -> Vec<Vec<String>> {
 
 #[test]
 fn help_fits_80_columns_and_every_command_has_an_example() {
-    let desk = Desk::empty();
+    let sandbox = Sandbox::empty();
     let mut seen = String::new();
     for path in all_commands() {
         let line = path.iter().map(|word| format!("{word} ")).collect::<String>();
-        let help = desk.see(&format!("{line}--help"));
+        let help = sandbox.see(&format!("{line}--help"));
         for line in help.lines().filter(|line| line.starts_with('|')) {
             // The transcript puts two characters before each line.
             assert!(line.chars().count() <= 82, "over 80 columns: {line}");
@@ -36,13 +36,13 @@ fn help_fits_80_columns_and_every_command_has_an_example() {
 
 #[test]
 fn the_summary_of_a_command_fits_a_screen() {
-    let desk = Desk::empty();
+    let sandbox = Sandbox::empty();
     for path in all_commands() {
         let arguments: Vec<_> = path.iter().map(String::as_str).chain(["-h"]).collect();
-        let help = desk.done(&arguments);
+        let help = sandbox.done(&arguments);
         assert!(help.lines().count() <= 50, "{path:?}: {} lines", help.lines().count());
     }
-    let listed = desk.done(&["-h"]);
+    let listed = sandbox.done(&["-h"]);
     let is_listed = |path: &Vec<String>| path.len() != 1 || listed.contains(&format!("\n  {} ", path[0]));
     assert!(all_commands().iter().all(is_listed), "{listed}");
     insta::assert_snapshot!(listed);
@@ -50,10 +50,10 @@ fn the_summary_of_a_command_fits_a_screen() {
 
 #[test]
 fn every_example_of_the_help_is_a_command_line() {
-    let desk = Desk::empty();
+    let sandbox = Sandbox::empty();
     for path in all_commands() {
         let arguments: Vec<_> = path.iter().map(String::as_str).chain(["--help"]).collect();
-        let help = desk.done(&arguments);
+        let help = sandbox.done(&arguments);
         let examples: Vec<_> = help.lines().filter(|line| line.starts_with("  tsmedia ")).collect();
         let own = ["tsmedia"].into_iter().chain(path.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
         assert!(examples.iter().any(|line| line.trim().starts_with(&own)), "{path:?}: no example of its own");
@@ -67,15 +67,15 @@ fn every_example_of_the_help_is_a_command_line() {
 
 #[test]
 fn wrong_usage_ends_with_64_and_says_what_is_right() {
-    let desk = Desk::empty();
+    let sandbox = Sandbox::empty();
     let lines =
         ["", "biuld", "plan --sites BER", "inspect", "init --kind usb", "completions bosh", "verify a.iso --site BER"];
-    insta::assert_snapshot!(lines.map(|line| desk.see(line)).concat());
+    insta::assert_snapshot!(lines.map(|line| sandbox.see(line)).concat());
 }
 
 #[test]
 fn data_goes_to_standard_output_and_nothing_else_does() {
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     for (arguments, has_data) in [
         (&["check"][..], false),
         (&["render"], true),
@@ -88,21 +88,21 @@ fn data_goes_to_standard_output_and_nothing_else_does() {
         (&["inspect", "--layout", "out/win11-BER.iso"], true),
         (&["verify", "out/win11-BER.iso"], false),
     ] {
-        let ran = desk.run(arguments);
+        let ran = sandbox.run(arguments);
         assert!(ran.status.success(), "{arguments:?}");
         assert_eq!(!ran.stdout.is_empty(), has_data, "{arguments:?}: {}", String::from_utf8_lossy(&ran.stdout));
         assert_eq!(ran.stderr.is_empty(), has_data, "{arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
     }
     for arguments in [&["check"][..], &["render"], &["plan"], &["inspect", "out/win11-BER.iso"], &["schema"]] {
-        let text = desk.done(&[arguments, &["--json"]].concat());
+        let text = sandbox.done(&[arguments, &["--json"]].concat());
         assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), "{arguments:?}: {text}");
     }
 }
 
 #[test]
 fn lines_are_broken_between_words_where_columns_are_few() {
-    let desk = Desk::new();
-    desk.done(&["apply"]);
+    let sandbox = Sandbox::new();
+    sandbox.done(&["apply"]);
     let words =
         |said: &[u8]| -> Vec<String> { String::from_utf8_lossy(said).split_whitespace().map(str::to_owned).collect() };
     for line in [
@@ -115,9 +115,9 @@ fn lines_are_broken_between_words_where_columns_are_few() {
         "verify readme.txt",
     ] {
         let arguments: Vec<_> = line.split(' ').collect();
-        let whole = desk.run(&arguments);
+        let whole = sandbox.run(&arguments);
         for n_columns in [80, 60] {
-            let ran = desk.command(&arguments).env("COLUMNS", n_columns.to_string()).output().unwrap();
+            let ran = sandbox.command(&arguments).env("COLUMNS", n_columns.to_string()).output().unwrap();
             for (said, whole) in [(&ran.stdout, &whole.stdout), (&ran.stderr, &whole.stderr)] {
                 assert_eq!(words(said), words(whole), "{line}");
                 for said in String::from_utf8_lossy(said).lines() {
@@ -131,9 +131,9 @@ fn lines_are_broken_between_words_where_columns_are_few() {
 
 #[test]
 fn a_reader_that_has_seen_enough_is_no_failure() {
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     for arguments in [&["schema"][..], &["plan"], &["render"], &["completions", "zsh"], &["--help"]] {
-        let mut child = desk.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = sandbox.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let ran = child.wait_with_output().unwrap();
         assert!(ran.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
@@ -143,13 +143,13 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
 
 #[test]
 fn a_terminal_gets_colours_unless_it_asks_for_none() {
-    let desk = Desk::new();
-    desk.edit("packages/vpn", "packages/vpm");
+    let sandbox = Sandbox::new();
+    sandbox.edit("packages/vpn", "packages/vpm");
     // `script` gives the program a terminal.
     let on_terminal = |setting: &str| {
         let line = format!("env {setting} {} check", env!("CARGO_BIN_EXE_tsmedia"));
         let mut script = Command::new("script");
-        script.args(["-qec", &line, "/dev/null"]).current_dir(&desk.root).env_remove("NO_COLOR");
+        script.args(["-qec", &line, "/dev/null"]).current_dir(&sandbox.root).env_remove("NO_COLOR");
         let said = script.stdin(Stdio::null()).output().unwrap();
         String::from_utf8(said.stdout).unwrap()
     };
@@ -157,5 +157,5 @@ fn a_terminal_gets_colours_unless_it_asks_for_none() {
     assert!(!on_terminal("TERM=xterm NO_COLOR=1").contains('\u{1b}'));
     let dumb = on_terminal("TERM=dumb");
     assert!(dumb.is_ascii(), "{dumb}");
-    assert!(!String::from_utf8(desk.run(&["check"]).stderr).unwrap().contains('\u{1b}'));
+    assert!(!String::from_utf8(sandbox.run(&["check"]).stderr).unwrap().contains('\u{1b}'));
 }

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use crate::fixtures::desk::Desk;
+use crate::fixtures::sandbox::Sandbox;
 
 /// Far longer than anything takes, for machines that are busy with other things.
 const LONG: Duration = Duration::from_secs(60);
@@ -20,8 +20,8 @@ pub struct Watching {
 }
 
 impl Watching {
-    pub fn start(desk: &Desk, arguments: &[&str]) -> Self {
-        Self::begin(desk.command(&[&["watch"], arguments].concat()))
+    pub fn start(sandbox: &Sandbox, arguments: &[&str]) -> Self {
+        Self::begin(sandbox.command(&[&["watch"], arguments].concat()))
     }
 
     fn begin(mut command: Command) -> Self {
@@ -70,17 +70,17 @@ impl Drop for Watching {
 }
 
 /// A project with one medium.
-fn small() -> Desk {
-    let desk = Desk::new();
-    desk.edit("\n[[sites]]\ncode = \"HAM\"\n", "");
-    desk
+fn small() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.edit("\n[[sites]]\ncode = \"HAM\"\n", "");
+    sandbox
 }
 
 /// Waits until the medium holds a text: where a machine is slow, one change may be seen as two.
-fn assert_holds(desk: &Desk, text: &str) {
+fn assert_holds(sandbox: &Sandbox, text: &str) {
     let start = Instant::now();
     let is_there = || {
-        let medium = fs::read(desk.path("out/win11-BER.iso")).unwrap_or_default();
+        let medium = fs::read(sandbox.path("out/win11-BER.iso")).unwrap_or_default();
         medium.windows(text.len()).any(|window| window == text.as_bytes())
     };
     while !is_there() {
@@ -91,85 +91,85 @@ fn assert_holds(desk: &Desk, text: &str) {
 
 #[test]
 fn every_change_of_content_is_built_and_nothing_else_is() {
-    let desk = small();
-    let mut watching = Watching::start(&desk, &[]);
+    let sandbox = small();
+    let mut watching = Watching::start(&sandbox, &[]);
     let said = watching.until("press Ctrl-C to stop");
     assert!(said.starts_with("create    out/win11-BER.iso: not built yet\ncreated   out/win11-BER.iso ("), "{said}");
 
-    desk.put("packages/vpn/vpn.conf", "edited in place");
+    sandbox.put("packages/vpn/vpn.conf", "edited in place");
     let said = watching.until("wrote");
     assert!(said.contains("out/win11-BER.iso: package `BER00021`: "), "{said}");
-    assert_holds(&desk, "edited in place");
+    assert_holds(&sandbox, "edited in place");
 
     // As editors save.
-    desk.put("packages/vpn/.vpn.conf.swp", "saved by renaming");
-    fs::rename(desk.path("packages/vpn/.vpn.conf.swp"), desk.path("packages/vpn/vpn.conf")).unwrap();
+    sandbox.put("packages/vpn/.vpn.conf.swp", "saved by renaming");
+    fs::rename(sandbox.path("packages/vpn/.vpn.conf.swp"), sandbox.path("packages/vpn/vpn.conf")).unwrap();
     watching.until("wrote");
-    assert_holds(&desk, "saved by renaming");
+    assert_holds(&sandbox, "saved by renaming");
 
-    desk.put("packages/vpn/new/nested/folder/readme.txt", "in a new folder");
+    sandbox.put("packages/vpn/new/nested/folder/readme.txt", "in a new folder");
     watching.until("wrote");
-    assert_holds(&desk, "in a new folder");
-    desk.put("packages/vpn/new/nested/folder/readme.txt", "in a folder that was new");
+    assert_holds(&sandbox, "in a new folder");
+    sandbox.put("packages/vpn/new/nested/folder/readme.txt", "in a folder that was new");
     watching.until("wrote");
-    assert_holds(&desk, "in a folder that was new");
+    assert_holds(&sandbox, "in a folder that was new");
 
-    fs::remove_file(desk.path("out/win11-BER.iso")).unwrap();
+    fs::remove_file(sandbox.path("out/win11-BER.iso")).unwrap();
     let said = watching.until("wrote");
     assert!(said.contains("create "), "{said}");
 
     // The content's own folder.
-    fs::remove_dir_all(desk.path("packages")).unwrap();
+    fs::remove_dir_all(sandbox.path("packages")).unwrap();
     watching.until("does not exist");
-    desk.put("packages/vpn/setup.cmd", "came again");
+    sandbox.put("packages/vpn/setup.cmd", "came again");
     watching.until("wrote");
-    assert_holds(&desk, "came again");
-    desk.put("packages/vpn/setup.cmd", "and is watched again");
+    assert_holds(&sandbox, "came again");
+    sandbox.put("packages/vpn/setup.cmd", "and is watched again");
     watching.until("wrote");
-    assert_holds(&desk, "and is watched again");
+    assert_holds(&sandbox, "and is watched again");
 
-    desk.put("images/boot.wim", desk.get("images/boot.wim"));
-    desk.put("boot-files/bootmgr", "another boot manager");
+    sandbox.put("images/boot.wim", sandbox.get("images/boot.wim"));
+    sandbox.put("boot-files/bootmgr", "another boot manager");
     watching.until("wrote");
-    assert_holds(&desk, "another boot manager");
+    assert_holds(&sandbox, "another boot manager");
 
-    // What is no input, and what it writes itself.
-    desk.put("notes.txt", "nothing to do with it");
+    // Files that are not inputs, and files that it writes itself.
+    sandbox.put("notes.txt", "nothing to do with it");
     let (said, code) = watching.stop();
     assert_eq!((said.as_str(), code), ("stopped", Some(130)));
-    assert!(desk.done(&["plan"]).starts_with("nothing to do"));
+    assert!(sandbox.done(&["plan"]).starts_with("nothing to do"));
 }
 
 #[test]
 fn what_is_wrong_is_said_once_and_mended_manifests_are_built() {
-    let desk = small();
-    let manifest = String::from_utf8(desk.get("media.toml")).unwrap();
-    fs::remove_file(desk.path("media.toml")).unwrap();
-    let mut watching = Watching::start(&desk, &["sub/../media.toml", "--vars", "values/mine.toml"]);
-    fs::create_dir(desk.path("sub")).unwrap();
+    let sandbox = small();
+    let manifest = String::from_utf8(sandbox.get("media.toml")).unwrap();
+    fs::remove_file(sandbox.path("media.toml")).unwrap();
+    let mut watching = Watching::start(&sandbox, &["sub/../media.toml", "--vars", "values/mine.toml"]);
+    fs::create_dir(sandbox.path("sub")).unwrap();
     watching.until("reading `sub/../media.toml`");
-    desk.put("media.toml", manifest.replace("kind = \"stand-alone\"", "kind = \"stand-alne\""));
+    sandbox.put("media.toml", manifest.replace("kind = \"stand-alone\"", "kind = \"stand-alne\""));
     watching.until("reading `values/mine.toml`");
-    desk.put("values/mine.toml", "name = \"value of a file\"");
+    sandbox.put("values/mine.toml", "name = \"value of a file\"");
     watching.until("kind = \"stand-alne\"");
-    desk.put("media.toml", manifest.replace("kind =", "profile = \"profiles/own.toml\"\nkind ="));
+    sandbox.put("media.toml", manifest.replace("kind =", "profile = \"profiles/own.toml\"\nkind ="));
     watching.until("the profile file `profiles/own.toml` does not exist");
-    desk.put("profiles/own.toml", "[boot]\nprompt = tru");
+    sandbox.put("profiles/own.toml", "[boot]\nprompt = tru");
     watching.until("own.toml:2");
-    desk.put("profiles/own.toml", "[media]\nlabel = \"{{ vars.name }}\"");
+    sandbox.put("profiles/own.toml", "[media]\nlabel = \"{{ vars.name }}\"");
     watching.until("press Ctrl-C to stop");
-    desk.edit("label = \"WIN11 {{ site.code }}\"\n", "");
+    sandbox.edit("label = \"WIN11 {{ site.code }}\"\n", "");
     watching.until("wrote");
-    assert_holds(&desk, "label=value of a file");
-    desk.put("values/mine.toml", "name = \"another value\"");
+    assert_holds(&sandbox, "label=value of a file");
+    sandbox.put("values/mine.toml", "name = \"another value\"");
     let said = watching.until("wrote");
     assert!(said.contains("another value"), "{said}");
     // Touched, and the same: there is nothing to say.
-    desk.put("values/mine.toml", "name = \"another value\"");
-    desk.edit("manifest-version = 1", "manifest-version = 9");
+    sandbox.put("values/mine.toml", "name = \"another value\"");
+    sandbox.edit("manifest-version = 1", "manifest-version = 9");
     let said = watching.until("manifest-version = 9");
     assert!(!said.contains("wrote"), "{said}");
-    desk.edit("manifest-version = 9", "manifest-version = 1");
+    sandbox.edit("manifest-version = 9", "manifest-version = 1");
     let said = watching.until("press Ctrl-C to stop");
     assert!(said.contains("nothing to do: the output is up to date"), "{said}");
     assert_eq!(watching.stop().1, Some(130));
@@ -177,32 +177,32 @@ fn what_is_wrong_is_said_once_and_mended_manifests_are_built() {
 
 #[test]
 fn links_to_content_are_watched_at_both_ends() {
-    let desk = small();
-    desk.put("store/1/setup.cmd", "the first version");
-    desk.put("store/2/setup.cmd", "the second version");
-    fs::remove_dir_all(desk.path("packages/vpn")).unwrap();
-    symlink("../store/1", desk.path("packages/vpn")).unwrap();
-    let mut watching = Watching::start(&desk, &[]);
+    let sandbox = small();
+    sandbox.put("store/1/setup.cmd", "the first version");
+    sandbox.put("store/2/setup.cmd", "the second version");
+    fs::remove_dir_all(sandbox.path("packages/vpn")).unwrap();
+    symlink("../store/1", sandbox.path("packages/vpn")).unwrap();
+    let mut watching = Watching::start(&sandbox, &[]);
     watching.until("press Ctrl-C to stop");
-    desk.put("store/1/setup.cmd", "the first version, edited");
+    sandbox.put("store/1/setup.cmd", "the first version, edited");
     watching.until("wrote");
-    assert_holds(&desk, "the first version, edited");
-    symlink("../store/2", desk.path("packages/next")).unwrap();
-    fs::rename(desk.path("packages/next"), desk.path("packages/vpn")).unwrap();
+    assert_holds(&sandbox, "the first version, edited");
+    symlink("../store/2", sandbox.path("packages/next")).unwrap();
+    fs::rename(sandbox.path("packages/next"), sandbox.path("packages/vpn")).unwrap();
     watching.until("wrote");
-    assert_holds(&desk, "the second version");
+    assert_holds(&sandbox, "the second version");
     assert_eq!(watching.stop().1, Some(130));
 }
 
 #[test]
 fn where_the_system_says_nothing_it_looks_by_itself() {
-    let desk = small();
-    let mut watching = Watching::start(&desk, &["--poll", "0.1"]);
+    let sandbox = small();
+    let mut watching = Watching::start(&sandbox, &["--poll", "0.1"]);
     watching.until("press Ctrl-C to stop");
-    desk.put("packages/vpn/new/readme.txt", "seen by looking");
+    sandbox.put("packages/vpn/new/readme.txt", "seen by looking");
     watching.until("wrote");
-    assert_holds(&desk, "seen by looking");
-    fs::remove_file(desk.path("out/win11-BER.iso")).unwrap();
+    assert_holds(&sandbox, "seen by looking");
+    fs::remove_file(sandbox.path("out/win11-BER.iso")).unwrap();
     watching.until("wrote");
     let (said, code) = watching.stop();
     assert_eq!((said.as_str(), code), ("stopped", Some(130)));
@@ -210,12 +210,12 @@ fn where_the_system_says_nothing_it_looks_by_itself() {
 
 #[test]
 fn where_the_system_watches_nothing_more_it_says_so_and_looks_by_itself() {
-    let desk = small();
-    // In a user namespace of its own, so that the limit is nobody else's.
+    let sandbox = small();
+    // In a user namespace of its own, so that the limit affects no other process.
     let script = "echo 0 >/proc/sys/user/max_inotify_instances && exec \"$0\" watch";
     let mut command = Command::new("unshare");
     command.args(["--user", "--map-root-user", "sh", "-c", script, env!("CARGO_BIN_EXE_tsmedia")]);
-    command.current_dir(&desk.root);
+    command.current_dir(&sandbox.root);
     let mut allows = Command::new("unshare");
     allows.args(["--user", "--map-root-user", "sh", "-c", "echo 9 >/proc/sys/user/max_inotify_instances"]);
     let mut watching = match allows.output() {
@@ -226,55 +226,56 @@ fn where_the_system_watches_nothing_more_it_says_so_and_looks_by_itself() {
             watching
         }
         // Where no user may set limits, looking stands in by itself.
-        _ => Watching::start(&desk, &["--poll", "2"]),
+        _ => Watching::start(&sandbox, &["--poll", "2"]),
     };
     watching.until("press Ctrl-C to stop");
-    desk.put("packages/vpn/vpn.conf", "seen without the system");
+    sandbox.put("packages/vpn/vpn.conf", "seen without the system");
     watching.until("wrote");
-    assert_holds(&desk, "seen without the system");
+    assert_holds(&sandbox, "seen without the system");
     assert_eq!(watching.stop().1, Some(130));
 }
 
 #[test]
 fn changes_during_a_build_are_built_after_it() {
-    let desk = small();
-    let large = fs::File::create(desk.path("packages/vpn/large.bin")).unwrap();
+    let sandbox = small();
+    let large = fs::File::create(sandbox.path("packages/vpn/large.bin")).unwrap();
     large.set_len(1 << 30).unwrap();
-    let mut watching = Watching::start(&desk, &[]);
+    let mut watching = Watching::start(&sandbox, &[]);
     watching.until("create ");
-    desk.put("packages/vpn/vpn.conf", "while it was building");
-    fs::remove_file(desk.path("packages/vpn/large.bin")).unwrap();
+    sandbox.put("packages/vpn/vpn.conf", "while it was building");
+    fs::remove_file(sandbox.path("packages/vpn/large.bin")).unwrap();
     // The first build ends either way: whole, or because what it reads has changed.
     let start = Instant::now();
-    while !desk.path("out/win11-BER.iso").exists() || desk.path("out/win11-BER.iso").metadata().unwrap().len() > 1 << 30
+    while !sandbox.path("out/win11-BER.iso").exists()
+        || sandbox.path("out/win11-BER.iso").metadata().unwrap().len() > 1 << 30
     {
         assert!(start.elapsed() < LONG, "it was never built:\n{}", watching.seen.join("\n"));
         std::thread::sleep(Duration::from_millis(20));
     }
-    assert_holds(&desk, "while it was building");
+    assert_holds(&sandbox, "while it was building");
     assert_eq!(watching.stop().1, Some(130));
 }
 
 #[test]
 fn ctrl_c_ends_a_build_of_watch_as_it_ends_apply() {
-    let desk = small();
-    let large = fs::File::create(desk.path("packages/vpn/large.bin")).unwrap();
+    let sandbox = small();
+    let large = fs::File::create(sandbox.path("packages/vpn/large.bin")).unwrap();
     large.set_len(4 << 30).unwrap();
-    let mut watching = Watching::start(&desk, &[]);
+    let mut watching = Watching::start(&sandbox, &[]);
     watching.until("create ");
     let (said, code) = watching.stop();
     assert_eq!((said.as_str(), code), ("stopped", Some(130)));
-    assert!(!desk.path("out").exists() || desk.list("out").is_empty());
+    assert!(!sandbox.path("out").exists() || sandbox.list("out").is_empty());
 }
 
 #[test]
 fn another_run_is_waited_for() {
-    let desk = small();
-    fs::create_dir(desk.path(".tsmedia")).unwrap();
-    let lock = fs::File::create(desk.path(".tsmedia/lock")).unwrap();
+    let sandbox = small();
+    fs::create_dir(sandbox.path(".tsmedia")).unwrap();
+    let lock = fs::File::create(sandbox.path(".tsmedia/lock")).unwrap();
     lock.lock().unwrap();
-    fs::write(desk.path(".tsmedia/lock"), "PID 7, building `out/win11-BER.iso`").unwrap();
-    let mut watching = Watching::start(&desk, &[]);
+    fs::write(sandbox.path(".tsmedia/lock"), "PID 7, building `out/win11-BER.iso`").unwrap();
+    let mut watching = Watching::start(&sandbox, &[]);
     assert_eq!(
         watching.until("waiting"),
         "waiting: another tsmedia process (PID 7, building `out/win11-BER.iso`) is using `.`"
@@ -286,14 +287,14 @@ fn another_run_is_waited_for() {
 
 #[test]
 fn rounds_are_data_too() {
-    let desk = small();
-    desk.edit("packages/vpn", "packages/vpm");
-    let mut command = desk.command(&["watch", "--json"]);
+    let sandbox = small();
+    sandbox.edit("packages/vpn", "packages/vpm");
+    let mut command = sandbox.command(&["watch", "--json"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut rounds = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut next = || -> serde_json::Value { serde_json::from_str(&rounds.next().unwrap().unwrap()).unwrap() };
     assert_eq!(next()["problems"][0]["severity"], "error");
-    desk.edit("packages/vpm", "packages/vpn");
+    sandbox.edit("packages/vpm", "packages/vpn");
     assert_eq!(next()["outputs"][0]["action"], "create");
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(130));
@@ -302,12 +303,12 @@ fn rounds_are_data_too() {
 #[test]
 fn a_secret_is_fetched_once_for_each_change_and_never_while_nothing_changes() {
     for poll in [&[][..], &["--poll", "0.1"]] {
-        let desk = small();
-        desk.edit("\n[[package]]", "\n[variables]\nKey = { command = [\"sh\", \"key.sh\"] }\n\n[[package]]");
-        desk.put("key.sh", "echo run >>runs.log; cat key.txt\n");
-        desk.put("key.txt", "the key");
-        let n_runs = || desk.get("runs.log").iter().filter(|byte| **byte == b'\n').count();
-        let mut watching = Watching::start(&desk, poll);
+        let sandbox = small();
+        sandbox.edit("\n[[package]]", "\n[variables]\nKey = { command = [\"sh\", \"key.sh\"] }\n\n[[package]]");
+        sandbox.put("key.sh", "echo run >>runs.log; cat key.txt\n");
+        sandbox.put("key.txt", "the key");
+        let n_runs = || sandbox.get("runs.log").iter().filter(|byte| **byte == b'\n').count();
+        let mut watching = Watching::start(&sandbox, poll);
         watching.until("press Ctrl-C to stop");
         // What it wrote itself is told to it by then.
         std::thread::sleep(Duration::from_millis(700));
@@ -315,16 +316,16 @@ fn a_secret_is_fetched_once_for_each_change_and_never_while_nothing_changes() {
         if !poll.is_empty() {
             continue;
         }
-        desk.put("packages/vpn/vpn.conf", "edited");
+        sandbox.put("packages/vpn/vpn.conf", "edited");
         watching.until("wrote");
         std::thread::sleep(Duration::from_millis(700));
         assert_eq!(n_runs(), 2);
         // The manifest names another command.
-        desk.edit("\"key.sh\"", "\"key.sh\", \"again\"");
-        desk.put("key.txt", "another key");
+        sandbox.edit("\"key.sh\"", "\"key.sh\", \"again\"");
+        sandbox.put("key.txt", "another key");
         watching.until("wrote");
         assert_eq!(n_runs(), 3);
-        fs::remove_file(desk.path("out/win11-BER.iso")).unwrap();
+        fs::remove_file(sandbox.path("out/win11-BER.iso")).unwrap();
         watching.until("wrote");
         assert_eq!(n_runs(), 4);
         assert_eq!(watching.stop().1, Some(130));

@@ -2,24 +2,24 @@
 
 use std::fs;
 
-use crate::fixtures::desk::{Desk, MANIFEST};
+use crate::fixtures::sandbox::{MANIFEST, Sandbox};
 
 const SEQUENCE: &str = "sequence-version = 1\nname = \"D\"\n[[steps]]\ntype = \"group\"\nname = \"G\"\n";
 
 #[test]
 fn a_file_of_the_wrong_kind_is_told_with_the_command_that_takes_it() {
-    let desk = Desk::new();
-    desk.edit("\n[[sites]]\ncode = \"HAM\"\n", "");
-    desk.done(&["apply"]);
-    desk.put("deploy.toml", SEQUENCE);
-    desk.put("facts.toml", "facts-version = 1\n");
-    desk.put("vars.toml", "language = \"de\"\n");
-    desk.put("export.xml", "<sequence version=\"3.10\"/>");
-    desk.put("root.cer", "-----BEGIN CERTIFICATE-----\n");
+    let sandbox = Sandbox::new();
+    sandbox.edit("\n[[sites]]\ncode = \"HAM\"\n", "");
+    sandbox.done(&["apply"]);
+    sandbox.put("deploy.toml", SEQUENCE);
+    sandbox.put("facts.toml", "facts-version = 1\n");
+    sandbox.put("vars.toml", "language = \"de\"\n");
+    sandbox.put("export.xml", "<sequence version=\"3.10\"/>");
+    sandbox.put("root.cer", "-----BEGIN CERTIFICATE-----\n");
     let oid = "0".repeat(64);
-    desk.put("image.wim", format!("version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize 12345\n"));
-    desk.put("pc.qcow2", b"QFI\xfb");
-    desk.done(&["plan", "--out", "kept.plan"]);
+    sandbox.put("image.wim", format!("version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize 12345\n"));
+    sandbox.put("pc.qcow2", b"QFI\xfb");
+    sandbox.done(&["plan", "--out", "kept.plan"]);
     let iso = "out/win11-BER.iso";
     let mut seen = String::new();
     for line in [
@@ -51,46 +51,46 @@ fn a_file_of_the_wrong_kind_is_told_with_the_command_that_takes_it() {
         "frobnicate",
         "sequence draw",
     ] {
-        seen += &desk.see(line);
+        seen += &sandbox.see(line);
     }
     insta::assert_snapshot!(seen);
 }
 
 #[test]
 fn a_record_that_is_damaged_stops_no_command_and_counts_as_absent() {
-    let desk = Desk::new();
-    desk.edit("\n[[sites]]\ncode = \"HAM\"\n", "");
-    desk.done(&["apply"]);
-    let record = String::from_utf8(desk.get("media.record.json")).unwrap();
+    let sandbox = Sandbox::new();
+    sandbox.edit("\n[[sites]]\ncode = \"HAM\"\n", "");
+    sandbox.done(&["apply"]);
+    let record = String::from_utf8(sandbox.get("media.record.json")).unwrap();
     let conflict =
         record.replacen("\"summary\":", "<<<<<<< HEAD\n\"summary\":\n=======\n\"summary\":\n>>>>>>> other\n", 1);
-    desk.put("media.record.json", &conflict);
-    let mut seen = desk.see("check") + &desk.see("plan");
-    desk.put("media.record.json", "{");
-    seen += &desk.see("check");
-    desk.put("media.record.json", "{\n\"record-version\": 99,\n\"outputs\": []\n}\n");
-    seen += &(desk.see("check") + &desk.see("plan"));
-    desk.put("media.record.json", &conflict);
-    seen += &(desk.see("apply") + &desk.see("plan"));
-    assert!(String::from_utf8(desk.get("media.record.json")).unwrap() == record);
+    sandbox.put("media.record.json", &conflict);
+    let mut seen = sandbox.see("check") + &sandbox.see("plan");
+    sandbox.put("media.record.json", "{");
+    seen += &sandbox.see("check");
+    sandbox.put("media.record.json", "{\n\"record-version\": 99,\n\"outputs\": []\n}\n");
+    seen += &(sandbox.see("check") + &sandbox.see("plan"));
+    sandbox.put("media.record.json", &conflict);
+    seen += &(sandbox.see("apply") + &sandbox.see("plan"));
+    assert!(String::from_utf8(sandbox.get("media.record.json")).unwrap() == record);
     insta::assert_snapshot!(seen);
 }
 
 #[test]
 fn what_is_misspelt_in_case_is_found() {
-    let desk = Desk::new();
-    desk.edit("packages/vpn", "Packages/VPN");
-    desk.edit("images/boot.wim", "images/Boot.WIM");
-    insta::assert_snapshot!(desk.see("check"));
+    let sandbox = Sandbox::new();
+    sandbox.edit("packages/vpn", "Packages/VPN");
+    sandbox.edit("images/boot.wim", "images/Boot.WIM");
+    insta::assert_snapshot!(sandbox.see("check"));
 }
 
 /// Whatever fails, who reads the JSON of a command that failed finds an error in it.
 #[test]
 fn a_failure_is_among_the_problems_of_the_json() {
-    let desk = Desk::new();
-    desk.put("deploy.toml", SEQUENCE);
+    let sandbox = Sandbox::new();
+    sandbox.put("deploy.toml", SEQUENCE);
     let errors = |line: &str| {
-        let ran = desk.run(&line.split(' ').collect::<Vec<_>>());
+        let ran = sandbox.run(&line.split(' ').collect::<Vec<_>>());
         assert_eq!(ran.status.code(), Some(1), "{line}");
         let problems: serde_json::Value =
             serde_json::from_slice(&ran.stdout).unwrap_or_else(|error| panic!("{line}: {error}"));
@@ -117,12 +117,12 @@ fn a_failure_is_among_the_problems_of_the_json() {
     ] {
         assert_eq!(errors(line)[0]["labels"], serde_json::json!([]), "{line}");
     }
-    desk.put("out/win11-BER.iso", "not ours");
+    sandbox.put("out/win11-BER.iso", "not ours");
     errors("apply --json");
-    fs::remove_dir_all(desk.path("out")).unwrap();
+    fs::remove_dir_all(sandbox.path("out")).unwrap();
     // What no medium holds is told at the line of the entry that it comes from.
     let deep: Vec<_> = (0..60).map(|n| format!("node_modules_{n:02}_abcdefgh")).collect();
-    desk.put(&format!("packages/vpn/{}/leaf.js", deep.join("/")), "x");
+    sandbox.put(&format!("packages/vpn/{}/leaf.js", deep.join("/")), "x");
     let line = MANIFEST.lines().position(|line| line == "source = \"packages/vpn\"").unwrap() + 1;
     for command in ["check --json", "plan --json", "apply --json"] {
         let errors = errors(command);
@@ -130,5 +130,5 @@ fn a_failure_is_among_the_problems_of_the_json() {
         assert!(message.contains("UDF allows 1023") && message.len() < 250, "{message}");
         assert_eq!(errors[0]["labels"][0]["line"], line, "{command}");
     }
-    insta::assert_snapshot!(desk.see("check"));
+    insta::assert_snapshot!(sandbox.see("check"));
 }

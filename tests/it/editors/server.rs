@@ -11,7 +11,7 @@ use crate::fixtures::language_server;
 
 /// Servers answer within milliseconds; the first answer may take the reading of the schema.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long to wait for complaints that ought not to come.
+/// Time to wait for diagnostics that must not come.
 const QUIET: Duration = Duration::from_millis(700);
 
 /// A running server.
@@ -24,11 +24,11 @@ pub struct Server {
     schema: &'static str,
     n_requests: u64,
     n_documents: u64,
-    /// Whether the server has shown that it knows the schema.
+    /// `true` after the server has shown that it knows the schema.
     has_checked: bool,
 }
 
-/// What a completion offers.
+/// An item that a completion offers.
 #[derive(Debug)]
 pub struct Item {
     pub label: String,
@@ -36,7 +36,7 @@ pub struct Item {
     pub text: String,
 }
 
-/// What a server marks, by lines counted from 1 in the text as it was given.
+/// Ranges that a server marks, by lines counted from 1 in the text as it was given.
 #[derive(Debug)]
 #[allow(dead_code)]
 pub struct Complaint {
@@ -90,7 +90,7 @@ impl Server {
         format!("file://{}/{name}", self.folder.path().display())
     }
 
-    /// What can be written between two parts of a document.
+    /// Completions between two parts of a document.
     pub fn complete(&mut self, before: &str, after: &str) -> Vec<Item> {
         let uri = self.open_and_wait(&format!("{before}{after}"));
         let line = before.matches('\n').count() + 1;
@@ -110,7 +110,7 @@ impl Server {
         items.collect()
     }
 
-    /// What is shown over the first letter after a header.
+    /// Hover over the first letter after a header.
     pub fn hover(&mut self, header: &str, entry: &str) -> String {
         let uri = self.open_and_wait(&format!("{header}{entry}"));
         let line = header.matches('\n').count() + 1;
@@ -118,7 +118,7 @@ impl Server {
         unescaped(&self.request_until_something("textDocument/hover", &params).to_string())
     }
 
-    /// What the server complains of in a text.
+    /// Diagnostics of the server for a text.
     pub fn check(&mut self, text: &str) -> Vec<Complaint> {
         if !std::mem::replace(&mut self.has_checked, true) {
             self.wait_for_schema();
@@ -171,7 +171,7 @@ impl Server {
         uri
     }
 
-    /// The same, and waits until the server has looked at it, which it shows by what it complains of.
+    /// Opens a document and waits for its diagnostics.
     fn open_and_wait(&mut self, text: &str) -> String {
         let uri = self.open(text);
         while let Ok(message) = self.messages.recv_timeout(PATIENCE) {

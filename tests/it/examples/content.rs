@@ -1,4 +1,4 @@
-//! What 7z, bsdtar, pycdlib and sha256sum find on the examples' media: the sources, byte for byte, and nothing else.
+//! Files that 7z, bsdtar, pycdlib and sha256sum find on the examples' media: the sources, byte for byte, and nothing else.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::project::Project;
 
-/// What the stand-alone medium for BER holds: each folder or file on it, and where that comes from.
+/// Folders and files of the stand-alone medium for BER, with their sources.
 const STAND_ALONE: [(&str, &str); 16] = [
     ("sources/boot.wim", "images/x64/boot.wim"),
     ("SMS/PKG/BER00010/install.wim", "images/install.wim"),
@@ -28,7 +28,7 @@ const STAND_ALONE: [(&str, &str); 16] = [
     ("boot/fonts", "images/x64/media/efi/microsoft/boot/fonts"),
 ];
 
-/// The same of the bootable medium for ARM.
+/// Folders and files of the bootable medium for ARM, with their sources.
 const BOOTABLE: [(&str, &str); 5] = [
     ("sources/boot.wim", "images/arm64/boot.wim"),
     ("boot", "images/arm64/media/boot"),

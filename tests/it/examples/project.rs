@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::fixtures::boot_programs;
 use crate::fixtures::qemu::Firmware;
 
-/// What the examples of a site and of capture media find in their environment: passwords and a key, which is made once.
+/// Environment of the examples of sites and capture media: passwords and a key, which is generated once.
 fn secrets() -> [(&'static str, &'static str); 4] {
     static KEY: OnceLock<String> = OnceLock::new();
     let key = KEY.get_or_init(|| {
@@ -51,7 +51,7 @@ impl Project {
         fs::create_dir(&root).unwrap();
         fs::create_dir(folder.path().join("scratch")).unwrap();
         let original = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-        // Only what is in the repository: what somebody built there is none of it.
+        // Only files of the repository, not media built there.
         for entry in original.read_dir_utf8().unwrap().map(Result::unwrap) {
             if entry.path().join("media.toml").exists() {
                 copy(entry.path(), &root);
@@ -67,7 +67,7 @@ impl Project {
         Self { _folder: folder, root }
     }
 
-    /// Where a test may put what is no example.
+    /// Folder for files that are not part of an example.
     pub fn scratch(&self) -> Utf8PathBuf {
         self.root.with_file_name("scratch")
     }
@@ -84,7 +84,7 @@ impl Project {
         fs::write(self.path(path), text).unwrap();
     }
 
-    /// What the program printed, which must have done its work.
+    /// Standard output of a run that must succeed.
     pub fn done(&self, arguments: &[&str]) -> String {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tsmedia"));
         command.args(arguments).current_dir(&self.root).env_remove("SOURCE_DATE_EPOCH").envs(secrets());
@@ -129,7 +129,7 @@ impl Project {
 }
 
 impl Medium {
-    /// What starts it.
+    /// Firmware that starts it.
     pub fn firmware(&self) -> Vec<Firmware> {
         let is_arm64 = self.files.keys().any(|path| path.eq_ignore_ascii_case("efi/boot/bootaa64.efi"));
         let firmware = self.boot.iter().map(|platform| match (platform.as_str(), is_arm64) {

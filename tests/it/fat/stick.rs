@@ -132,7 +132,7 @@ fn assert_holds_one_of(len: u64, is_for_fsck: bool) {
     let install = Content::file(SourceFile { path: source, stat });
     root.insert("sources/install.swm", install.clone()).unwrap();
     let volume = volume("WIN11 BER", root);
-    // All but the bytes of the file, which are zeros: nobody has to write 4 GiB of them.
+    // All but the bytes of the file, which are zeros: writing 4 GiB of them would only take time.
     let write_rest = |layout: &Layout, path: &Path| {
         let is_rest = |piece: &Piece| matches!(piece, Piece::Bytes(_));
         let rest = layout.extents().iter().filter(|extent| is_rest(&extent.piece)).cloned();

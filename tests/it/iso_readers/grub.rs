@@ -43,7 +43,7 @@ fn put_grub(sample: &mut Sample, mut program: Vec<u8>) {
     sample.volume.boot = vec![entry(&program)];
 }
 
-/// What GRUB writes to the serial line.
+/// Output of GRUB on the serial line.
 fn boot(image: &Path) -> String {
     let drive = format!("file={},format=raw,media=cdrom,readonly=on", image.to_str().unwrap());
     let output = Command::new("timeout")

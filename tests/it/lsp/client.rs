@@ -1,4 +1,4 @@
-//! An editor: starts the server in the folder of a desk, and notes what it says.
+//! An editor: starts the server in the folder of a sandbox, and notes what it says.
 
 use std::collections::BTreeMap;
 use std::process::{Child, ChildStdin, Stdio};
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use crate::fixtures::desk::Desk;
 use crate::fixtures::language_server;
+use crate::fixtures::sandbox::Sandbox;
 
-/// How long to wait for the server, on a machine that does other things as well.
+/// Time to wait for the server on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Client {
@@ -25,30 +25,30 @@ pub struct Client {
 
 impl Client {
     /// Starts the server, and nothing else.
-    pub fn start(desk: &Desk) -> Self {
-        Self::start_with(desk, &[])
+    pub fn start(sandbox: &Sandbox) -> Self {
+        Self::start_with(sandbox, &[])
     }
 
     /// Starts the server with variables in its environment.
-    pub fn start_with(desk: &Desk, environment: &[(&str, &str)]) -> Self {
-        let mut command = desk.command(&["lsp"]);
+    pub fn start_with(sandbox: &Sandbox, environment: &[(&str, &str)]) -> Self {
+        let mut command = sandbox.command(&["lsp"]);
         command.envs(environment.iter().copied());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let messages = language_server::messages(child.stdout.take().unwrap());
         let stdin = child.stdin.take();
-        let (root, published) = (format!("file://{}", desk.root), BTreeMap::new());
+        let (root, published) = (format!("file://{}", sandbox.root), BTreeMap::new());
         Self { child, stdin, messages, root, n_requests: 0, published }
     }
 
-    /// Starts the server and a session in the folder of the desk.
-    pub fn open_session(desk: &Desk) -> Self {
-        let mut client = Self::start(desk);
+    /// Starts the server and a session in the folder of the sandbox.
+    pub fn open_session(sandbox: &Sandbox) -> Self {
+        let mut client = Self::start(sandbox);
         client.initialize();
         client
     }
 
     pub fn initialize(&mut self) -> Json {
-        let folders = json!([{ "uri": self.root, "name": "desk" }]);
+        let folders = json!([{ "uri": self.root, "name": "sandbox" }]);
         let result = self.request("initialize", json!({ "workspaceFolders": folders, "capabilities": {} }));
         self.notify("initialized", json!({}));
         result
@@ -93,7 +93,7 @@ impl Client {
 
     /// Waits for what is published of a file next.
     pub fn wait_for_next(&mut self, path: &str) {
-        // A file outside of the desk is named by its URI.
+        // A file outside of the sandbox is named by its URI.
         let uri = if path.starts_with("file:") { path.to_owned() } else { self.uri(path) };
         loop {
             let message = self.next();

@@ -16,18 +16,18 @@ use tsmedia::resolve::Resolver;
 use tsmedia::target::Target;
 use tsmedia::volume::Node;
 
-use crate::fixtures::desk::Desk;
 use crate::fixtures::disc::Sample;
+use crate::fixtures::sandbox::Sandbox;
 
 const PACKAGES: [&str; 3] = ["BER00001", "BER00002", "BER00003"];
 
 /// On the medium if a template value says so.
 const OPTIONAL: &str = "BER00004";
 
-/// What tsmedia makes itself: readers are to agree with each other on what it holds.
+/// Files that tsmedia writes itself: readers must agree with each other on their contents.
 const OWN_LISTS: [&str; 3] = ["tsmedia/medium.toml", "tsmedia/BLAKE3SUMS", "tsmedia/SHA256SUMS"];
 
-/// The boot files of a [`Desk`].
+/// The boot files of a [`Sandbox`].
 const BOOT_FILES: [&str; 7] = [
     "bootmgr",
     "boot/bcd",
@@ -38,7 +38,7 @@ const BOOT_FILES: [&str; 7] = [
     "efi/microsoft/boot/efisys_noprompt.bin",
 ];
 
-/// What is made of it.
+/// Output of the manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     StandAlone,
@@ -58,7 +58,7 @@ impl Kind {
 
 pub struct Project {
     pub kind: Kind,
-    pub desk: Desk,
+    pub sandbox: Sandbox,
     /// The files of the packages, by package and name, with their lengths.
     files: BTreeMap<(usize, String), usize>,
     edition: u64,
@@ -68,11 +68,11 @@ pub struct Project {
 
 impl Project {
     pub fn new(kind: Kind, seed: u64) -> Self {
-        let desk = Desk::empty();
-        desk.put_boot();
-        desk.put(&format!("packages/{OPTIONAL}/tools/tool.exe"), noise(40_000, 1));
+        let sandbox = Sandbox::empty();
+        sandbox.put_boot();
+        sandbox.put(&format!("packages/{OPTIONAL}/tools/tool.exe"), noise(40_000, 1));
         let random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-        let mut project = Self { kind, desk, files: BTreeMap::new(), edition: 1, has_tools: false, random };
+        let mut project = Self { kind, sandbox, files: BTreeMap::new(), edition: 1, has_tools: false, random };
         for n in 0..60 {
             let len = project.random.below(6_000);
             project.put(n % 2, &format!("folder {}/file {n}.dat", n % 5), len);
@@ -100,12 +100,12 @@ impl Project {
     }
 
     fn path(&self, package: usize, name: &str) -> Utf8PathBuf {
-        self.desk.path(&format!("packages/{}/{name}", PACKAGES[package]))
+        self.sandbox.path(&format!("packages/{}/{name}", PACKAGES[package]))
     }
 
     fn put(&mut self, package: usize, name: &str, len: usize) {
         let bytes = noise(len, self.random.next());
-        self.desk.put(&format!("packages/{}/{name}", PACKAGES[package]), bytes);
+        self.sandbox.put(&format!("packages/{}/{name}", PACKAGES[package]), bytes);
         self.files.insert((package, name.into()), len);
     }
 
@@ -157,7 +157,7 @@ files = "boot-files"
         }
         text += &format!("\n[[package]]\nid = \"{OPTIONAL}\"\nsource = \"packages/{OPTIONAL}\"\n");
         text += "when = \"{{ vars.tools }}\"\n";
-        self.desk.put("media.toml", text);
+        self.sandbox.put("media.toml", text);
     }
 
     /// One to three edits, and what they are.
@@ -237,24 +237,24 @@ files = "boot-files"
     /// The medium that the manifest means at this moment.
     pub fn target(&self) -> Target {
         let mut problems = Problems::default();
-        let rendered = manifest::load(&self.desk.path("media.toml"), &Options::default(), &mut problems).unwrap();
+        let rendered = manifest::load(&self.sandbox.path("media.toml"), &Options::default(), &mut problems).unwrap();
         let media = Resolver::default().resolve(&rendered[0], Date::EARLIEST, &mut problems);
         media.unwrap_or_else(|| panic!("{problems:?}")).targets().remove(0)
     }
 
-    /// What the medium must hold, as the project is, and not as tsmedia sees it.
+    /// Expected contents of the medium, taken from the project and not from tsmedia.
     pub fn sample(&self) -> Sample {
         let mut sample = Sample::new(&self.label());
         // A folder stays when the last of its files goes.
         for id in PACKAGES {
-            for folder in self.desk.path(&format!("packages/{id}")).read_dir_utf8().unwrap() {
+            for folder in self.sandbox.path(&format!("packages/{id}")).read_dir_utf8().unwrap() {
                 let folder = folder.unwrap();
                 if folder.file_type().unwrap().is_dir() {
                     sample.empty_folder(&format!("SMS/PKG/{id}/{}", folder.file_name()));
                 }
             }
         }
-        let mut add = |path: &str, source: String| sample.add(path, self.desk.path(&source).as_std_path());
+        let mut add = |path: &str, source: String| sample.add(path, self.sandbox.path(&source).as_std_path());
         for (package, name) in self.files.keys() {
             let id = PACKAGES[*package];
             add(&format!("SMS/PKG/{id}/{name}"), format!("packages/{id}/{name}"));
@@ -280,7 +280,7 @@ files = "boot-files"
             let Some(Node::File(Content::Bytes(bytes))) = output.root.get(path) else { panic!("{path}") };
             sample.made(path, bytes);
         }
-        let mut medium = File::open(self.desk.path(self.kind.output())).unwrap();
+        let mut medium = File::open(self.sandbox.path(self.kind.output())).unwrap();
         let listing = output::read(&mut medium).unwrap();
         for path in OWN_LISTS {
             let listed = listing.files.iter().find(|file| file.path == path).unwrap();

@@ -7,16 +7,16 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use camino::Utf8Path;
 use tsmedia::output;
 
-use crate::fixtures::desk::Desk;
 use crate::fixtures::disc::{Sample, readers};
+use crate::fixtures::sandbox::Sandbox;
 
 /// Every disc is read by all, and together they hold each file once.
-fn assert_read_by_all(desk: &Desk) {
+fn assert_read_by_all(sandbox: &Sandbox) {
     let mut packaged = BTreeSet::new();
-    for (number, name) in (1..).zip(desk.list("out")) {
+    for (number, name) in (1..).zip(sandbox.list("out")) {
         let label = format!("WIN11 BER {number}");
         let mut sample = Sample::new(&label);
-        let path = desk.path("out").join(name);
+        let path = sandbox.path("out").join(name);
         let mut medium = File::open(&path).unwrap();
         let listing = output::read(&mut medium).unwrap();
         assert_eq!(listing.label, label);
@@ -48,12 +48,12 @@ fn assert_read_by_all(desk: &Desk) {
                 _ if number == 1 => format!("boot-files/{on_disc}"),
                 _ => panic!("{on_disc} is on disc {number}"),
             };
-            sample.add(on_disc, desk.path(&source).as_std_path());
+            sample.add(on_disc, sandbox.path(&source).as_std_path());
         }
         readers::with_all(&sample, path.as_std_path());
     }
     let mut sources = BTreeSet::new();
-    list(&desk.path("packages/vpn"), "", &mut sources);
+    list(&sandbox.path("packages/vpn"), "", &mut sources);
     assert_eq!(packaged, sources);
 }
 
@@ -69,20 +69,20 @@ fn list(folder: &Utf8Path, prefix: &str, found: &mut BTreeSet<String>) {
 
 #[test]
 fn the_discs_of_a_set_are_read_by_all_also_when_they_were_patched() {
-    let desk = Desk::new();
-    desk.edit("\n[[sites]]\ncode = \"HAM\"\n", "");
-    desk.edit("[output]\n", "[output]\ncapacity = \"2 MB\"\n");
+    let sandbox = Sandbox::new();
+    sandbox.edit("\n[[sites]]\ncode = \"HAM\"\n", "");
+    sandbox.edit("[output]\n", "[output]\ncapacity = \"2 MB\"\n");
     for n in 0..150u8 {
-        desk.put(&format!("packages/vpn/größer {}/{n}.bin", n % 4), vec![n; 100 * usize::from(n)]);
+        sandbox.put(&format!("packages/vpn/größer {}/{n}.bin", n % 4), vec![n; 100 * usize::from(n)]);
     }
-    desk.put("packages/vpn/large.cab", vec![3; 700_000]);
-    desk.done(&["apply"]);
-    assert_eq!(desk.list("out").len(), 3);
-    assert_read_by_all(&desk);
+    sandbox.put("packages/vpn/large.cab", vec![3; 700_000]);
+    sandbox.done(&["apply"]);
+    assert_eq!(sandbox.list("out").len(), 3);
+    assert_read_by_all(&sandbox);
     for n in [3, 77, 149u8] {
-        desk.put(&format!("packages/vpn/größer {}/{n}.bin", n % 4), vec![1; 60 * usize::from(n) + 7]);
+        sandbox.put(&format!("packages/vpn/größer {}/{n}.bin", n % 4), vec![1; 60 * usize::from(n) + 7]);
     }
-    fs::remove_file(desk.path("packages/vpn/größer 2/2.bin")).unwrap();
-    desk.done(&["apply"]);
-    assert_read_by_all(&desk);
+    fs::remove_file(sandbox.path("packages/vpn/größer 2/2.bin")).unwrap();
+    sandbox.done(&["apply"]);
+    assert_read_by_all(&sandbox);
 }
