@@ -12,18 +12,18 @@
 //! change leaves nearly everything in place. From the first sector on:
 //!
 //! 1. The head, up to sector 257, never moves: ISO 9660 descriptors (16), the UDF volume descriptor sequence (32) and
-//!   its reserve (48), the integrity descriptor (64), the boot catalog (68), the path tables (72, or else in a region
-//!   after sector 264 whose size is a power of two), the anchor (256), the UDF file set (257), and from sector 259
-//!   one sector for each file entry that the boot sector of Windows discs reads: the root folder, `boot`,
-//!   `boot\bootfix.bin`, `boot\bootmgr`, `bootmgr`. They change only when these files move.
+//!    its reserve (48), the integrity descriptor (64), the boot catalog (68), the path tables (72, or else in a region
+//!    after sector 264 whose size is a power of two), the anchor (256), the UDF file set (257), and from sector 259
+//!    one sector for each file entry that the boot sector of Windows discs reads: the root folder, `boot`,
+//!    `boot\bootfix.bin`, `boot\bootmgr`, `bootmgr`. They change only when these files move.
 //! 2. Files that come from sources, and boot images that are not a file of the tree.
 //! 3. ISO 9660 folders, Joliet folders, UDF folders and the other UDF file entries, aligned to a generous power of
-//!   two, so that a growing file seldom moves them. They follow the data because their own growth would otherwise
-//!   move all of it, at the cost that a disc can't be read through a pipe. UDF comes last because 7-Zip reports data
-//!   after the last UDF structure or file, unless it is zero or the anchor.
+//!    two, so that a growing file seldom moves them. They follow the data because their own growth would otherwise
+//!    move all of it, at the cost that a disc can't be read through a pipe. UDF comes last because 7-Zip reports data
+//!    after the last UDF structure or file, unless it is zero or the anchor.
 //! 4. Files made by tsmedia ([`Content::Bytes`](crate::content::Content::Bytes)), such as lists of digests, which
-//!   change with everything else. Then 150 empty sectors for readers that read ahead, and the second anchor in the
-//!   last sector.
+//!    change with everything else. Then 150 empty sectors for readers that read ahead, and the second anchor in the
+//!    last sector.
 //!
 //! The items in each of 2 to 4 are arranged in the same way:
 //!

@@ -3,7 +3,7 @@
 //! Items are arranged as on a disc (see [`iso`](crate::iso) for slots, regions, groups and slack), counted in clusters:
 //!
 //! 1. Boot sector and its copies in 1 MiB of reserved sectors, then the two allocation tables. Both are as long as the
-//!   largest volume of the [`SizeClass`] needs, so they never move the data. Unused parts are zero.
+//!    largest volume of the [`SizeClass`] needs, so they never move the data. Unused parts are zero.
 //! 2. The root folder, from the first cluster, in 128 KiB or else the next power of two.
 //! 3. Files that come from sources.
 //! 4. Other folders, aligned to a generous power of two.
