@@ -601,8 +601,8 @@ fn check_outputs_differ<M>(rendered: &[Rendered<M>], pointer: &str, path: fn(&M)
             }
         }
         problems.add(problem.help(match pointer {
-            "/output/path" => "{{ media.name }}-{{ site.code }}.iso`/{{ media.name }}-{{ site.code }}.iso`",
-            _ => "reference-{{ site.code }}.wim`/reference-{{ site.code }}.wim`",
+            "/output/path" => "name the site in the path, as in `out/{{ media.name }}-{{ site.code }}.iso`",
+            _ => "name the site in the path, as in `images/reference-{{ site.code }}.wim`",
         }));
     }
 }
