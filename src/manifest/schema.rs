@@ -20,7 +20,7 @@ use crate::rule::Rule;
 /// Identifier of the manifest schema for editors.
 const ID: &str = "urn:tsmedia:schema:media:1";
 /// Pattern of strings that contain a template.
-const TEMPLATE: &str = r"\{[{%]";
+pub const TEMPLATE_PATTERN: &str = r"\{[{%]";
 
 /// Kinds of media, which determine the allowed keys.
 const KINDS: [&str; 4] = ["capture", "bootable", "prestaged", "stand-alone"];
@@ -230,12 +230,12 @@ fn allow_template(schema: &mut Json) {
     match map.get("type").and_then(Json::as_str).map(str::to_owned).as_deref() {
         Some("string") => {
             if let Some(Json::String(pattern)) = map.get_mut("pattern") {
-                *pattern = format!("{pattern}|{TEMPLATE}");
+                *pattern = format!("{pattern}|{TEMPLATE_PATTERN}");
             }
         }
         Some(kind) => {
             map.insert("type".into(), json!([kind, "string"]));
-            map.insert("pattern".into(), json!(TEMPLATE));
+            map.insert("pattern".into(), json!(TEMPLATE_PATTERN));
         }
         None => add_template_alternative(map),
     }
@@ -254,7 +254,7 @@ fn describe_text(schema: &mut Json) {
 
 /// Adds a template to the alternatives of a value.
 fn add_template_alternative(map: &mut Map<String, Json>) {
-    let template = json!({ "type": "string", "pattern": TEMPLATE, "description": map.get("description") });
+    let template = json!({ "type": "string", "pattern": TEMPLATE_PATTERN, "description": map.get("description") });
     if let Some(names) = map.remove("oneOf") {
         map.insert("anyOf".into(), json!([{ "oneOf": names }]));
     }
