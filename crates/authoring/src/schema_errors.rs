@@ -472,7 +472,7 @@ fn numbers(schema: &Json) -> Vec<String> {
 }
 
 /// Formats a value as TOML on one line.
-fn inline_toml(value: &Json) -> String {
+pub fn inline_toml(value: &Json) -> String {
     match value {
         Json::Object(map) => {
             let entries: Vec<_> = map.iter().map(|(key, value)| format!("{key} = {}", inline_toml(value))).collect();

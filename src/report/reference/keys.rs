@@ -2,12 +2,13 @@
 
 use serde_json::Value as Json;
 
+use crate::manifest::TEMPLATE_PATTERN;
 use crate::report::page::wrapped;
+use authoring::schema_errors::inline_toml;
+use authoring::secret_ref::is_reference_schema;
 
 /// Columns of a line of prose.
 const WIDTH: usize = 100;
-/// Start of the pattern that lets any value be a template; see the schema of the manifest.
-const TEMPLATE: &str = r"\{[{%]";
 
 /// Page of the manifest's keys.
 pub fn manifest(schema: &str) -> String {
@@ -104,20 +105,13 @@ fn add_keys(page: &mut String, path: &str, table: &Json) {
 fn table_of(key: &Json) -> Option<&Json> {
     let alternatives = key["anyOf"].as_array().into_iter().flatten();
     let tables = [key, &key["items"]].into_iter().chain(alternatives).filter(|table| table["properties"].is_object());
-    tables.into_iter().find(|table| !is_secret(table) && !is_content(table))
+    tables.into_iter().find(|table| !is_reference_schema(table) && !is_content(table))
 }
 
-fn has_only(table: &Json, names: &[&str]) -> bool {
-    let keys = table["properties"].as_object();
-    keys.is_some_and(|keys| keys.len() == names.len() && names.iter().all(|name| keys.contains_key(*name)))
-}
-
-fn is_secret(schema: &Json) -> bool {
-    has_only(schema, &["env", "file", "command"])
-}
-
+/// Returns `true` for the table that names a file on a medium.
 fn is_content(schema: &Json) -> bool {
-    has_only(schema, &["medium", "path"])
+    let keys = schema["properties"].as_object();
+    keys.is_some_and(|keys| keys.len() == 2 && keys.contains_key("medium") && keys.contains_key("path"))
 }
 
 /// Returns the line of a key on its type, default and example, such as "Whole number from 1. Default: `1`."
@@ -131,10 +125,10 @@ fn facts_line(key: &Json, is_required: bool) -> String {
     // Empty lists and tables are what a missing key means anyway.
     let is_plain = |value: &&Json| value.is_string() || value.is_number() || value.is_boolean();
     if let Some(default) = key.get("default").filter(is_plain) {
-        line += &format!(" · default `{}`", toml_value(default));
+        line += &format!(" · default `{}`", inline_toml(default));
     }
     let examples = key["examples"].as_array().into_iter().flatten();
-    let shown: Vec<_> = examples.filter(|value| Some(*value) != key.get("default")).map(toml_value).collect();
+    let shown: Vec<_> = examples.filter(|value| Some(*value) != key.get("default")).map(inline_toml).collect();
     match shown.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>() {
         shown if shown.is_empty() => {}
         shown => line += &format!(" · example: {}", shown.join(", ")),
@@ -149,7 +143,7 @@ fn add_kinds(schema: &Json, kinds: &mut Vec<String>) {
             kinds.push(kind.to_owned());
         }
     };
-    if is_secret(schema) {
+    if is_reference_schema(schema) {
         return add("secret");
     }
     if is_content(schema) {
@@ -168,7 +162,7 @@ fn add_kinds(schema: &Json, kinds: &mut Vec<String>) {
         _ => Vec::new(),
     };
     // Text is accepted for the sake of templates where a pattern says so.
-    let is_template = schema["pattern"].as_str() == Some(TEMPLATE);
+    let is_template = schema["pattern"].as_str() == Some(TEMPLATE_PATTERN);
     for one in types.iter().filter(|one| !(is_template && **one == "string") && **one != "null") {
         match *one {
             "boolean" => add("`true` or `false`"),
@@ -190,18 +184,6 @@ fn range(schema: &Json) -> String {
         (Some(least), Some(most)) if least < most => format!("whole number from {least} to {most}"),
         (Some(least), None) => format!("whole number from {least}"),
         _ => "whole number".into(),
-    }
-}
-
-/// Returns a value as TOML writes it within a line.
-fn toml_value(value: &Json) -> String {
-    match value {
-        Json::Object(table) => {
-            let pairs: Vec<_> = table.iter().map(|(key, value)| format!("{key} = {}", toml_value(value))).collect();
-            format!("{{ {} }}", pairs.join(", "))
-        }
-        Json::Array(items) => format!("[{}]", items.iter().map(toml_value).collect::<Vec<_>>().join(", ")),
-        other => other.to_string(),
     }
 }
 
