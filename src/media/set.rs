@@ -180,9 +180,8 @@ impl<'a> DiscSet<'a> {
             disc.description.push(("discs", n_discs.to_string()));
         }
         for (path, content) in own_files(&disc.label, self.media.autorun && number == 1, &disc.root) {
-            if !disc.root.replace(path, content.clone()) {
-                disc.root.insert(path, content).map_err(|misplaced| misplaced_error(number, path, &misplaced))?;
-            }
+            let placed = disc.root.replace_or_insert(path, content);
+            placed.map_err(|misplaced| misplaced_error(number, path, &misplaced))?;
         }
         let mut parts = Vec::new();
         for entry in &self.media.entries {

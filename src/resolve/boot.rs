@@ -302,9 +302,7 @@ fn add_stores(root: &mut Folder, wanted: &BootOptions) -> Result<Option<BootNote
         let store =
             bcd::windows_pe_store(&bcd::WindowsPeBoot { firmware, boot_image: &boot_image, boot_sdi: &boot_sdi });
         let content = Content::bytes(store.to_bytes(wanted.date)?);
-        if !root.replace(path, content.clone()) {
-            root.insert(path, content).map_err(|why| NoBootFiles::Misplaced { path: path.to_owned(), why })?;
-        }
+        root.replace_or_insert(path, content).map_err(|why| NoBootFiles::Misplaced { path: path.to_owned(), why })?;
         built.push(path);
     }
     Ok((!built.is_empty()).then(|| BootNote::BuiltStores(built, wanted.store == Some(BootStore::Built))))

@@ -4,7 +4,6 @@
 //! file-based write filter. Microsoft documents the command and its sizes ("Windows PE: Mount and Customize"); the value
 //! is the one that public tools for Windows PE read and set.
 
-use super::placement::Placement;
 use super::request::MediumRequest;
 use super::volume_tree::VolumeTree;
 use super::windows_pe::WindowsPe;
@@ -28,23 +27,21 @@ pub(super) fn set_scratch_space(
 ) {
     let Some(size) = request.rendered.manifest.boot.scratch_space else { return };
     let size = size.mebibytes();
-    let shared = (windows_pe.index, size);
-    let is_own = tree.root.get(HIVE).is_some();
-    if let Some(known) = windows_pe.wim.scratch_spaces.borrow().get(&shared).filter(|_| !is_own) {
-        tree.place(request, Placement::of_file(HIVE, known.clone(), SCRATCH_SPACE), problems);
-        return;
+    // A hive of the manifest is not that of the boot image, which sites share.
+    let shared = tree.root.get(HIVE).is_none().then_some((windows_pe.index, size));
+    let known = shared.and_then(|shared| windows_pe.wim.scratch_spaces.borrow().get(&shared).cloned());
+    if let Some(known) = known {
+        return tree.replace_or_place(request, HIVE, known, SCRATCH_SPACE, problems);
     }
     let hive = windows_pe.read_file(request, &tree.root, HIVE, MAX_HIVE_LEN, SCRATCH_SPACE, problems);
     let Ok(hive) = hive else { return };
     match hive.as_deref().map(|hive| with_scratch_space(hive, size)) {
         Some(Ok(Some(edited))) => {
             let content = Content::bytes(edited);
-            if is_own {
-                tree.root.replace(HIVE, content);
-            } else {
+            if let Some(shared) = shared {
                 windows_pe.wim.scratch_spaces.borrow_mut().insert(shared, content.clone());
-                tree.place(request, Placement::of_file(HIVE, content, SCRATCH_SPACE), problems);
             }
+            tree.replace_or_place(request, HIVE, content, SCRATCH_SPACE, problems);
         }
         Some(Err(error)) => {
             let message = format!("can't set the scratch space in `{HIVE}` of the boot image: {error}");

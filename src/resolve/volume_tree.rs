@@ -37,6 +37,20 @@ impl VolumeTree {
         }
     }
 
+    /// Replaces a file, or adds it. Reports why it can't be there.
+    pub fn replace_or_place(
+        &mut self,
+        request: &MediumRequest<'_>,
+        path: &str,
+        content: Content,
+        pointer: &str,
+        problems: &mut Problems,
+    ) {
+        if let Err(misplaced) = self.root.replace_or_insert(path, content) {
+            self.report(request, path, &misplaced, pointer, problems);
+        }
+    }
+
     /// Places all files of a folder.
     fn merge(
         &mut self,

@@ -130,6 +130,14 @@ impl Folder {
         refused
     }
 
+    /// Replaces the contents of the file at a path, or adds the file.
+    pub fn replace_or_insert(&mut self, path: &str, content: Content) -> Result<(), Misplaced> {
+        match self.replace(path, content.clone()) {
+            true => Ok(()),
+            false => self.insert(path, content),
+        }
+    }
+
     /// Replaces the contents of the file at a path. Returns `false` if there is no such file.
     pub fn replace(&mut self, path: &str, content: Content) -> bool {
         let (folder, name) = path.rsplit_once('/').map_or((None, path), |(folder, name)| (Some(folder), name));

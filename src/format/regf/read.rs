@@ -55,6 +55,11 @@ impl<'a> Hive<'a> {
         self.is_dirty
     }
 
+    /// Returns the bins, which offsets count in.
+    pub(super) fn bins(&self) -> &'a [u8] {
+        self.bins
+    }
+
     /// Length of the bins in bytes.
     pub fn len(&self) -> usize {
         self.bins.len()
@@ -164,6 +169,11 @@ impl<'a> HiveKey<'a> {
             damaged(format!("the key `{}` has {n_values} values, but their list is shorter", self.name()))
         })?;
         Ok(list.as_chunks().0.iter().map(|offset| u32::from_le_bytes(*offset)).collect())
+    }
+
+    /// Offset of the cell.
+    pub(super) fn offset(&self) -> u32 {
+        self.offset
     }
 
     /// Data of the key's cell.

@@ -22,7 +22,7 @@ impl KeyTree {
     ///
     /// If a name is invalid or occurs twice in a key, or keys are nested more than 512 levels deep.
     pub fn to_hive(&self, date: Date) -> Result<Vec<u8>> {
-        let mut writer = HiveWriter { bins: Vec::new(), bin: 0, time: file_time(date), security: 0, n_keys: 0 };
+        let mut writer = HiveWriter { time: file_time(date), ..HiveWriter::default() };
         let root = writer.add_key_cell(self)?;
         writer.security = writer.add_cell(SECURITY_HEAD_LEN + SECURITY.len());
         writer.write_tree(root, self, NO_OFFSET, 0)?;
@@ -77,10 +77,12 @@ const SECURITY: [u8; 100] = [
     1, 1, 0, 0, 0, 0, 0, 5,  18, 0, 0, 0,
 ];
 
-struct HiveWriter {
-    bins: Vec<u8>,
-    /// Offset of the last bin.
-    bin: usize,
+/// Cells of a hive while they are written, in bins.
+#[derive(Default)]
+pub(super) struct HiveWriter {
+    pub bins: Vec<u8>,
+    /// Offset of the end of the last bin.
+    bin_end: usize,
     /// Time of the last change, in units of 100 ns since 1601.
     time: u64,
     /// Offset of the security descriptor.
@@ -89,22 +91,28 @@ struct HiveWriter {
 }
 
 impl HiveWriter {
+    /// Continues the bins of an existing hive.
+    pub fn append_to(bins: &[u8]) -> Self {
+        Self { bins: bins.to_vec(), bin_end: bins.len(), ..Self::default() }
+    }
+
     /// Appends a cell of zeros with room for `len` bytes, and returns its offset.
-    fn add_cell(&mut self, len: usize) -> u32 {
+    pub fn add_cell(&mut self, len: usize) -> u32 {
         let size = (4 + len).next_multiple_of(8);
         // Cells never cross bins: one that does not fit gets a bin that is large enough.
-        let is_in_bin = !self.bins.is_empty() && self.bins.len() + size <= self.bin_end();
-        if !is_in_bin {
+        if self.bins.len() + size > self.bin_end {
             self.end_bin();
-            self.bin = self.bins.len();
+            let start = self.bins.len();
             let bin_len = (BIN_HEAD_LEN + size).next_multiple_of(BLOCK_LEN);
-            self.bins.resize(self.bin + BIN_HEAD_LEN, 0);
+            self.bin_end = start + bin_len;
+            self.bins.resize(start + BIN_HEAD_LEN, 0);
             // Only the first bin has a time.
-            let (start, time) = (self.bin as u32, if self.bin == 0 { self.time } else { 0 });
-            put(&mut self.bins[self.bin..], 0, b"hbin");
-            put(&mut self.bins[self.bin..], 4, &start.to_le_bytes());
-            put(&mut self.bins[self.bin..], 8, &(bin_len as u32).to_le_bytes());
-            put(&mut self.bins[self.bin..], 20, &time.to_le_bytes());
+            let time = if start == 0 { self.time } else { 0 };
+            let header = &mut self.bins[start..];
+            put(header, 0, b"hbin");
+            put(header, 4, &(start as u32).to_le_bytes());
+            put(header, 8, &(bin_len as u32).to_le_bytes());
+            put(header, 20, &time.to_le_bytes());
         }
         let offset = self.bins.len();
         self.bins.resize(offset + size, 0);
@@ -112,29 +120,22 @@ impl HiveWriter {
         offset as u32
     }
 
-    /// End of the last bin, from the length in its header.
-    fn bin_end(&self) -> usize {
-        let len = self.bins[self.bin + 8..].first_chunk().map_or(0, |len| u32::from_le_bytes(*len));
-        self.bin + len as usize
-    }
-
     /// Turns the rest of the last bin into a free cell.
-    fn end_bin(&mut self) {
-        if self.bins.is_empty() {
-            return;
-        }
-        let (at, end) = (self.bins.len(), self.bin_end());
+    pub fn end_bin(&mut self) {
+        let (at, end) = (self.bins.len(), self.bin_end);
         self.bins.resize(end, 0);
         if at < end {
             put(&mut self.bins, at, &((end - at) as u32).to_le_bytes());
         }
     }
 
-    fn put(&mut self, cell: u32, at: usize, bytes: &[u8]) {
+    /// Writes bytes into a cell.
+    pub fn put(&mut self, cell: u32, at: usize, bytes: &[u8]) {
         put(&mut self.bins, cell as usize + 4 + at, bytes);
     }
 
-    fn put_u32(&mut self, cell: u32, at: usize, number: usize) {
+    /// Writes a number into a cell.
+    pub fn put_u32(&mut self, cell: u32, at: usize, number: usize) {
         self.put(cell, at, &(number as u32).to_le_bytes());
     }
 
@@ -250,7 +251,7 @@ impl HiveWriter {
     }
 
     /// Writes a value and returns its offset.
-    fn write_value(&mut self, name: &str, data: &ValueData) -> u32 {
+    pub fn write_value(&mut self, name: &str, data: &ValueData) -> u32 {
         let (name, is_bytes) = encode_name(name);
         let value = self.add_cell(20 + name.len());
         let len = data.bytes.len();
@@ -325,7 +326,7 @@ fn name_hint(name: &str) -> [u8; 4] {
     hint
 }
 
-fn put(bytes: &mut [u8], at: usize, what: &[u8]) {
+pub(super) fn put(bytes: &mut [u8], at: usize, what: &[u8]) {
     bytes[at..at + what.len()].copy_from_slice(what);
 }
 

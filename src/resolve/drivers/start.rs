@@ -5,7 +5,6 @@
 //! script goes before them, with all of them in one section, so that the order of the two sections
 //! is irrelevant.
 
-use super::super::placement::Placement;
 use super::super::request::MediumRequest;
 use super::super::volume_tree::VolumeTree;
 use super::super::windows_pe::WindowsPe;
@@ -62,10 +61,7 @@ pub(super) fn start_drivers(
     };
     match composed {
         Ok(bytes) => {
-            let content = Content::bytes(bytes);
-            if !boot_image.root.replace(path, content.clone()) {
-                boot_image.place(request, Placement::of_file(path, content, DRIVERS), problems);
-            }
+            boot_image.replace_or_place(request, path, Content::bytes(bytes), DRIVERS, problems);
         }
         Err(why) => {
             let message = format!("the drivers can't be added to `{path}`: {why}");
