@@ -9,6 +9,7 @@
 use std::fs;
 use std::process::Command;
 
+use crate::fixtures::repository::expect_fresh;
 use camino::{Utf8Path, Utf8PathBuf};
 use tsmedia::manifest::{self, Kind, Options, task_sequence};
 use tsmedia::problem::{Problems, Severity};
@@ -309,12 +310,7 @@ fn the_committed_schemas_are_those_of_the_types() {
         ("site", manifest::site_file_schema()),
     ];
     for (of, schema) in schemas {
-        let path = format!("schemas/{of}.schema.json");
-        if std::env::var_os("UPDATE").is_some() {
-            fs::write(&path, &schema).unwrap();
-        }
-        let committed = fs::read_to_string(&path).unwrap_or_default();
-        assert!(committed == schema, "{path} is stale: run this test with UPDATE=1");
+        expect_fresh(&format!("schemas/{of}.schema.json"), &schema);
     }
 }
 

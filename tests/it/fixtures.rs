@@ -6,4 +6,5 @@ pub mod boot_programs;
 pub mod disc;
 pub mod language_server;
 pub mod qemu;
+pub mod repository;
 pub mod sandbox;

@@ -4,8 +4,9 @@
 //! write instead, is in `docs/contributing/style.md`.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
+
+use crate::fixtures::repository::{files_below, read};
 
 /// Most doc comments that may start with a question word: a few are questions that the code answers.
 const MAX_QUESTIONS: usize = 5;
@@ -28,20 +29,10 @@ struct Line<'a> {
     doc_start: Option<&'a str>,
 }
 
-/// Returns the Rust sources below the folders.
+/// Reads the Rust sources below the folders.
 fn sources(folders: &[&str]) -> Vec<(PathBuf, String)> {
-    let mut pending: Vec<PathBuf> = folders.iter().map(PathBuf::from).collect();
-    let mut sources = Vec::new();
-    while let Some(path) = pending.pop() {
-        if path.is_dir() {
-            pending.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).unwrap();
-            sources.push((path, text));
-        }
-    }
-    sources.sort();
-    sources
+    let files = folders.iter().flat_map(|folder| files_below(folder, "rs"));
+    files.map(|path| (path.clone(), read(path))).collect()
 }
 
 /// Returns the text of a doc comment on this line.

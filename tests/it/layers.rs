@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::fixtures::repository::{self, files_below};
+
 /// Modules of the crate `disc-layout` that are reexported. They are below all layers.
 const BELOW: [&str; 6] = ["content", "date", "firmware", "layout", "source", "volume"];
 
@@ -36,17 +38,6 @@ const LAYERS: [(&str, &[&str]); 6] = [
     ("command line", &["cli", "lsp", "report"]),
 ];
 
-fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).expect("the source folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-}
-
 /// Returns the top-level module of a file, and the modules that it refers to as `crate::…`.
 fn uses(path: &Path, root: &Path) -> (String, Vec<String>) {
     let first = path.strip_prefix(root).expect("below src").components().next().expect("a name");
@@ -66,9 +57,8 @@ fn uses(path: &Path, root: &Path) -> (String, Vec<String>) {
 fn a_module_uses_only_the_layers_below_its_own() {
     let level: BTreeMap<&str, usize> =
         LAYERS.iter().enumerate().flat_map(|(level, (_, modules))| modules.iter().map(move |m| (*m, level))).collect();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    sources(&root, &mut files);
+    let root = repository::root().join("src");
+    let files: Vec<_> = files_below("src", "rs").into_iter().map(|path| repository::root().join(path)).collect();
     let mut n_uses = 0;
     for path in files {
         let (module, used) = uses(&path, &root);
@@ -124,9 +114,8 @@ const WRITING: [&str; 26] = [
 
 #[test]
 fn one_module_opens_files_for_writing() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    sources(&root, &mut files);
+    let root = repository::root().join("src");
+    let files: Vec<_> = files_below("src", "rs").into_iter().map(|path| repository::root().join(path)).collect();
     let mut found = BTreeMap::new();
     for path in &files {
         let text = fs::read_to_string(path).expect("a source");

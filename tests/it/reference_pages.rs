@@ -1,7 +1,8 @@
 //! Generated pages of `docs/reference` are fresh. `UPDATE=1` writes them.
 
-use std::fs;
 use std::process::Command;
+
+use crate::fixtures::repository::{expect_fresh, read};
 
 /// Pages that `tsmedia reference` prints.
 const PRINTED: [&str; 8] = ["commands", "facts", "library", "manifest", "rules", "sequence", "site-file", "steps"];
@@ -24,12 +25,16 @@ these limits before it allocates memory or descends, and reports the file as unr
 the limit. The limits are far above what Windows, Configuration Manager or an author writes.
 ";
 
+fn page_path(page: &str) -> String {
+    format!("docs/reference/{page}.md")
+}
+
 #[test]
 fn committed_reference_pages_are_fresh() {
     for page in PRINTED {
         let output = Command::new(env!("CARGO_BIN_EXE_tsmedia")).args(["reference", page]).output().unwrap();
         assert!(output.status.success(), "{page}: {output:?}");
-        expect_fresh(page, &String::from_utf8(output.stdout).unwrap());
+        expect_fresh(&page_path(page), &String::from_utf8(output.stdout).unwrap());
     }
 }
 
@@ -38,7 +43,7 @@ fn committed_page_of_limits_lists_all_constants() {
     let mut page = INTRODUCTION.to_owned();
     let mut n_constants = 0;
     for (path, title) in LIMITS {
-        let source = fs::read_to_string(path).unwrap();
+        let source = read(path);
         n_constants += source.matches("\npub const ").count();
         for section in format!("{title}.\n{source}").split("\n// ") {
             let (title, rest) = section.split_once(".\n").unwrap();
@@ -50,7 +55,7 @@ fn committed_page_of_limits_lists_all_constants() {
     }
     let n_rows = page.matches("\n| ").count() - page.matches("\n| limit |").count();
     assert_eq!(n_rows, n_constants);
-    expect_fresh("limits", &page);
+    expect_fresh(&page_path("limits"), &page);
 }
 
 /// Returns a row for each documented constant: its documentation and its value.
@@ -100,13 +105,4 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap()).collect();
     groups.join(",")
-}
-
-fn expect_fresh(page: &str, text: &str) {
-    let path = format!("docs/reference/{page}.md");
-    if std::env::var_os("UPDATE").is_some() {
-        fs::write(&path, text).unwrap();
-    }
-    let committed = fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == text, "{path} is stale: run this test with UPDATE=1");
 }

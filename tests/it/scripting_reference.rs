@@ -5,14 +5,13 @@
 //! of an array, and `*` any key. The second cell is the type.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::path::Path;
+use std::fs::File;
 
 use serde_json::Value as Json;
 
+use crate::fixtures::repository::{files_below, read};
 use crate::fixtures::sandbox::{MANIFEST, Sandbox};
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const JSON_PAGE: &str = "docs/reference/json.md";
 const RECORD_PAGE: &str = "docs/reference/record.md";
 
@@ -22,10 +21,6 @@ struct Field {
     section: String,
     path: String,
     types: String,
-}
-
-fn read(path: &str) -> String {
-    fs::read_to_string(Path::new(ROOT).join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// Returns the fields that a page documents.
@@ -70,19 +65,9 @@ fn keys(fields: &[Field]) -> BTreeSet<String> {
 
 /// Reads the sources below a folder, without their tests.
 fn sources(folder: &str) -> Vec<(String, String)> {
-    let mut sources = Vec::new();
-    for entry in fs::read_dir(Path::new(ROOT).join(folder)).unwrap() {
-        let entry = entry.unwrap();
-        let path = format!("{folder}/{}", entry.file_name().to_str().unwrap());
-        if entry.file_type().unwrap().is_dir() {
-            sources.extend(self::sources(&path));
-        } else if path.ends_with(".rs") && !path.ends_with("tests.rs") && !path.contains("/tests/") {
-            let text = read(&path);
-            let text = text.split("#[cfg(test)]").next().unwrap_or_default();
-            sources.push((path, text.to_owned()));
-        }
-    }
-    sources
+    let paths = files_below(folder, "rs").into_iter().map(|path| path.to_str().unwrap().to_owned());
+    let paths = paths.filter(|path| !path.ends_with("tests.rs") && !path.contains("/tests/"));
+    paths.map(|path| (path.clone(), read(path).split("#[cfg(test)]").next().unwrap_or_default().to_owned())).collect()
 }
 
 /// Returns the string literals of a source with the text before and after each, quotes excluded.

@@ -1,9 +1,7 @@
 //! The page of error messages: each message is one that the program can print.
 
-use std::fs;
-use std::path::Path;
-
-use super::page::{Page, ROOT};
+use super::page::Page;
+use crate::fixtures::repository::{files_below, read};
 
 const PAGE: &str = "docs/guides/troubleshooting.md";
 
@@ -18,7 +16,7 @@ fn messages() -> Vec<String> {
 fn sources() -> String {
     let mut text = String::new();
     for folder in ["src", "crates/authoring/src", "crates/task-sequence/src", "crates/disc-layout/src"] {
-        collect(&Path::new(ROOT).join(folder), &mut text);
+        files_below(folder, "rs").iter().for_each(|path| text += &read(path));
     }
     let mut joined = String::new();
     let mut parts = text.split("\\\n");
@@ -40,17 +38,6 @@ fn sources() -> String {
     }
     plain += rest;
     plain.replace("\\\"", "\"")
-}
-
-fn collect(folder: &Path, text: &mut String) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect(&path, text);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            *text += &fs::read_to_string(path).unwrap();
-        }
-    }
 }
 
 #[test]

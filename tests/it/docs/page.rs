@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use crate::fixtures::repository::files_below;
+
 pub const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// A page of the documentation.
@@ -40,8 +42,8 @@ impl Page {
 
     /// Returns README and all pages below `docs`, by path; only those that contain `$PAGE` if it is set.
     pub fn all() -> Vec<Self> {
-        let mut paths = vec!["README.md".to_owned()];
-        collect("docs", &mut paths);
+        let below = files_below("docs", "md").into_iter().map(|path| path.to_str().unwrap().to_owned());
+        let mut paths: Vec<_> = below.chain(["README.md".to_owned()]).collect();
         paths.sort();
         if let Ok(wanted) = std::env::var("PAGE") {
             paths.retain(|path| path.contains(&wanted));
@@ -112,16 +114,4 @@ impl Block {
 fn directive(line: &str, name: &str) -> Option<String> {
     let text = line.trim().strip_prefix("<!--")?.strip_suffix("-->")?;
     Some(text.trim().strip_prefix(name)?.strip_prefix(':')?.trim().to_owned())
-}
-
-fn collect(folder: &str, paths: &mut Vec<String>) {
-    for entry in fs::read_dir(Path::new(ROOT).join(folder)).unwrap() {
-        let entry = entry.unwrap();
-        let path = format!("{folder}/{}", entry.file_name().to_str().unwrap());
-        if entry.file_type().unwrap().is_dir() {
-            collect(&path, paths);
-        } else if path.ends_with(".md") {
-            paths.push(path);
-        }
-    }
 }
