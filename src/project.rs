@@ -312,6 +312,8 @@ fn resolve(
     let mut projects = Vec::new();
     request.manifests.iter().for_each(|manifest| inputs.exclude(cache_beside(manifest)));
     let all = render(request, problems, inputs)?;
+    // Captures are announced before any medium is resolved: a medium may use a file that an earlier or later manifest
+    // captures in the same run, and that need not exist yet.
     for (manifest, loaded) in request.manifests.iter().zip(&all) {
         if let Loaded::Captures(rendered) = loaded {
             for rendered in rendered {
@@ -338,6 +340,8 @@ fn resolve(
                 Vec::new()
             }
         };
+        // Problems found for each site are merged below, if they come from a file other than the manifest, such as a
+        // task sequence that all sites share.
         let mark = problems.mark();
         for rendered in &rendered {
             let place = rendered.place("/output/path");
@@ -368,6 +372,7 @@ fn resolve(
     }
     inputs.extend(&resolver.inputs());
     let outputs: Vec<_> = projects.iter().flat_map(|project| project.media().map(|(_, output)| output)).collect();
+    // Only now are all outputs known, those of other manifests included.
     written.check_each_other(problems);
     written.check_inputs(inputs, &outputs, problems);
     Ok(projects)
