@@ -21,6 +21,7 @@ mod plan;
 mod project;
 mod reference;
 mod render;
+mod report_file;
 mod saved;
 mod schema;
 mod screen;

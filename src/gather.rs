@@ -9,13 +9,14 @@ pub use medium::{FinishedMedium, open};
 use crate::diff::MediumContents;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
+use crate::layout::Layout;
 use crate::map::{self, Map, Marks, Reads};
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::source::hash_layout;
 use crate::store::Store;
 use crate::target::Target;
-use crate::verify::wanted;
+use crate::verify::{hash_sources, wanted};
 use crate::write::WriteOptions;
 
 /// Loads a planned output. Sources whose digests are not known are read, and their digests stored.
@@ -34,6 +35,16 @@ pub fn output(
     }
     let boot: Result<Vec<Digest>> = output.boot.iter().map(|entry| Ok(hash_layout(&entry.image)?)).collect();
     Ok(MediumContents::from_output(target, output, &identity, &boot?))
+}
+
+/// Lays a planned output out with all its bytes. Sources whose digests are not known are read.
+pub fn layout(output: &Output, store: &mut Store, options: &WriteOptions, progress: &Progress) -> Result<Layout> {
+    let known = hash_sources(output, store, output.form.digest_kinds(), options, progress)?;
+    let sealed = output.draft(&known)?.seal_known(&known)?;
+    drop(known);
+    // Best effort, as above.
+    let _ = store.save(&options.disk);
+    Ok(sealed.layout)
 }
 
 /// Compares the regions of two media. Files are compared by digest; everything else is read.

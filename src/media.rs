@@ -16,7 +16,7 @@ use crate::date::Date;
 use crate::format::partitions::PartitionScheme;
 use crate::manifest::{Capacity, Kind};
 use crate::output::{ContentEntry, Form, Output, SecretContent, TemplateValue};
-use crate::target::{Recipe, Target};
+use crate::target::{Recipe, Target, TargetFacts};
 use crate::volume::{BootEntry, Folder};
 
 /// A resolved medium for one site.
@@ -102,11 +102,13 @@ impl Media {
         let discs = std::mem::take(&mut self.discs);
         if discs.is_empty() {
             let (path, name, values) = (self.path.clone(), self.path_as_written.clone(), self.values.clone());
-            return vec![Target { path, name, values, recipe: Recipe::Medium(Box::new(self.into())) }];
+            let recipe = Recipe::Medium(Box::new(self.into()));
+            return vec![Target { path, name, values, recipe, facts: TargetFacts::default() }];
         }
         let target = |(number, disc): (usize, Output)| {
             let (path, name) = self.disc_path(number);
-            Target { path, name, values: self.values.clone(), recipe: Recipe::Medium(Box::new(disc)) }
+            let recipe = Recipe::Medium(Box::new(disc));
+            Target { path, name, values: self.values.clone(), recipe, facts: TargetFacts::default() }
         };
         (1..).zip(discs).map(target).collect()
     }

@@ -14,7 +14,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::apply::{self, Applied, ApplyContext};
 use crate::date::Date;
 use crate::error::{Error, Result};
+use crate::gather;
 use crate::inputs::Inputs;
+use crate::layout::Layout;
 use crate::manifest::{self, Loaded};
 use crate::output::Output;
 use crate::plan;
@@ -26,7 +28,7 @@ use crate::resolve::secrets::Secrets;
 use crate::resolve::{Clock, Resolver};
 use crate::size::Size;
 use crate::store::{Objects, Store};
-use crate::target::Target;
+use crate::target::{Target, TargetFacts};
 use crate::write::{self, Unsettled, WriteOptions};
 
 pub use certificate::certificate;
@@ -249,6 +251,11 @@ impl Project {
         apply::survey_to_save(&self.work(options), &self.manifest, &mut self.open_store()?, progress)
     }
 
+    /// Lays a medium out as it will be. Sources whose digests are not known are read.
+    pub fn planned_layout(&self, output: &Output, progress: &Progress) -> Result<Layout> {
+        gather::layout(output, &mut self.open_store()?, &WriteOptions::default(), progress)
+    }
+
     /// Lists the targets for which a saved plan is out of date.
     pub fn find_stale(
         &self,
@@ -347,7 +354,10 @@ fn resolve(
             let place = rendered.place("/output/path");
             match resolver.resolve(rendered, date, problems) {
                 Some(media) => {
-                    for target in media.targets() {
+                    let facts =
+                        TargetFacts { sequence: rendered.shared_sequence(), expiries: resolver.take_expiries() };
+                    for mut target in media.targets() {
+                        target.facts = facts.clone();
                         let is_disc = target.medium().is_some_and(|output| output.disc.is_some());
                         written.add_output(&target.name, &target.path, is_disc, &place, at);
                         made.targets.push(target);

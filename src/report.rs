@@ -13,6 +13,7 @@ pub mod diff;
 mod disc;
 mod failure;
 mod folders;
+pub mod html;
 pub mod map;
 mod medium;
 mod page;

@@ -69,6 +69,7 @@ use crate::output::{Form, Prompt, SecretContent, lists};
 use crate::problem::{Problem, Problems};
 use crate::progress::ProgressReporter;
 use crate::store::Objects;
+use crate::target::Expiry;
 
 pub use clock::Clock;
 pub use foreign_medium::{ForeignMedium, ImageOnMedium};
@@ -172,6 +173,11 @@ impl Resolver {
     /// Returns the captures that media resolved since the last call are waiting for.
     pub fn take_awaited(&mut self) -> BTreeSet<Utf8PathBuf> {
         self.notes.awaited.take()
+    }
+
+    /// Returns the certificates and media that expire, of the media resolved since the last call.
+    pub fn take_expiries(&mut self) -> Vec<Expiry> {
+        self.notes.expiries.take()
     }
 
     /// Sets the cache for manifests resolved from now on.

@@ -6,9 +6,12 @@
 mod capture;
 mod snapshot;
 
+use std::sync::Arc;
+
 use camino::Utf8PathBuf;
 
 use crate::output::{Output, TemplateValue};
+use crate::sequence::Sequence;
 
 pub use capture::{CaptureRequest, CaptureSource, ExclusionList};
 pub use snapshot::SourceSnapshot;
@@ -25,6 +28,26 @@ pub struct Target {
     pub values: Vec<TemplateValue>,
     /// Recipe for building it.
     pub recipe: Recipe,
+    /// Facts for reports.
+    pub facts: TargetFacts,
+}
+
+/// Facts about a target for reports; its bytes don't depend on them.
+#[derive(Clone, Debug, Default)]
+pub struct TargetFacts {
+    /// Task sequence of a medium.
+    pub sequence: Option<Arc<Sequence>>,
+    /// Certificates, and the medium itself if it expires.
+    pub expiries: Vec<Expiry>,
+}
+
+/// Date until which a certificate or a medium is valid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expiry {
+    /// Noun phrase, such as ``the certificate in `certs/ber.pfx` ``.
+    pub what: String,
+    /// Last second, since 1970.
+    pub until: u64,
 }
 
 /// Recipe for a target.
@@ -66,12 +89,18 @@ pub fn find<'a>(targets: &'a [Target], name: &str) -> Option<&'a Target> {
 
 #[cfg(test)]
 pub(crate) mod fixtures {
-    use super::{Recipe, Target};
+    use super::{Recipe, Target, TargetFacts};
     use crate::output::fixtures::MediumFixture;
 
     /// Medium target for tests.
     pub(crate) fn target(fixture: &MediumFixture) -> Target {
         let recipe = Recipe::Medium(Box::new(fixture.output()));
-        Target { path: fixture.path(), name: "out/medium.iso".into(), values: Vec::new(), recipe }
+        Target {
+            path: fixture.path(),
+            name: "out/medium.iso".into(),
+            values: Vec::new(),
+            recipe,
+            facts: TargetFacts::default(),
+        }
     }
 }

@@ -8,11 +8,13 @@ pub mod programs;
 mod read;
 pub mod set;
 
+pub use programs::Program;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::content::Content;
+use crate::content::{Content, SourceKey};
 use crate::digest::{Digest, DigestKinds, Digests, Sha256};
 use crate::error::{Error, Result};
 use crate::output::lists::{self, MediumToml};
@@ -190,21 +192,33 @@ pub fn verify(image: &mut dyn ReadSeek, listing: &Listing, progress: &Progress) 
 
 /// Computes what the manifest would make now, reading sources whose digests are not known.
 pub fn wanted(output: &Output, store: &mut Store, options: &WriteOptions, progress: &Progress) -> Result<Identity> {
+    output.identity(&hash_sources(output, store, DigestKinds::Lists, options, progress)?)
+}
+
+/// Hashes the sources of an output whose digests are not known. Returns a function that has all of them.
+pub fn hash_sources<'a>(
+    output: &Output,
+    store: &'a mut Store,
+    kinds: DigestKinds,
+    options: &WriteOptions,
+    progress: &Progress,
+) -> Result<impl Fn(&SourceKey) -> Option<Digests> + use<'a>> {
     let files = output.root.files();
+    let is_known = |key: &SourceKey| store.digests(key).is_some_and(|digests| digests.contain(kinds));
     let unknown = files.into_iter().filter_map(|(_, content)| match content {
-        Content::Source(source) if store.digests(&source.key()).is_none() => Some((source.key(), Arc::clone(source))),
+        Content::Source(source) if !is_known(&source.key()) => Some((source.key(), Arc::clone(source))),
         _ => None,
     });
     // A file that is on the medium twice is read once.
     let unknown: Vec<_> = unknown.collect::<HashMap<_, _>>().into_values().collect();
     store.start_reading();
-    let digests = write::hash(&unknown, DigestKinds::Lists, options, progress)?;
+    let digests = write::hash(&unknown, kinds, options, progress)?;
     let found: HashMap<_, _> = unknown.iter().map(|source| source.key()).zip(digests.iter().copied()).collect();
     for (source, digests) in unknown.iter().zip(digests) {
         store.remember(source, digests);
     }
     // The memo omits files that changed a moment ago, so look in the digests read just now first.
-    output.identity(&|key| found.get(key).copied().or_else(|| store.digests(key)))
+    Ok(move |key: &SourceKey| found.get(key).copied().or_else(|| store.digests(key)))
 }
 
 /// Compares a verified medium with what the manifest would make now. All digests must be known.

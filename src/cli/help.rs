@@ -110,6 +110,9 @@ Examples:
   tsmedia plan --out plan.json
   tsmedia apply plan.json
 
+  # A page for a browser
+  tsmedia plan --html plan.html
+
 Exit codes:
   0  done; with --detailed-exitcode, nothing to do
   1  failure, or problems in the manifest
@@ -145,6 +148,9 @@ Examples:
 
   # Where files are, compared with another build, also as a picture
   tsmedia inspect --layout out/old.iso out/new.iso --svg layout.svg
+
+  # A page for a browser
+  tsmedia inspect out/win11-BER.iso --html medium.html
 
   # Variables of a medium with a password
   tsmedia inspect Variables.dat --password-from env:MEDIA_PASSWORD";

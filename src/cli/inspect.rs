@@ -2,6 +2,7 @@
 //! of a medium.
 
 mod container;
+pub(super) mod details;
 mod layout;
 mod prompt;
 mod stores;
@@ -15,19 +16,22 @@ use clap::Args;
 use super::Outcome;
 use super::file_kind::{self, FileKind};
 use super::password::{self, PasswordLocation};
+use super::report_file::ReportFile;
 use super::screen::Screen;
 use crate::device;
 use crate::error::{Error, Result};
 use crate::format::bcd::BcdStore;
 use crate::format::boot_program::BootProgram;
 use crate::format::regf::{Hive, MAGIC};
+use crate::format::revocations::Revocations;
 use crate::format::wim::header::PIPABLE_MAGIC;
 use crate::format::wim::{Wim, WimImageFacts};
 use crate::format::windows::{self, WindowsFacts};
-use crate::limits::{self, MAX_BOOT_STORE_LEN, MAX_BOOTSTRAP_LEN, MAX_PROGRAM_LEN};
-use crate::media::data::{self, Bootstrap};
-use crate::output::{Listing, ParsedMedium, ReadSeek, WIM_MAGIC, starts_with};
+use crate::limits::{self, MAX_BOOT_STORE_LEN, MAX_PROGRAM_LEN};
+use crate::output::{Listing, ParsedMedium, WIM_MAGIC, starts_with};
 use crate::report;
+use crate::report::html::{self, MediumReport};
+use crate::verify::programs::read_programs;
 
 /// Headings of options.
 const LAYOUT: &str = "Layout of a medium";
@@ -49,6 +53,9 @@ pub(super) struct Arguments {
     /// Also draw the layout as a picture (SVG).
     #[arg(long, value_name = "FILE", requires = "layout", help_heading = LAYOUT)]
     svg: Option<Utf8PathBuf>,
+    /// Also write a page about the medium (HTML).
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["layout", "files"])]
+    html: Option<Utf8PathBuf>,
     /// Media password: `env:NAME` or `file:PATH`.
     #[arg(long, value_name = "WHERE", value_parser = password::parse, help_heading = ENCRYPTED)]
     password_from: Option<PasswordLocation>,
@@ -66,6 +73,10 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         return layout::run(arguments, screen);
     }
     let path = &arguments.medium;
+    if let Some(target) = &arguments.html {
+        ReportFile::Html.check_name(target)?;
+        file_kind::expect_medium(path)?;
+    }
     if container::is_container(path) {
         return container::run(path, arguments, screen);
     }
@@ -93,26 +104,23 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         };
     }
     let parsed = parsed?;
-    let medium = Listing::from(&parsed).medium(&mut file);
-    let description = medium.map(|medium| medium.description).unwrap_or_default();
-    let details = report::MediumDetails {
-        prompts: prompt::find_prompts(&parsed, &description, &mut file),
-        description,
-        stores: stores::read_boot_stores(&parsed, &mut file),
-        asks_for_password: bootstrap(&parsed, &mut file).and_then(|bootstrap| bootstrap.requires_password()),
-    };
+    let details = details::read_details(&parsed, &mut file);
+    if let Some(target) = &arguments.html {
+        let medium = MediumReport {
+            name: path.as_str(),
+            parsed: &parsed,
+            details: &details,
+            programs: &read_programs(&mut file, &parsed),
+            revocations: &Revocations::default(),
+        };
+        ReportFile::Html.write(target, &html::medium(&medium).to_html())?;
+        screen.status(&format!("wrote `{target}`"));
+    }
     if screen.json {
         screen.print_json(&report::parsed_medium_json(&parsed, &details))
     } else {
         screen.print_page(&report::parsed_medium(&parsed, &details, arguments.files))
     }
-}
-
-/// Reads the unencrypted settings that a medium has for the client.
-fn bootstrap(parsed: &ParsedMedium, image: &mut dyn ReadSeek) -> Option<Bootstrap> {
-    let files = Listing::from(parsed).files;
-    let file = files.iter().find(|file| file.path.eq_ignore_ascii_case(data::BOOTSTRAP_FILE))?;
-    Bootstrap::read(&file.read_bytes(image, MAX_BOOTSTRAP_LEN).ok()?)
 }
 
 /// Reads the parts of a WIM file beyond its header and XML.

@@ -1,11 +1,14 @@
 //! `tsmedia plan`: shows what `apply` would do, and why.
 
+mod html;
+
 use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
 use clap::Args;
 
 use super::help::BUILD;
+use super::report_file::ReportFile;
 use super::screen::Screen;
 use super::{ManifestArguments, Outcome, project, saved};
 use crate::content::Content;
@@ -29,6 +32,9 @@ pub(super) struct Arguments {
     /// Save the plan to a file for `tsmedia apply FILE`.
     #[arg(long, value_name = "FILE")]
     out: Option<Utf8PathBuf>,
+    /// Also write a page about the plan and its media (HTML).
+    #[arg(long, value_name = "FILE")]
+    html: Option<Utf8PathBuf>,
     /// List every changed file.
     #[arg(short, long)]
     verbose: bool,
@@ -37,6 +43,9 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     if let Some(path) = &arguments.out {
         saved::refuse_to_replace(path)?;
+    }
+    if let Some(path) = &arguments.html {
+        ReportFile::Html.check_name(path)?;
     }
     let mut inputs = Inputs::default();
     let loaded = project::load_with_inputs(&arguments.manifests, &mut inputs, screen)?;
@@ -71,6 +80,9 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     }
     if let Some(path) = &arguments.out {
         saved::save(path, &arguments.manifests, arguments.no_patch, to_save)?;
+    }
+    if let Some(path) = &arguments.html {
+        html::write(path, &whole, &projects, screen)?;
     }
     if screen.json {
         screen.print_json(&report::plan::json(&whole))?;

@@ -91,6 +91,11 @@ impl<M> Rendered<M> {
         self.sequence.as_deref()
     }
 
+    /// Returns the task sequence with a reference count.
+    pub fn shared_sequence(&self) -> Option<Arc<Sequence>> {
+        self.sequence.clone()
+    }
+
     /// Returns the entries taken from libraries, in the order in which the task sequence needs
     /// them.
     pub fn library_entries(&self) -> &[TakenEntry] {

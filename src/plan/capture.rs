@@ -96,7 +96,7 @@ mod tests {
     use crate::format::partitions::Selection;
     use crate::format::wim::capture::ContentCompression;
     use crate::record::Record;
-    use crate::target::{CaptureSource, ExclusionList, Recipe, SourceSnapshot};
+    use crate::target::{CaptureSource, ExclusionList, Recipe, SourceSnapshot, TargetFacts};
 
     fn request(is_device: bool) -> CaptureRequest {
         let table = serde_json::json!({ "path": "a.wim", "source": [] });
@@ -129,7 +129,7 @@ mod tests {
 
     fn target(request: &CaptureRequest) -> Target {
         let recipe = Recipe::Capture(Box::new(request.clone()));
-        Target { path: "a.wim".into(), name: "a.wim".into(), values: Vec::new(), recipe }
+        Target { path: "a.wim".into(), name: "a.wim".into(), values: Vec::new(), recipe, facts: TargetFacts::default() }
     }
 
     fn recorded(request: &CaptureRequest) -> RecordedCapture {

@@ -14,7 +14,7 @@ use crate::format::volume_entry::VolumeEntry;
 use crate::format::wim::uncompressed::UncompressedWim;
 use crate::format::wim::{Incompatibility, MissingContents, Wim};
 use crate::format::windows::WindowsFacts;
-use crate::output::{ParsedMedium, lists};
+use crate::output::{Listing, ParsedMedium, lists};
 use crate::size::Size;
 
 /// Maximum number of files listed that differ between the file systems of a disc.
@@ -47,10 +47,22 @@ impl MediumDetails {
 
 /// Formats a finished medium, with every file if `with_files` is set.
 pub fn parsed_medium(parsed: &ParsedMedium, details: &MediumDetails, with_files: bool) -> Page {
+    let mut page = table(&rows(parsed, details));
+    if with_files {
+        page.gap();
+        for file in Listing::from(parsed).files {
+            page.row(format!("{:>14}  ", file.len), &file.path);
+        }
+    }
+    page
+}
+
+/// Returns the facts about a finished medium, each with its key.
+pub(super) fn rows(parsed: &ParsedMedium, details: &MediumDetails) -> Vec<(String, String)> {
     match parsed {
-        ParsedMedium::Disc(disc) => disc_text(disc, details, with_files),
-        ParsedMedium::Wim(wim) => stored_text(wim, details, with_files),
-        ParsedMedium::Stick(stick) => stick_text(stick, details, with_files),
+        ParsedMedium::Disc(disc) => disc_rows(disc, details),
+        ParsedMedium::Wim(wim) => stored_rows(wim, details),
+        ParsedMedium::Stick(stick) => stick_rows(stick, details),
     }
 }
 
@@ -89,7 +101,7 @@ fn store_json(found: &MediumBootStore) -> Json {
     })
 }
 
-fn disc_text(disc: &IsoDisc, details: &MediumDetails, with_files: bool) -> Page {
+fn disc_rows(disc: &IsoDisc, details: &MediumDetails) -> Vec<(String, String)> {
     let systems = [("UDF", disc.udf.is_some()), ("ISO 9660", disc.iso.is_some()), ("Joliet", disc.joliet.is_some())];
     let systems: Vec<_> = systems.into_iter().filter_map(|(name, is_there)| is_there.then_some(name)).collect();
     let mut rows = vec![
@@ -108,14 +120,10 @@ fn disc_text(disc: &IsoDisc, details: &MediumDetails, with_files: bool) -> Page 
     rows.extend(details.rows());
     rows.push(("holds".to_owned(), file_counts(disc.files())));
     rows.extend(disc.disagreements().iter().take(MAX_DISAGREEMENTS).map(|it| ("mismatch".to_owned(), it.to_string())));
-    let mut page = table(&rows);
-    if with_files {
-        list(&mut page, disc.files().iter().map(|file| (file.len, file.path.as_str(), file.is_folder)));
-    }
-    page
+    rows
 }
 
-fn stick_text(stick: &Stick, details: &MediumDetails, with_files: bool) -> Page {
+fn stick_rows(stick: &Stick, details: &MediumDetails) -> Vec<(String, String)> {
     let Stick { partition, scheme, n_bits, cluster_len, .. } = stick;
     let scheme = scheme_name(*scheme);
     let ntfs = if stick.second.is_some() { " and NTFS" } else { "" };
@@ -138,11 +146,7 @@ fn stick_text(stick: &Stick, details: &MediumDetails, with_files: bool) -> Page 
     rows.extend(boot_programs(&stick.files).map(|path| ("boot".to_owned(), format!("UEFI: {path}"))));
     rows.extend(details.rows());
     rows.push(("holds".to_owned(), file_counts(&stick.files)));
-    let mut page = table(&rows);
-    if with_files {
-        list(&mut page, stick.files.iter().map(|file| (file.len, file.path.as_str(), file.is_folder)));
-    }
-    page
+    rows
 }
 
 /// Keys of the description that repeat what the structures of a stick say.
@@ -168,14 +172,6 @@ fn file_counts(files: &[VolumeEntry]) -> String {
     let n_folders = files.iter().filter(|file| file.is_folder).count();
     let bytes = Size(files.iter().map(|file| file.len).sum());
     [counted(files.len() - n_folders, "file"), counted(n_folders, "folder"), bytes.to_string()].join(", ")
-}
-
-/// Lists every file. Entries have a length, a path, and `true` for folders.
-fn list<'a>(page: &mut Page, entries: impl Iterator<Item = (u64, &'a str, bool)>) {
-    page.gap();
-    for (len, path, _) in entries.filter(|(_, _, is_folder)| !is_folder) {
-        page.row(format!("{len:>14}  "), path);
-    }
 }
 
 fn stick_json(stick: &Stick, description: &[(String, String)]) -> Json {
@@ -237,7 +233,7 @@ fn disc_json(disc: &IsoDisc, details: &MediumDetails) -> Json {
     })
 }
 
-fn stored_text(wim: &UncompressedWim, details: &MediumDetails, with_files: bool) -> Page {
+fn stored_rows(wim: &UncompressedWim, details: &MediumDetails) -> Vec<(String, String)> {
     let files: Vec<_> = wim.files.iter().filter(|file| !file.is_folder).collect();
     let n_folders = wim.files.len() - files.len();
     let bytes = Size(files.iter().map(|file| file.len).sum());
@@ -249,11 +245,7 @@ fn stored_text(wim: &UncompressedWim, details: &MediumDetails, with_files: bool)
     rows.extend(details.rows());
     let holds = [counted(files.len(), "file"), counted(n_folders, "folder"), bytes.to_string()];
     rows.push(("holds".to_owned(), holds.join(", ")));
-    let mut page = table(&rows);
-    if with_files {
-        list(&mut page, files.iter().map(|file| (file.len, file.path.as_str(), file.is_folder)));
-    }
-    page
+    rows
 }
 
 fn stored_json(wim: &UncompressedWim, description: &[(String, String)]) -> Json {

@@ -28,13 +28,7 @@ pub fn text(plan: &Plan, n_lines: Option<usize>) -> Page {
                 section.items.extend(change.disc.as_ref().map(|disc| disc::item(disc, change.len)));
             }
             None => {
-                let mut items: Vec<_> = change.reasons.iter().map(|reason| reason::item(reason, change)).collect();
-                // Not for media that are kept: nothing changes.
-                let prompt = change.prompt.filter(|_| change.action != Action::Keep);
-                items.extend(prompt.map(|prompt| ReportItem { line: prompt_text(prompt), ..ReportItem::default() }));
-                items.extend(change.disc.as_ref().map(|disc| disc::item(disc, change.len)));
-                items.extend(library_content(change));
-                sections.push((change, ReportSection { headings: vec![head(change)], items }));
+                sections.push((change, ReportSection { headings: vec![head(change)], items: items(change) }));
             }
         }
     }
@@ -44,6 +38,22 @@ pub fn text(plan: &Plan, n_lines: Option<usize>) -> Page {
     let mut page = Page::of_line(summary(plan));
     page.append(condense(&sections, n_lines.map(|n_lines| n_lines.saturating_sub(1))));
     page
+}
+
+/// Formats the reasons for a change and its other details, a line each, without its name.
+pub(super) fn details(change: &PlannedChange) -> String {
+    let page = condense(&[ReportSection { headings: Vec::new(), items: items(change) }], None);
+    page.trimmed().to_string().lines().map(|line| line.strip_prefix("  ").unwrap_or(line).to_owned() + "\n").collect()
+}
+
+fn items(change: &PlannedChange) -> Vec<ReportItem> {
+    let mut items: Vec<_> = change.reasons.iter().map(|reason| reason::item(reason, change)).collect();
+    // Not for media that are kept: nothing changes.
+    let prompt = change.prompt.filter(|_| change.action != Action::Keep);
+    items.extend(prompt.map(|prompt| ReportItem { line: prompt_text(prompt), ..ReportItem::default() }));
+    items.extend(change.disc.as_ref().map(|disc| disc::item(disc, change.len)));
+    items.extend(library_content(change));
+    items
 }
 
 fn head(change: &PlannedChange) -> String {

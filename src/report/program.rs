@@ -40,7 +40,7 @@ fn program_facts(program: &BootProgram) -> Vec<String> {
 }
 
 /// Returns the known authority of a signature, or else the issuer of the signer's certificate.
-fn signer(signature: &Signature) -> String {
+pub(super) fn signer(signature: &Signature) -> String {
     match signature.authority() {
         Some(known) => match known.matched_by {
             AuthorityMatch::Fingerprint => known.authority.to_string(),

@@ -21,7 +21,7 @@ use crate::git_lfs;
 use crate::limits;
 use crate::manifest::{CaptureCompression, CaptureManifest, NONE, Placeholders, Rendered, WINDOWS};
 use crate::problem::{Problem, Problems, Severity};
-use crate::target::{CaptureRequest, CaptureSource, ExclusionList, Recipe, SourceSnapshot, Target};
+use crate::target::{CaptureRequest, CaptureSource, ExclusionList, Recipe, SourceSnapshot, Target, TargetFacts};
 use authoring::file::is_lfs_pointer;
 
 const PATH: &str = "/capture/path";
@@ -122,7 +122,7 @@ impl Resolver {
             description: description.into_iter().map(|(key, value)| (key.to_owned(), value)).chain(names).collect(),
         };
         let (name, values) = (table.path.clone(), rendered.values().to_vec());
-        Some(Target { path, name, values, recipe: Recipe::Capture(Box::new(request)) })
+        Some(Target { path, name, values, recipe: Recipe::Capture(Box::new(request)), facts: TargetFacts::default() })
     }
 
     /// Returns the exclusions, and a description that changes whenever the list does.

@@ -5,13 +5,14 @@ use super::request::MediumRequest;
 use crate::date;
 use crate::problem::{Problem, Problems};
 use crate::rule::Rule;
+use crate::target::Expiry;
 
 const DAY: u64 = 86_400;
 /// Warning period before expiry in seconds.
 const WARNED_WITHIN: u64 = 30 * DAY;
 
-/// Reports a period of validity, in seconds since 1970, that has not started, has ended or is about
-/// to end.
+/// Notes a period of validity, in seconds since 1970, and reports one that has not started, has ended
+/// or is about to end.
 pub(super) fn check_validity(
     request: &MediumRequest<'_>,
     what: &str,
@@ -20,8 +21,9 @@ pub(super) fn check_validity(
     rule: Rule,
     problems: &mut Problems,
 ) {
-    let Some(Clock { now, failing_within }) = request.clock else { return };
     let (start, end) = valid;
+    request.notes.expiries.borrow_mut().push(Expiry { what: what.to_owned(), until: end });
+    let Some(Clock { now, failing_within }) = request.clock else { return };
     let (n_ago, n_left) = (now.saturating_sub(end) / DAY, end.saturating_sub(now) / DAY);
     let help = "renew it, then rebuild the medium";
     let (problem, words) = if end < now {

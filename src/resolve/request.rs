@@ -21,6 +21,7 @@ use crate::inputs::Inputs;
 use crate::manifest::Rendered;
 use crate::problem::{Place, Problem, Problems};
 use crate::secret::Secret;
+use crate::target::Expiry;
 use authoring::suggestions;
 
 /// One medium to resolve.
@@ -48,6 +49,8 @@ pub(super) struct Notes {
     pub captures: BTreeMap<FileIdentity, Utf8PathBuf>,
     /// Captures that media need and that don't exist yet.
     pub awaited: RefCell<BTreeSet<Utf8PathBuf>>,
+    /// Certificates and media that expire.
+    pub expiries: RefCell<Vec<Expiry>>,
 }
 
 impl MediumRequest<'_> {

@@ -30,6 +30,16 @@ const UEFI: u8 = 0xEF;
 
 /// Adds the boot programs of a medium to the result, and a fault for each that Secure Boot refuses.
 pub fn add(verified: &mut Verified, image: &mut dyn ReadSeek, parsed: &ParsedMedium, revocations: &Revocations) {
+    let programs = read_programs(image, parsed);
+    verified.faults.extend(programs.iter().filter_map(|program| {
+        let why = program.refused(revocations)?;
+        Some(MediumFault::Refused { path: program.name(), why })
+    }));
+    verified.programs = programs;
+}
+
+/// Reads the boot programs of a medium.
+pub fn read_programs(image: &mut dyn ReadSeek, parsed: &ParsedMedium) -> Vec<Program> {
     let mut programs = Vec::new();
     for file in Listing::from(parsed).files.iter().filter(|file| boot_program::is_boot_program(&file.path)) {
         programs.push(Program {
@@ -52,11 +62,7 @@ pub fn add(verified: &mut Verified, image: &mut dyn ReadSeek, parsed: &ParsedMed
             }
         }
     }
-    verified.faults.extend(programs.iter().filter_map(|program| {
-        let why = refused(program, revocations)?;
-        Some(MediumFault::Refused { path: program.name(), why })
-    }));
-    verified.programs = programs;
+    programs
 }
 
 impl Program {
@@ -64,30 +70,30 @@ impl Program {
     pub fn name(&self) -> String {
         if self.is_in_boot_image { format!("{} in the EFI boot image", self.path) } else { self.path.clone() }
     }
-}
 
-/// Reason why Secure Boot does not start a program. `None` for unsigned programs, which were never meant for it.
-fn refused(program: &Program, revocations: &Revocations) -> Option<String> {
-    let read = program.read.as_ref().ok()?;
-    if let Some(meant) =
-        boot_program::removable_media_architecture(&program.path).filter(|meant| read.architecture != Some(*meant))
-    {
-        return Some(format!("it is for {}, but {meant} firmware looks for that name", read.processors()));
+    /// Reason why Secure Boot does not start a program. `None` for unsigned programs, which were never meant for it.
+    pub fn refused(&self, revocations: &Revocations) -> Option<String> {
+        let read = self.read.as_ref().ok()?;
+        if let Some(meant) =
+            boot_program::removable_media_architecture(&self.path).filter(|meant| read.architecture != Some(*meant))
+        {
+            return Some(format!("it is for {}, but {meant} firmware looks for that name", read.processors()));
+        }
+        if let Some(revoked) = read.revoked_by(revocations) {
+            return Some(format!("it is revoked: {revoked}"));
+        }
+        let mut first = None;
+        for signature in read.signatures() {
+            let why = match signature.map(|signature| signature.state) {
+                Ok(SignatureState::Good | SignatureState::Unchecked(_)) => return None,
+                Ok(SignatureState::Altered) => "it was modified after it was signed".into(),
+                Ok(SignatureState::Forged(why)) => format!("its signature is invalid: {why}"),
+                Err(why) => format!("its signature can't be read: {why}"),
+            };
+            first.get_or_insert(why);
+        }
+        first
     }
-    if let Some(revoked) = read.revoked_by(revocations) {
-        return Some(format!("it is revoked: {revoked}"));
-    }
-    let mut first = None;
-    for signature in read.signatures() {
-        let why = match signature.map(|signature| signature.state) {
-            Ok(SignatureState::Good | SignatureState::Unchecked(_)) => return None,
-            Ok(SignatureState::Altered) => "it was modified after it was signed".into(),
-            Ok(SignatureState::Forged(why)) => format!("its signature is invalid: {why}"),
-            Err(why) => format!("its signature can't be read: {why}"),
-        };
-        first.get_or_insert(why);
-    }
-    first
 }
 
 fn read(image: &mut dyn ReadSeek, places: &[Region], len: u64) -> Result<BootProgram, String> {

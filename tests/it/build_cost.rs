@@ -9,7 +9,7 @@ use tsmedia::date::Date;
 use tsmedia::output::{Form, Output};
 use tsmedia::progress::Progress;
 use tsmedia::store::Store;
-use tsmedia::target::{Recipe, Target};
+use tsmedia::target::{Recipe, Target, TargetFacts};
 use tsmedia::volume::Folder;
 use tsmedia::write::WriteOptions;
 
@@ -61,7 +61,8 @@ fn build(len: u64) -> (u64, u64, u64, u64) {
     let output = output(folder, len);
     let len = output.root.files().iter().map(|(_, content)| content.len()).sum();
     let (path, name, values) = (folder.join("medium.iso"), "medium.iso".into(), Vec::new());
-    let targets = [Target { path, name, values, recipe: Recipe::Medium(Box::new(output)) }];
+    let recipe = Recipe::Medium(Box::new(output));
+    let targets = [Target { path, name, values, recipe, facts: TargetFacts::default() }];
     let mut store = Store::open(&folder.join(".tsmedia")).unwrap();
     let (record, options) = (folder.join("media.record.json"), WriteOptions::default());
     let work = ApplyContext {

@@ -19,6 +19,7 @@ mod diff;
 mod fit;
 mod foreign;
 mod hostile;
+mod html;
 mod import;
 mod inside;
 mod interrupt;

@@ -9,7 +9,7 @@ use tsmedia::date::Date;
 use tsmedia::digest::Digests;
 use tsmedia::output::{Form, Output};
 use tsmedia::record::Record;
-use tsmedia::target::{Recipe, Target};
+use tsmedia::target::{Recipe, Target, TargetFacts};
 use tsmedia::volume::Folder;
 
 use crate::fixtures::alone::alone;
@@ -51,7 +51,8 @@ fn lay_out_and_record() {
         disc: None,
     };
     let (path, name, values) = ("/srv/out/many.iso".into(), "out/many.iso".into(), Vec::new());
-    let target = Target { path, name, values, recipe: Recipe::Medium(Box::new(output)) };
+    let recipe = Recipe::Medium(Box::new(output));
+    let target = Target { path, name, values, recipe, facts: TargetFacts::default() };
     let output = target.medium().unwrap();
     let of_tree = peak();
     let start = Instant::now();

@@ -17,6 +17,7 @@ pub mod file_system;
 pub mod firmware;
 pub mod iso;
 pub mod layout;
+pub mod layout_reader;
 pub mod limits;
 pub mod little_endian;
 pub mod ntfs;

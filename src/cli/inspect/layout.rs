@@ -1,16 +1,14 @@
 //! `tsmedia inspect --layout`: shows which bytes of a medium belong to which files, and compares that with another medium.
 
-use camino::Utf8Path;
-
 use super::super::Outcome;
+use super::super::report_file::ReportFile;
 use super::super::screen::Screen;
 use super::Arguments;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::gather;
 use crate::map::Map;
 use crate::report;
 use crate::report::map::ComparedMap;
-use crate::write::{DiskOps, open, replace};
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let path = &arguments.medium;
@@ -31,7 +29,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let other = found.as_ref().map(|(name, map, marks)| ComparedMap { name: name.as_str(), map, marks });
     if let Some(target) = &arguments.svg {
         let svg = report::svg::map(&map, &format!("{} ({path})", medium.parsed.label()), other.as_ref());
-        write_svg(target, &svg)?;
+        ReportFile::Svg.write(target, &svg)?;
         screen.status(&format!("wrote `{target}`"));
     }
     if screen.json {
@@ -39,15 +37,4 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     } else {
         screen.print_page(&report::map::text(&map, other.as_ref()))
     }
-}
-
-/// Writes the picture atomically. The extension keeps it from replacing other files.
-fn write_svg(target: &Utf8Path, svg: &str) -> Result<()> {
-    if target.extension() != Some("svg") {
-        return Err(
-            Error::new(format!("`{target}` does not end in `.svg`")).help("name an SVG file, such as `layout.svg`")
-        );
-    }
-    open::refuse_link(target)?;
-    replace(&DiskOps::default(), target, svg.as_bytes())
 }
