@@ -1,11 +1,10 @@
 //! Applies a plan: makes one target after another, and records each as soon as it is finished.
 //!
-//! The next run picks up whatever a killed run left undone, since finished files identify themselves. A lock in
-//! `.tsmedia` keeps a second run out. [`survey`] makes the plan that `plan` shows and [`apply`] starts from.
+//! The next run picks up whatever a killed run left undone, since finished files identify themselves. A lock in the
+//! cache keeps a second run out. [`survey`] makes the plan that `plan` shows and [`apply`] starts from.
 
 mod capture;
 mod existing_output;
-mod lock;
 mod medium;
 mod patch;
 mod saved_plan;
@@ -24,12 +23,11 @@ use crate::plan::saved::SavedManifest;
 use crate::plan::{self, Action, Claim, Plan, PlannedChange};
 use crate::progress::Progress;
 use crate::record::{Record, Recorded, RecordedFile, RecordedMedium};
-use crate::store::Store;
+use crate::store::{Lock, Store};
 use crate::target::{self, Recipe, Target};
 use crate::write::{self, Journal, WriteOptions, open};
 
 use existing_output::{FoundOutput, look_at, path_of};
-pub use lock::Lock;
 use patch::{Patcher, recover};
 pub use saved_plan::{find_stale, survey_to_save};
 
@@ -116,7 +114,7 @@ fn apply_if(
     progress: &Progress,
 ) -> Result<Applied> {
     let names: Vec<_> = work.targets.iter().map(|target| target.name.as_str()).collect();
-    let _lock = Lock::take(store.root(), &format!("building `{}`", names.join("`, `")))?;
+    let _lock = Lock::take(store.folder(), &format!("building `{}`", names.join("`, `")))?;
     // Damage was already reported when the manifest was loaded.
     let (record, _) = Record::load_or_empty(work.record)?;
     let n_recovered = recover(work, store, &record, progress)?;
@@ -238,8 +236,6 @@ fn decide(
     refuse_links(work)?;
     let looked = look_at_all(work, record, store)?;
     let found = |name: &str| looked.get(name).copied().unwrap_or(FoundOutput::missing());
-    // Planning finds digests that it needs and doesn't have. They are computed, and planning starts again: with one
-    // digest known, others may be needed, such as those of files inside a boot image.
     loop {
         let unknown = {
             let store = &*store;

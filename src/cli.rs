@@ -23,7 +23,6 @@ mod reference;
 mod render;
 mod report_file;
 mod saved;
-mod schema;
 mod screen;
 mod sequence;
 mod signals;
@@ -69,6 +68,12 @@ struct Cli {
     /// Print data as JSON.
     #[arg(long, global = true, help_heading = GLOBAL)]
     json: bool,
+    /// Use this folder as the cache.
+    ///
+    /// The default is `.tsmedia` at the root of the manifest's repository: the nearest folder with `.git` or
+    /// `tsmedia.toml`, or the folder of the manifest.
+    #[arg(long, global = true, value_name = "FOLDER", help_heading = GLOBAL)]
+    cache_dir: Option<Utf8PathBuf>,
     /// Print all help; `-h` prints a summary.
     #[arg(short, long, global = true, action = ArgAction::Help, help_heading = GLOBAL)]
     help: Option<bool>,
@@ -148,19 +153,23 @@ enum Command {
     Capture(capture::Arguments),
     /// Show, limit or clear the cache.
     ///
-    /// The cache is the folder `.tsmedia` beside a manifest. It holds digests and intermediate files, all of which can be
-    /// computed again.
+    /// The cache is the folder `.tsmedia` at the root of the manifest's repository, or the one given with `--cache-dir`.
+    /// It holds digests and intermediate files, all of which can be computed again.
     #[command(after_long_help = help::CACHE)]
     Cache(cache::Arguments),
     /// Print the JSON Schema of a file format, for editors.
     #[command(after_long_help = help::SCHEMA)]
-    Schema(schema::Arguments),
+    Schema {
+        /// File format.
+        #[arg(value_name = "FORMAT", default_value = "manifest")]
+        of: SchemaKind,
+    },
     /// Run the language server for editors.
     ///
     /// Speaks the Language Server Protocol over standard input and output: diagnostics, completion, hovers, definitions,
     /// references and quick fixes.
     #[command(after_long_help = help::LSP)]
-    Lsp(lsp::Arguments),
+    Lsp,
     /// Print a completion script for a shell.
     #[command(after_long_help = help::COMPLETIONS)]
     Completions {
@@ -173,6 +182,21 @@ enum Command {
         /// Page.
         page: reference::ReferencePage,
     },
+}
+
+/// File format described by a schema.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum SchemaKind {
+    /// Manifest (`media.toml`).
+    Manifest,
+    /// Task sequence.
+    Sequence,
+    /// Facts about a computer, for `simulate`.
+    Facts,
+    /// Content library.
+    Library,
+    /// Site file, named by `data` of a site.
+    Site,
 }
 
 // No doc comments on structs that commands flatten: clap would take them for the description of the command.
@@ -256,6 +280,7 @@ pub fn main() -> ExitCode {
         }
     };
     let screen = Screen::for_process(cli.json);
+    cli.cache_dir.into_iter().for_each(project::set_cache_dir);
     signals::survive_file_size_limit();
     match run(cli.command, &screen) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
@@ -301,9 +326,13 @@ fn run(command: Command, screen: &Screen) -> Result<Outcome> {
         Command::Sequence(command) => sequence::run(&command, screen),
         Command::Certificate(arguments) => certificate::run(&arguments, screen),
         Command::Cache(arguments) => cache::run(&arguments, screen),
+        Command::Schema { of: SchemaKind::Manifest } => screen.print_document(&manifest::editor_schema()),
+        Command::Schema { of: SchemaKind::Sequence } => screen.print_document(&crate::sequence::schema()),
         Command::Reference { page } => screen.print_document(&page.text()),
-        Command::Schema(arguments) => schema::run(&arguments, screen),
-        Command::Lsp(arguments) => lsp::run(&arguments),
+        Command::Schema { of: SchemaKind::Library } => screen.print_document(&manifest::library_schema()),
+        Command::Schema { of: SchemaKind::Facts } => screen.print_document(&crate::simulate::editor_schema()),
+        Command::Schema { of: SchemaKind::Site } => screen.print_document(&manifest::site_file_schema()),
+        Command::Lsp => lsp::run(),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut help::command(), "tsmedia", &mut script);

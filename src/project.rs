@@ -27,7 +27,7 @@ use crate::record::Record;
 use crate::resolve::secrets::Secrets;
 use crate::resolve::{Clock, Resolver};
 use crate::size::Size;
-use crate::store::{Objects, Store};
+use crate::store::{Cache, CacheFolder, Caches, Store};
 use crate::target::{Target, TargetFacts};
 use crate::write::{self, Unsettled, WriteOptions};
 
@@ -38,9 +38,6 @@ pub use written_files::refuse_input;
 
 /// Name of the manifest if none is given.
 pub const DEFAULT_MANIFEST: &str = "media.toml";
-
-/// Name of the cache folder beside a manifest.
-const CACHE: &str = ".tsmedia";
 
 /// Manifests to load, with the sites and template values to use.
 #[derive(Clone, Debug, Default)]
@@ -58,10 +55,19 @@ pub struct Environment {
     pub source_date: Date,
     /// Length in bytes that the objects of a cache may have.
     pub cache_limit: Size,
+    /// Folder of the cache. `None` for `.tsmedia` at the root of the repository of each manifest.
+    pub cache_dir: Option<Utf8PathBuf>,
     /// The time used for expiry checks.
     pub clock: Clock,
     /// Shows long work.
     pub reporter: ProgressReporter,
+}
+
+impl Environment {
+    /// Caches of the manifests, none of them open.
+    fn caches(&self) -> Caches {
+        Caches::new(self.cache_dir.as_deref(), self.cache_limit)
+    }
 }
 
 /// Options for making targets.
@@ -82,6 +88,7 @@ pub struct Project {
     targets: Vec<Target>,
     others: Vec<String>,
     awaited: BTreeSet<Utf8PathBuf>,
+    cache: Cache,
 }
 
 /// Plan of a project.
@@ -115,7 +122,7 @@ impl Project {
         let mut resolver = Resolver::new(mem::take(secrets));
         resolver.use_clock(environment.clock);
         resolver.use_reporter(environment.reporter.clone());
-        let projects = resolve(&mut resolver, request, environment, problems, inputs, |cache| cache);
+        let projects = resolve(&mut resolver, request, environment, environment.caches(), problems, inputs);
         inputs.extend(&resolver.inputs());
         resolver.remember();
         *secrets = resolver.into_secrets();
@@ -134,10 +141,16 @@ impl Project {
         let mut resolver = Resolver::new(secrets.only_present());
         resolver.use_clock(environment.clock);
         resolver.lay_out();
-        resolve(&mut resolver, request, environment, problems, inputs, Objects::read_only)
+        resolve(&mut resolver, request, environment, environment.caches().read_only(), problems, inputs)
     }
 
-    fn new(manifest: &Utf8Path, made: ManifestOutputs, sites: &[String], problems: &mut Problems) -> Self {
+    fn new(
+        manifest: &Utf8Path,
+        made: ManifestOutputs,
+        cache: Cache,
+        sites: &[String],
+        problems: &mut Problems,
+    ) -> Self {
         let folder = folder(manifest).to_owned();
         let record = Record::path_beside(manifest);
         // If only some sites are selected, the outputs of the others must not count as removed from the manifest.
@@ -152,7 +165,7 @@ impl Project {
         let others = recorded.targets().filter(|recorded| is_other(recorded.site()));
         let others = others.map(|recorded| recorded.name().to_owned()).collect();
         let ManifestOutputs { targets, awaited } = made;
-        Self { manifest: manifest.to_owned(), folder, record, targets, others, awaited }
+        Self { manifest: manifest.to_owned(), folder, record, targets, others, awaited, cache }
     }
 
     /// Path of the manifest, as given.
@@ -199,14 +212,14 @@ impl Project {
         }
     }
 
-    /// Folder of the cache beside the manifest.
-    pub fn cache(&self) -> Utf8PathBuf {
-        self.folder.join(CACHE)
+    /// Folder of the cache.
+    pub fn cache(&self) -> &CacheFolder {
+        self.cache.folder()
     }
 
-    /// Opens the cache beside the manifest.
-    pub fn open_store(&self) -> Result<Store> {
-        Ok(Store::open(&self.cache())?.for_record(&self.record))
+    /// Opens the cache, whose digests are shared by all projects of a run.
+    pub fn open_store(&self) -> Store {
+        self.cache.store()
     }
 
     /// Warnings about journals beside the media that this cache did not create, and that are therefore ignored.
@@ -214,7 +227,7 @@ impl Project {
         if !self.targets.iter().any(|target| write::has_journal(&target.path)) {
             return Ok(Vec::new());
         }
-        let store = self.open_store()?;
+        let store = self.open_store();
         let is_foreign = |target: &&Target| {
             let key = store.journal_key(&target.name);
             let unsettled = write::unsettled(&target.path, key.as_ref());
@@ -241,19 +254,19 @@ impl Project {
 
     /// Makes a plan.
     pub fn plan(&self, options: BuildOptions, progress: &Progress) -> Result<ProjectPlan<'_>> {
-        let mut store = self.open_store()?;
+        let mut store = self.open_store();
         let plan = apply::survey(&self.work(options), &mut store, progress)?;
         Ok(ProjectPlan { project: self, options, store, plan })
     }
 
     /// Makes a plan with every digest known, so that it can be saved.
     pub fn plan_to_save(&self, options: BuildOptions, progress: &Progress) -> Result<(plan::Plan, SavedManifest)> {
-        apply::survey_to_save(&self.work(options), &self.manifest, &mut self.open_store()?, progress)
+        apply::survey_to_save(&self.work(options), &self.manifest, &mut self.open_store(), progress)
     }
 
     /// Lays a medium out as it will be. Sources whose digests are not known are read.
     pub fn planned_layout(&self, output: &Output, progress: &Progress) -> Result<Layout> {
-        gather::layout(output, &mut self.open_store()?, &WriteOptions::default(), progress)
+        gather::layout(output, &mut self.open_store(), &WriteOptions::default(), progress)
     }
 
     /// Lists the targets for which a saved plan is out of date.
@@ -263,17 +276,17 @@ impl Project {
         options: BuildOptions,
         progress: &Progress,
     ) -> Result<Vec<StaleTarget>> {
-        apply::find_stale(&self.work(options), saved, &mut self.open_store()?, progress)
+        apply::find_stale(&self.work(options), saved, &mut self.open_store(), progress)
     }
 
     /// Makes a plan and applies it.
     pub fn apply(&self, options: BuildOptions, progress: &Progress) -> Result<Applied> {
-        apply::apply(&self.work(options), &mut self.open_store()?, progress)
+        apply::apply(&self.work(options), &mut self.open_store(), progress)
     }
 
     /// Applies a saved plan, or does nothing if it is out of date.
     pub fn apply_saved(&self, saved: &SavedManifest, options: BuildOptions, progress: &Progress) -> Result<Applied> {
-        apply::apply_saved(&self.work(options), saved, &mut self.open_store()?, progress)
+        apply::apply_saved(&self.work(options), saved, &mut self.open_store(), progress)
     }
 
     fn work(&self, BuildOptions { force, no_patch }: BuildOptions) -> ApplyContext<'_> {
@@ -311,16 +324,15 @@ fn resolve(
     resolver: &mut Resolver,
     request: &Request,
     environment: &Environment,
+    mut caches: Caches,
     problems: &mut Problems,
     inputs: &mut Inputs,
-    opened: impl Fn(Objects) -> Objects,
 ) -> Result<Vec<Project>> {
-    let (date, limit) = (environment.source_date, environment.cache_limit);
+    let date = environment.source_date;
     let mut projects = Vec::new();
-    request.manifests.iter().for_each(|manifest| inputs.exclude(cache_beside(manifest)));
+    let opened: Vec<_> = request.manifests.iter().map(|manifest| caches.open(manifest)).collect();
+    opened.iter().for_each(|cache| inputs.exclude(cache.folder().path().to_owned()));
     let all = render(request, problems, inputs)?;
-    // Captures are announced before any medium is resolved: a medium may use a file that an earlier or later manifest
-    // captures in the same run, and that need not exist yet.
     for (manifest, loaded) in request.manifests.iter().zip(&all) {
         if let Loaded::Captures(rendered) = loaded {
             for rendered in rendered {
@@ -329,10 +341,8 @@ fn resolve(
         }
     }
     let mut written = WrittenFiles::default();
-    for (at, (manifest, loaded)) in request.manifests.iter().zip(all).enumerate() {
-        let cache = cache_beside(manifest);
-        resolver.use_veil_of(&cache);
-        resolver.use_cache(opened(Objects::open(&cache, limit, &WriteOptions::default().disk)));
+    for (at, ((manifest, loaded), cache)) in request.manifests.iter().zip(all).zip(opened).enumerate() {
+        resolver.use_cache(&cache);
         let mut made = ManifestOutputs::default();
         let rendered = match loaded {
             Loaded::Media(rendered) => rendered,
@@ -347,8 +357,6 @@ fn resolve(
                 Vec::new()
             }
         };
-        // Problems found for each site are merged below, if they come from a file other than the manifest, such as a
-        // task sequence that all sites share.
         let mark = problems.mark();
         for rendered in &rendered {
             let place = rendered.place("/output/path");
@@ -378,11 +386,10 @@ fn resolve(
         let place = rendered.first().map(|first| first.place(""));
         place.into_iter().for_each(|place| written.add_record(&Record::path_beside(manifest), &place, at));
         made.awaited = resolver.take_awaited();
-        projects.push(Project::new(manifest, made, &request.options.sites, problems));
+        projects.push(Project::new(manifest, made, cache, &request.options.sites, problems));
     }
     inputs.extend(&resolver.inputs());
     let outputs: Vec<_> = projects.iter().flat_map(|project| project.media().map(|(_, output)| output)).collect();
-    // Only now are all outputs known, those of other manifests included.
     written.check_each_other(problems);
     written.check_inputs(inputs, &outputs, problems);
     Ok(projects)
@@ -391,9 +398,4 @@ fn resolve(
 /// Folder of a manifest.
 fn folder(manifest: &Utf8Path) -> &Utf8Path {
     manifest.parent().filter(|folder| *folder != "").unwrap_or(".".into())
-}
-
-/// Path of the cache beside a manifest.
-pub fn cache_beside(manifest: &Utf8Path) -> Utf8PathBuf {
-    folder(manifest).join(CACHE)
 }

@@ -53,7 +53,6 @@ mod written_paths;
 
 use std::collections::BTreeSet;
 use std::mem;
-use std::rc::Rc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -68,7 +67,7 @@ use crate::media::data::MediaData;
 use crate::output::{Form, Prompt, SecretContent, lists};
 use crate::problem::{Problem, Problems};
 use crate::progress::ProgressReporter;
-use crate::store::Objects;
+use crate::store::Cache;
 use crate::target::Expiry;
 
 pub use clock::Clock;
@@ -181,21 +180,17 @@ impl Resolver {
     }
 
     /// Sets the cache for manifests resolved from now on.
-    pub fn use_cache(&mut self, cache: Objects) {
-        self.sources.cache = Some(Rc::new(cache));
+    pub fn use_cache(&mut self, cache: &Cache) {
+        self.sources.cache = Some(cache.objects());
+        // `check` must not write, so it never creates a key.
+        let may_write = !self.sources.secrets.get_mut().are_only_present();
+        self.sources.key_folder = may_write.then(|| cache.folder().clone());
+        self.sources.fingerprint_key.take();
     }
 
     /// Reports long-running work of later calls to `reporter`.
     pub fn use_reporter(&mut self, reporter: ProgressReporter) {
         self.sources.reporter = reporter;
-    }
-
-    /// Sets the cache folder that holds the key for fingerprints of secrets.
-    pub fn use_veil_of(&mut self, cache: &Utf8Path) {
-        // `check` must not write, so it never creates the key file.
-        let is_kept = !self.sources.secrets.get_mut().are_only_present();
-        self.sources.fingerprint_key_folder = is_kept.then(|| cache.to_owned());
-        self.sources.fingerprint_key.take();
     }
 
     /// Returns the files and folders examined so far, existing or not, and the outputs.

@@ -1,15 +1,21 @@
-//! Cache beside the manifest (`.tsmedia/`): digests of unchanged files, the state of finished outputs, and files made
-//! from inputs. It may be deleted at any time.
+//! Cache of a repository (`.tsmedia/` at its root): digests of unchanged files, the state of finished outputs, and files
+//! made from inputs. It may be deleted at any time.
 //!
 //! ```text
 //! .tsmedia/digests          memo of digests and finished outputs (see `memo`)
+//! .tsmedia/digests.lock     lock held while the memo is written
 //! .tsmedia/objects          files made from inputs (see `objects`)
-//! .tsmedia/lock             lock held by the running build
+//! .tsmedia/lock             lock shared by runs that use the cache
+//! .tsmedia/locks            locks held while the outputs of a manifest are built
 //! .tsmedia/certificate.key  private key of self-signed certificates without a key; owner only
 //! .tsmedia/veil             random key of secret fingerprints; owner only
 //! .tsmedia/journal.key      random key that seals the journals of patches; owner only
 //! .tsmedia/now              file that is written to read the file system's clock
 //! ```
+//!
+//! Manifests of one repository share a cache, also when several processes build them at once. The outputs of each are
+//! kept apart by the path of its record. A [`Cache`] is opened once per run, and each manifest has its own [`Store`] in
+//! it.
 //!
 //! A cache may come from elsewhere, in an archive or a Git clone. It is used only if the folder and its files are not
 //! links and belong to the user who runs tsmedia.
@@ -17,13 +23,18 @@
 //! A file that changes twice within one tick of its file system's clock looks the same after both. So a digest is
 //! stored only if the file was last changed before reading began, by that clock.
 
+mod cache;
+mod cache_folder;
+mod contents;
 mod keys;
+mod locks;
 mod memo;
 mod objects;
+mod shared_memo;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
+use std::rc::Rc;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -31,27 +42,25 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::content::{Source, SourceKey, Stat};
 use crate::digest::{Digest, DigestKinds, Digests};
 use crate::error::{Error, Result};
-use crate::limits;
-use crate::size::Size;
-use crate::write::{DiskOps, JournalKey, open, replace};
-use memo::{FinishedOutput, Memo};
+use crate::write::{DiskOps, JournalKey, open};
+use memo::FinishedOutput;
+use shared_memo::SharedMemo;
 
+pub use cache::{Cache, Caches};
+pub use cache_folder::{CacheFolder, RepositoryRoot, repository_root};
+pub use contents::{CacheContents, clear};
 pub use keys::{certificate_key, fingerprint_key};
+pub use locks::Lock;
 pub use objects::{DEFAULT_LIMIT, KindUsage, Object, ObjectKey, ObjectKind, Objects, ReadingSince};
 
-/// Cache of one folder of manifests.
+/// Cache as one manifest uses it.
 #[derive(Debug)]
 pub struct Store {
-    root: Utf8PathBuf,
-    /// Distinguishes the outputs of one manifest from those of others in the folder.
-    scope: String,
-    memo: Memo,
-    used: RefCell<Vec<bool>>,
-    /// Digests computed in this run, with `true` if they may be stored.
-    learnt: HashMap<SourceKey, (Digests, bool)>,
-    finished: BTreeMap<Digest, FinishedOutput>,
-    /// Finished outputs that were remembered or forgotten in this run.
-    touched: BTreeSet<Digest>,
+    folder: CacheFolder,
+    /// Digests and outputs, shared with the other manifests of the run.
+    memo: Rc<RefCell<SharedMemo>>,
+    /// Distinguishes digests that are valid only for this store.
+    number: usize,
     now: Option<FileSystemTime>,
 }
 
@@ -68,38 +77,27 @@ const FOREIGN_CLOCK_NS: i64 = 2_000_000_000;
 const MAX_WAIT: Duration = Duration::from_millis(60);
 
 impl Store {
-    /// Opens the cache in a folder (`.tsmedia`), which need not exist yet. A damaged memo counts as empty.
-    pub fn open(root: &Utf8Path) -> Result<Self> {
-        let memo = read_memo(root);
-        let used = RefCell::new(vec![false; memo.n_files()]);
-        let finished = memo.finished();
-        Ok(Self {
-            root: root.to_owned(),
-            scope: String::new(),
-            memo,
-            used,
-            learnt: HashMap::new(),
-            finished,
-            touched: BTreeSet::new(),
-            now: None,
-        })
+    /// Opens the cache in a folder (`.tsmedia`) for a single manifest. It need not exist yet, and a damaged memo counts
+    /// as empty.
+    pub fn open(root: &Utf8Path) -> Self {
+        Self::new(CacheFolder::at(root), Rc::new(RefCell::new(SharedMemo::open(root))))
     }
 
-    /// Restricts the finished outputs to those of the manifest with this record.
-    pub fn for_record(self, record: &Utf8Path) -> Self {
-        Self { scope: record.file_name().unwrap_or_default().to_owned(), ..self }
+    fn new(folder: CacheFolder, memo: Rc<RefCell<SharedMemo>>) -> Self {
+        let number = memo.borrow_mut().add_store(&folder);
+        Self { folder, memo, number, now: None }
     }
 
     /// Key of an output in the memo.
     fn output_key(&self, name: &str) -> Digest {
-        let scope = &self.scope;
-        Digest::hash(format!("{} {scope} {name}", scope.len()).as_bytes())
+        output_key(self.folder.scope(), name)
     }
 
     /// Key that seals the journal of an output. `None` if there is none; a journal sealed with another key comes from
     /// elsewhere.
     pub fn journal_key(&self, name: &str) -> Option<JournalKey> {
-        keys::find_journal_key(&self.root, self.output_key(name))
+        let (root, scope) = self.folder.key_place(keys::JOURNAL_KEY);
+        keys::find_journal_key(root, output_key(scope, name))
     }
 
     /// Key that seals the journal of an output, created if there is none.
@@ -108,22 +106,18 @@ impl Store {
     ///
     /// If it can't be created or written.
     pub fn new_journal_key(&self, name: &str) -> Result<JournalKey> {
-        keys::make_journal_key(&self.root, self.output_key(name))
+        let (root, scope) = self.folder.key_place(keys::JOURNAL_KEY);
+        keys::make_journal_key(root, output_key(scope, name))
     }
 
     /// Folder of the cache.
-    pub fn root(&self) -> &Utf8Path {
-        &self.root
+    pub fn folder(&self) -> &CacheFolder {
+        &self.folder
     }
 
     /// Digests of a source, if they are known for its current state.
     pub fn digests(&self, key: &SourceKey) -> Option<Digests> {
-        if let Some((digests, _)) = self.learnt.get(key) {
-            return Some(*digests);
-        }
-        let (index, digests) = self.memo.find(key)?;
-        self.used.borrow_mut()[index] = true;
-        Some(digests)
+        self.memo.borrow_mut().digests(key, self.number)
     }
 
     /// Returns a function that looks up [digests](Store::digests), if all of these kinds are known.
@@ -134,130 +128,70 @@ impl Store {
     /// Reads the file system's clock before sources are read. Without it, nothing that is [remembered](Store::remember)
     /// is stored.
     pub fn start_reading(&mut self) {
-        self.now = ask_time(&self.root);
+        self.now = ask_time(self.folder.path());
     }
 
     /// Waits until the file system's clock has passed a point in time that is imminent, so that later changes get a
     /// later timestamp.
     pub fn wait_past(&self, moment_ns: i64) {
-        let step = Duration::from_millis(2);
-        let mut waited = Duration::ZERO;
-        while waited < MAX_WAIT && ask_time(&self.root).is_some_and(|now| now.ns <= moment_ns) {
-            std::thread::sleep(step);
-            waited += step;
-        }
+        wait_past(self.folder.path(), moment_ns);
     }
 
     /// Remembers the digests of a source that was read in full while it was in this state.
     pub fn remember(&mut self, source: &Source, digests: Digests) {
         let lasting = self.now.is_some_and(|now| source.files().iter().all(|file| is_before(&file.stat, &now)));
-        self.learnt.insert(source.key(), (digests, lasting));
+        self.memo.borrow_mut().remember(source.key(), digests, (!lasting).then_some(self.number));
     }
 
     /// State of a finished output: its metadata, its identity, and the keyed digest of its secrets.
     pub fn finished(&self, name: &str) -> Option<(Stat, Digest, Option<Digest>)> {
-        let finished = self.finished.get(&self.output_key(name));
-        finished.map(|finished| (finished.stat, finished.id, finished.secrets))
+        let memo = self.memo.borrow();
+        let earlier = self.folder.earlier().iter().rev().map(|cache| output_key(&cache.scope, name));
+        let keys = std::iter::once(self.output_key(name)).chain(earlier);
+        let finished = memo.finished(keys)?;
+        Some((finished.stat, finished.id, finished.secrets))
     }
 
     /// Remembers a finished output. Waits until the file system's clock has advanced, so that any later change shows.
     /// If the clock is too coarse for that, the output is not remembered.
     pub fn remember_finished(&mut self, name: &str, stat: Stat, id: Digest, secrets: Option<Digest>) {
         let key = self.output_key(name);
-        self.finished.remove(&key);
-        self.touched.insert(key);
-        let step = Duration::from_millis(2);
-        let mut waited = Duration::ZERO;
-        while waited < MAX_WAIT {
-            if ask_time(&self.root).is_some_and(|now| stat.changed_ns < now.ns) {
-                self.finished.insert(key, FinishedOutput { name: key, id, secrets, stat });
-                return;
-            }
-            std::thread::sleep(step);
-            waited += step;
-        }
+        let is_past = wait_past(self.folder.path(), stat.changed_ns);
+        let finished = is_past.then_some(FinishedOutput { name: key, id, secrets, stat });
+        self.memo.borrow_mut().set_finished(key, finished);
     }
 
     /// Forgets a finished output.
     pub fn forget_finished(&mut self, name: &str) {
-        let key = self.output_key(name);
-        self.finished.remove(&key);
-        self.touched.insert(key);
+        self.memo.borrow_mut().set_finished(self.output_key(name), None);
     }
 
-    /// Writes the memo, merged with what other processes have stored since it was opened. Entries that were not used in
-    /// many runs are dropped.
+    /// Writes the memo, merged with what other processes have stored since it was opened. Entries that were not used
+    /// for months are dropped.
     pub fn save(&self, disk: &DiskOps) -> Result<()> {
-        prepare(&self.root)?;
-        let path = memo_path(&self.root);
-        let others = read_memo(&self.root);
-        let used = self.used.borrow();
-        let used = (0..self.memo.n_files()).filter(|index| used[*index]).map(|index| self.memo.key(index)).collect();
-        let lasting = self.learnt.iter().filter(|(_, (_, lasting))| *lasting);
-        let learnt = lasting.map(|(key, (digests, _))| (*key, *digests)).collect();
-        let mut finished = others.finished();
-        for key in &self.touched {
-            match self.finished.get(key) {
-                Some(own) => finished.insert(*key, *own),
-                None => finished.remove(key),
-            };
+        self.memo.borrow_mut().save(self.folder.path(), disk)
+    }
+}
+
+/// Key of an output in the memo.
+fn output_key(scope: &str, name: &str) -> Digest {
+    Digest::hash(format!("{} {scope} {name}", scope.len()).as_bytes())
+}
+
+/// Waits until the clock of a cache's file system has passed a point in time. Returns `false` if it takes too long.
+fn wait_past(root: &Utf8Path, moment_ns: i64) -> bool {
+    let step = Duration::from_millis(2);
+    let mut waited = Duration::ZERO;
+    loop {
+        match ask_time(root) {
+            Some(now) if moment_ns < now.ns => return true,
+            None => return false,
+            Some(_) if waited >= MAX_WAIT => return false,
+            Some(_) => {}
         }
-        replace(disk, &path, &others.merged(&used, &learnt, &finished))
+        std::thread::sleep(step);
+        waited += step;
     }
-}
-
-/// Contents of a cache.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CacheContents {
-    /// Folder of the cache.
-    pub root: Utf8PathBuf,
-    /// Number of files with known digests.
-    pub n_files: usize,
-    /// Number of finished outputs.
-    pub n_outputs: usize,
-    /// Length of the memo in bytes.
-    pub memo_len: u64,
-    /// Objects by kind.
-    pub objects: Vec<KindUsage>,
-    /// Maximum total length of objects.
-    pub limit: Size,
-}
-
-impl CacheContents {
-    /// Examines the cache in a folder.
-    pub fn read(root: &Utf8Path, limit: Size) -> Self {
-        let memo = read_memo(root);
-        let memo_len = memo.len();
-        Self {
-            root: root.to_owned(),
-            n_files: memo.n_files(),
-            n_outputs: memo.finished().len(),
-            memo_len,
-            objects: Objects::open(root, limit, &DiskOps::default()).usage(),
-            limit,
-        }
-    }
-
-    /// Total length in bytes.
-    pub fn len(&self) -> u64 {
-        self.memo_len + self.objects.iter().map(|usage| usage.len).sum::<u64>()
-    }
-
-    /// Returns `true` if the cache is empty.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-/// Empties a cache. The caller must hold its lock.
-pub fn clear(root: &Utf8Path) -> Result<()> {
-    open::check_folder(root).map_err(|error| open::failed("emptying", root, error))?;
-    let objects = root.join("objects");
-    open::remove_tree(&objects).map_err(|error| Error::io("removing", &objects, error))?;
-    for path in [memo_path(root), root.join("now")] {
-        open::remove(&path).map_err(|error| Error::io("removing", &path, error))?;
-    }
-    Ok(())
 }
 
 /// Creates the folder of a cache, and marks it for backup programs (<https://bford.info/cachedir/>) and for Git.
@@ -266,7 +200,7 @@ pub fn clear(root: &Utf8Path) -> Result<()> {
 ///
 /// If it can't be created, is a link or belongs to another user.
 pub fn prepare(root: &Utf8Path) -> Result<()> {
-    open::create_own_folder(root).map_err(|error| open::failed("using", root, error))?;
+    open::create_own_folder(root).map_err(|error| unusable(root, error))?;
     let tag = "Signature: 8a477f597d28d172789f06886806bc55\n# What tsmedia knows of files; may be deleted.\n";
     for (name, text, line) in [("CACHEDIR.TAG", tag, tag), (".gitignore", "*\n", "*\n")] {
         let path = root.join(name);
@@ -278,6 +212,15 @@ pub fn prepare(root: &Utf8Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Error of a cache that can't be used, with help if the file system does not allow it.
+fn unusable(root: &Utf8Path, error: io::Error) -> Error {
+    let is_read_only = matches!(error.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied);
+    match is_read_only && open::refusal(&error).is_none() {
+        true => open::failed("using", root, error).help("choose a folder that you may write to with `--cache-dir`"),
+        false => open::failed("using", root, error),
+    }
 }
 
 /// Maximum length of a mark file that is examined, in bytes.
@@ -307,12 +250,7 @@ fn is_before(stat: &Stat, now: &FileSystemTime) -> bool {
     stat.changed_ns < now.ns.saturating_sub(margin)
 }
 
-/// Reads the memo of a cache; empty if it is missing, damaged or not trusted.
-fn read_memo(root: &Utf8Path) -> Memo {
-    let bytes = open::check_folder(root).and_then(|()| open::read_own(&memo_path(root), limits::MAX_DIGESTS_LEN));
-    Memo::parse(bytes.unwrap_or_default())
-}
-
+/// Path of the memo of a cache.
 fn memo_path(root: &Utf8Path) -> Utf8PathBuf {
     root.join("digests")
 }

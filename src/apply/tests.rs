@@ -11,6 +11,7 @@ use crate::digest::Digest;
 use crate::output::fixtures::{MediumFixture, noise};
 use crate::patch::Ability;
 use crate::plan::Reason;
+use crate::store::CacheFolder;
 use crate::target::fixtures::target;
 use crate::write::DiskOps;
 use std::fs::File;
@@ -20,7 +21,7 @@ use test_fixtures::is_thorough;
 fn run(fixture: &MediumFixture, targets: &[Target], options: WriteOptions, force: bool) -> Result<Applied> {
     let record = fixture.root.join("media.record.json");
     let work = ApplyContext { force, ..work(fixture, &record, targets, options) };
-    let mut store = Store::open(&fixture.root.join(".tsmedia"))?;
+    let mut store = Store::open(&fixture.root.join(".tsmedia"));
     apply(&work, &mut store, &Progress::default())
 }
 
@@ -148,7 +149,7 @@ fn outputs_left_alone_this_time_are_not_removed() {
     let record = fixture.root.join("media.record.json");
     let others = ["out/medium.iso".to_owned()];
     let work = ApplyContext { others: &others, ..work(&fixture, &record, &[], WriteOptions::default()) };
-    let mut store = Store::open(&fixture.root.join(".tsmedia")).unwrap();
+    let mut store = Store::open(&fixture.root.join(".tsmedia"));
     let plan = survey(&work, &mut store, &Progress::default()).unwrap();
     assert!(plan.changes.is_empty());
 }
@@ -156,7 +157,7 @@ fn outputs_left_alone_this_time_are_not_removed() {
 #[test]
 fn a_second_run_is_told_who_is_at_work() {
     let fixture = MediumFixture::new();
-    let lock = Lock::take(&fixture.root.join(".tsmedia"), "building `out/medium.iso`").unwrap();
+    let lock = Lock::take(&CacheFolder::at(&fixture.root.join(".tsmedia")), "building `out/medium.iso`").unwrap();
     let error = run(&fixture, &[target(&fixture)], WriteOptions::default(), false).unwrap_err().to_string();
     let process = std::process::id();
     assert!(

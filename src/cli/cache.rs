@@ -1,16 +1,15 @@
-//! `tsmedia cache`: shows, limits or clears the caches beside manifests.
+//! `tsmedia cache`: shows, limits or clears the caches of manifests.
 
 use camino::Utf8PathBuf;
 use clap::Args;
 
 use super::screen::Screen;
 use super::{Outcome, project};
-use crate::apply::Lock;
 use crate::error::Result;
-use crate::project::{DEFAULT_MANIFEST, cache_beside};
+use crate::project::DEFAULT_MANIFEST;
 use crate::report;
 use crate::size::Size;
-use crate::store::{self, CacheContents, Objects};
+use crate::store::{self, CacheContents, CacheFolder, Lock, Objects};
 use crate::write::DiskOps;
 
 #[derive(Debug, Args)]
@@ -31,7 +30,9 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         Some(limit) => limit,
         None => project::cache_limit()?,
     };
-    let mut caches: Vec<_> = arguments.manifests.iter().map(|manifest| cache_beside(manifest)).collect();
+    let chosen = project::cache_dir();
+    let folder = |manifest| CacheFolder::find(manifest, chosen.as_deref()).path().to_owned();
+    let mut caches: Vec<_> = arguments.manifests.iter().map(|manifest| folder(manifest)).collect();
     caches.sort();
     caches.dedup();
     for cache in caches.iter().filter(|cache| cache.is_dir()) {
@@ -40,7 +41,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         }
         let before = CacheContents::read(cache, limit).len();
         // A running build reads from the cache.
-        let _lock = Lock::take(cache, "clearing the cache")?;
+        let _lock = Lock::take_cache(cache, "clearing the cache")?;
         if arguments.clear {
             store::clear(cache)?;
         } else {

@@ -199,7 +199,7 @@ impl ComparedSide {
             SideSource::Manifest(project) => {
                 let mut media = project.media();
                 let (target, output) = media.find(|(target, _)| target.name == candidate.name).ok_or_else(missing)?;
-                let mut store = project.open_store()?;
+                let mut store = project.open_store();
                 screen.with_progress(&project.reading(), |progress| {
                     gather::output(target, output, &mut store, &WriteOptions::default(), progress)
                 })

@@ -59,6 +59,7 @@ Exit codes:
 
 Environment:
   SOURCE_DATE_EPOCH    date of media without a `date`, in seconds since 1970
+  TSMEDIA_CACHE_DIR    folder of the cache, like `--cache-dir`
   TSMEDIA_CACHE_LIMIT  size limit of the cache's objects, such as `20GB`
   NO_COLOR             no colours if set
 
@@ -282,8 +283,7 @@ Examples:
 pub(super) const SCHEMA: &str = "\
 Examples:
   tsmedia schema > media.schema.json
-  tsmedia schema sequence > sequence.schema.json
-  tsmedia schema --manual https://intranet.example.com/tsmedia/";
+  tsmedia schema sequence > sequence.schema.json";
 
 pub(super) const LSP: &str = "\
 Examples:

@@ -1,6 +1,9 @@
 //! Loads manifests for commands, with the environment, the clock and progress reports.
 
+use std::sync::OnceLock;
 use std::time::SystemTime;
+
+use camino::Utf8PathBuf;
 
 use super::ManifestArguments;
 use super::file_kind;
@@ -20,6 +23,22 @@ use crate::store::DEFAULT_LIMIT;
 
 /// Environment variable with the size limit of the cache's objects.
 const CACHE_LIMIT: &str = "TSMEDIA_CACHE_LIMIT";
+
+/// Environment variable with the folder of the cache.
+const CACHE_DIR: &str = "TSMEDIA_CACHE_DIR";
+/// Value of `--cache-dir`, set before a command runs.
+static GIVEN_CACHE_DIR: OnceLock<Utf8PathBuf> = OnceLock::new();
+
+/// Sets the value of `--cache-dir`.
+pub(super) fn set_cache_dir(folder: Utf8PathBuf) {
+    let _ = GIVEN_CACHE_DIR.set(folder);
+}
+
+/// Returns the folder of the cache that the command line or the environment names.
+pub(super) fn cache_dir() -> Option<Utf8PathBuf> {
+    let named = || std::env::var(CACHE_DIR).ok().filter(|folder| !folder.is_empty()).map(Utf8PathBuf::from);
+    GIVEN_CACHE_DIR.get().cloned().or_else(named)
+}
 
 impl From<&ManifestArguments> for Request {
     fn from(arguments: &ManifestArguments) -> Self {
@@ -107,7 +126,7 @@ fn clock(failing_within: Option<u64>) -> Clock {
 /// Returns the settings of the environment that affect how manifests are resolved.
 pub(super) fn environment(failing_within: Option<u64>, reporter: ProgressReporter) -> Result<Environment> {
     let (source_date, cache_limit) = (source_date()?, cache_limit()?);
-    Ok(Environment { source_date, cache_limit, clock: clock(failing_within), reporter })
+    Ok(Environment { source_date, cache_limit, cache_dir: cache_dir(), clock: clock(failing_within), reporter })
 }
 
 /// Returns the size limit of the cache's objects.

@@ -146,7 +146,7 @@ fn manifest_arguments(arguments: &Arguments, manifest: &Utf8Path) -> ManifestArg
 fn compare(verified: &mut Verified, project: &Project, screen: &Screen) -> Result<()> {
     let outputs: Vec<_> = project.media().map(|(_, output)| output).collect();
     let output = find_output(verified, &outputs)?;
-    let mut store = project.open_store()?;
+    let mut store = project.open_store();
     let options = WriteOptions::default();
     let wanted =
         screen.with_progress(&project.reading(), |progress| verify::wanted(output, &mut store, &options, progress))?;

@@ -14,7 +14,7 @@ use serde_json::json;
 use super::project;
 use super::screen::Screen;
 use super::{BuildArguments, ManifestArguments, Outcome};
-use crate::apply::Lock;
+use crate::store::Lock;
 use crate::content::Stat;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
@@ -105,7 +105,7 @@ impl FinishedOutputs {
             if project.is_capture() || !project.awaited().is_empty() {
                 return None;
             }
-            let store = project.open_store().ok()?;
+            let store = project.open_store();
             for target in project.targets() {
                 finished.push((target.path.clone(), store.finished(&target.name)?.0));
             }
@@ -244,12 +244,12 @@ fn build(project: &Project, arguments: &Arguments, screen: &Screen) -> Result<Pl
     Ok(applied.plan)
 }
 
-/// Waits until no other process builds in this folder.
+/// Waits until no other process builds the outputs of the manifest.
 fn wait_for_lock(project: &Project, screen: &Screen) -> Result<()> {
     use std::error::Error as _;
     let mut is_said = false;
     loop {
-        match Lock::take(&project.cache(), "waiting to build") {
+        match Lock::take(project.cache(), "waiting to build") {
             Ok(_) => return Ok(()),
             // The lock file can't be opened; `apply` reports that.
             Err(error) if error.source().is_some() => return Ok(()),

@@ -1,6 +1,6 @@
 //! Certificates that media present to management points, without building the media.
 
-use super::{Environment, Request, cache_beside, render};
+use super::{Environment, Request, render};
 use crate::error::{Error, Result};
 use crate::format::certificate::Certificate;
 use crate::inputs::Inputs;
@@ -8,8 +8,6 @@ use crate::manifest::{Loaded, Rendered};
 use crate::problem::Problems;
 use crate::resolve::Resolver;
 use crate::resolve::secrets::Secrets;
-use crate::store::Objects;
-use crate::write::DiskOps;
 
 /// Returns the certificate of the only medium that manifests make for the selected sites. `None` if there are errors,
 /// which are added to `problems`.
@@ -41,8 +39,7 @@ pub fn certificate(
     };
     let mut resolver = Resolver::new(secrets);
     resolver.use_clock(environment.clock);
-    let cache = cache_beside(&rendered.path);
-    resolver.use_cache(Objects::open(&cache, environment.cache_limit, &DiskOps::default()));
+    resolver.use_cache(&environment.caches().open(&rendered.path));
     let certificate = resolver.certificate(rendered, environment.source_date, problems);
     if certificate.is_none() && !problems.has_errors() {
         let message = format!("the medium of `{}` has no certificate", rendered.path);

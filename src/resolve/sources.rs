@@ -26,7 +26,7 @@ use crate::limits;
 use crate::progress::ProgressReporter;
 use crate::secret::{FingerprintKey, Secret};
 use crate::source::read_start;
-use crate::store::{self, Objects};
+use crate::store::{self, CacheFolder, Objects};
 use crate::volume::Node;
 use authoring::file::is_lfs_pointer;
 
@@ -87,8 +87,8 @@ pub(super) struct SourceIndex {
     /// Cache of earlier runs for WIM files, programs and folders.
     pub cache: Option<Rc<Objects>>,
     pub reporter: ProgressReporter,
-    /// Folder of the key for fingerprints of secrets.
-    pub fingerprint_key_folder: Option<Utf8PathBuf>,
+    /// Folder of the keys; `None` if they must not be written.
+    pub key_folder: Option<CacheFolder>,
     pub fingerprint_key: RefCell<Option<Arc<FingerprintKey>>>,
 }
 
@@ -195,14 +195,13 @@ impl Sources for SourceIndex {
 
     fn fingerprint_key(&self) -> Result<Option<Arc<FingerprintKey>>> {
         if self.fingerprint_key.borrow().is_none() {
-            let kept = self.fingerprint_key_folder.as_ref().map(|folder| store::fingerprint_key(folder)).transpose()?;
+            let kept = self.key_folder.as_ref().map(store::fingerprint_key).transpose()?;
             *self.fingerprint_key.borrow_mut() = kept.or_else(|| FingerprintKey::random().ok()).map(Arc::new);
         }
         Ok(self.fingerprint_key.borrow().clone())
     }
 
     fn certificate_key(&self) -> Result<Option<PrivateKey>> {
-        let folder = self.cache.as_ref().and_then(|cache| cache.kept_in());
-        folder.map(store::certificate_key).transpose()
+        self.key_folder.as_ref().map(store::certificate_key).transpose()
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::prepare;
+use super::{CacheFolder, prepare};
 use crate::content::Stat;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -13,14 +13,22 @@ use crate::format::certificate::private_key::PrivateKey;
 use crate::secret::{FingerprintKey, Secret};
 use crate::write::{JournalKey, open};
 
+/// Name of the key of journals.
+pub(super) const JOURNAL_KEY: &str = "journal.key";
+/// Name of the key of certificates.
+const CERTIFICATE_KEY: &str = "certificate.key";
+/// Name of the key of fingerprints.
+const FINGERPRINT_KEY: &str = "veil";
+
 /// Private key for self-signed certificates whose manifest gives none, created if there is none. Emptying the cache
 /// does not remove it.
 ///
 /// # Errors
 ///
 /// If the key is invalid, accessible to other users, or can't be created or written.
-pub fn certificate_key(root: &Utf8Path) -> Result<PrivateKey> {
-    let path = root.join("certificate.key");
+pub fn certificate_key(folder: &CacheFolder) -> Result<PrivateKey> {
+    let (root, _) = folder.key_place(CERTIFICATE_KEY);
+    let path = root.join(CERTIFICATE_KEY);
     let damaged = |_| Error::new(format!("`{path}` is not a private key")).help(format!("remove it with `rm {path}`"));
     let parse = |secret: Secret| PrivateKey::read(secret.bytes()).map_err(damaged);
     if let Some(secret) = read(root, &path)? {
@@ -38,8 +46,9 @@ pub fn certificate_key(root: &Utf8Path) -> Result<PrivateKey> {
 /// # Errors
 ///
 /// If other users may access the key, or the system has no random bytes.
-pub fn fingerprint_key(root: &Utf8Path) -> Result<FingerprintKey> {
-    let path = root.join("veil");
+pub fn fingerprint_key(folder: &CacheFolder) -> Result<FingerprintKey> {
+    let (root, _) = folder.key_place(FINGERPRINT_KEY);
+    let path = root.join(FINGERPRINT_KEY);
     let parse = |secret: Secret| secret.bytes().try_into().ok().map(FingerprintKey::new);
     let found = read(root, &path)?;
     let is_damaged = found.is_some();
@@ -86,7 +95,7 @@ fn create(path: &Utf8Path, key: &[u8]) -> io::Result<()> {
 }
 
 fn journal_key_path(root: &Utf8Path) -> Utf8PathBuf {
-    root.join("journal.key")
+    root.join(JOURNAL_KEY)
 }
 
 /// Key of an output's journals, if the cache has one that was created in place.

@@ -2,38 +2,58 @@
 //!
 //! | offset | bytes | |
 //! |---|---|---|
-//! | 0 | 8 | `tsmedia\x03`, the last byte the version |
+//! | 0 | 8 | `tsmedia\x04`, the last byte the version |
 //! | 8 | 4 + 4 | number of sources, number of finished outputs; little-endian |
 //! | 16 | 32 | BLAKE3 of the counts and everything after the header |
-//! | 48 | 125 each | sources: key (40), BLAKE3, SHA-256, SHA-1 or zeros, age |
-//! | | 125 each | finished outputs: BLAKE3 of the name, identity, stat, secrets or zeros, age |
+//! | 48 | 125 each | sources: key (40), BLAKE3, SHA-256, SHA-1 or zeros, week |
+//! | | 125 each | finished outputs: BLAKE3 of the name, identity, stat, secrets or zeros, 0 |
 //!
 //! The key of a file is its metadata (5 × 8 bytes, big-endian, so that bytes sort like numbers). The key of an
 //! assembled source is 8 bytes of ones, which is not a valid device number, and the digest of its runs.
 //!
-//! The age counts how often the memo was saved since the entry was last used.
+//! The [week](Week) is the one in which the entry was last used. Version 3 had another number in its place.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::content::{SourceKey, Stat};
 use crate::digest::{Digest, Digests, Sha1, Sha256};
 
-const MAGIC: [u8; 8] = *b"tsmedia\x03";
+const MAGIC: [u8; 8] = *b"tsmedia\x04";
+const OLD_MAGIC: [u8; 8] = *b"tsmedia\x03";
 const HEADER_LEN: usize = 48;
 const ENTRY_LEN: usize = 125;
 const KEY_LEN: usize = 40;
-/// Offset of the age in an entry.
-const AGE: usize = 124;
-/// Age at which entries are dropped.
-const MAX_AGE: u8 = 30;
+/// Offset of the week in an entry.
+const WEEK: usize = 124;
+/// Number of weeks after which unused entries are dropped.
+const MAX_AGE: u8 = 26;
 /// Maximum number of sources: 120 MiB.
 const MAX_FILES: usize = 1_000_000;
+
+/// Week of a time, counted from 1970 and reduced to a byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Week(u8);
+
+impl Week {
+    /// Week of a time in nanoseconds since 1970.
+    pub(super) fn from_ns(ns: i64) -> Self {
+        const WEEK_NS: i64 = 7 * 24 * 3_600 * 1_000_000_000;
+        Self(ns.div_euclid(WEEK_NS) as u8)
+    }
+
+    /// Number of weeks since an earlier week. 0 for a later one, as after the clock was set back.
+    fn since(self, earlier: u8) -> u8 {
+        Some(self.0.wrapping_sub(earlier)).filter(|age| *age < 128).unwrap_or(0)
+    }
+}
 
 /// Memo as stored on disk.
 #[derive(Debug, Default)]
 pub(super) struct Memo {
     bytes: Vec<u8>,
     n_files: usize,
+    /// `false` if it was written by a version that counted uses instead.
+    has_weeks: bool,
     /// Entry index by device and inode, or by what an assembled source has in their place.
     by_inode: HashMap<[u8; INODE_LEN], usize>,
 }
@@ -58,13 +78,14 @@ impl Memo {
     pub(super) fn parse(bytes: Vec<u8>) -> Self {
         let count = |at: usize| bytes.get(at..at + 4).map(|four| u32::from_le_bytes(array(four)) as usize);
         let (Some(n_files), Some(n_finished)) = (count(8), count(12)) else { return Self::default() };
-        let whole = bytes.starts_with(&MAGIC)
+        let has_weeks = bytes.starts_with(&MAGIC);
+        let whole = (has_weeks || bytes.starts_with(&OLD_MAGIC))
             && bytes.len() == HEADER_LEN + (n_files + n_finished) * ENTRY_LEN
             && checksum(&bytes) == bytes[16..HEADER_LEN];
         if !whole {
             return Self::default();
         }
-        let mut memo = Self { bytes, n_files, by_inode: HashMap::new() };
+        let mut memo = Self { bytes, n_files, has_weeks, by_inode: HashMap::new() };
         memo.by_inode = (0..n_files).map(|index| (array(&memo.entries()[index]), index)).collect();
         memo
     }
@@ -77,6 +98,11 @@ impl Memo {
         self.bytes.get(HEADER_LEN..).unwrap_or_default().as_chunks().0
     }
 
+    /// Returns `true` if a state of this file is known, even another one.
+    pub(super) fn has_file(&self, key: &SourceKey) -> bool {
+        self.by_inode.contains_key(&key_bytes(key)[..INODE_LEN])
+    }
+
     pub(super) fn find(&self, key: &SourceKey) -> Option<(usize, Digests)> {
         let key = key_bytes(key);
         let index = *self.by_inode.get(&key[..INODE_LEN])?;
@@ -84,8 +110,10 @@ impl Memo {
         (entry[..KEY_LEN] == key).then(|| (index, digests_of(entry)))
     }
 
-    pub(super) fn key(&self, index: usize) -> SourceKey {
-        parse_key(&self.entries()[index])
+    /// Source and digests at an index.
+    pub(super) fn entry(&self, index: usize) -> (SourceKey, Digests) {
+        let entry = &self.entries()[index];
+        (parse_key(entry), digests_of(entry))
     }
 
     pub(super) fn finished(&self) -> BTreeMap<Digest, FinishedOutput> {
@@ -93,26 +121,31 @@ impl Memo {
             name: Digest(array(&entry[..32])),
             id: Digest(array(&entry[32..64])),
             stat: parse_stat(&entry[64..104]),
-            secrets: parse_secrets(&entry[104..AGE]),
+            secrets: parse_secrets(&entry[104..WEEK]),
         };
         self.entries()[self.n_files..].iter().map(parse).map(|finished| (finished.name, finished)).collect()
     }
 
-    /// Formats the memo merged with new digests. Of each file, only the latest state is kept.
+    /// Formats the memo merged with new digests. Of each file, only the latest state is kept. Without a week, no entry
+    /// is dropped for its age.
     pub(super) fn merged(
         &self,
         used: &HashSet<SourceKey>,
         learnt: &HashMap<SourceKey, Digests>,
         finished: &BTreeMap<Digest, FinishedOutput>,
+        week: Option<Week>,
     ) -> Vec<u8> {
+        let age = |entry: &[u8; ENTRY_LEN]| week.map_or(0, |week| week.since(entry[WEEK]));
+        let this_week = |entry: &mut [u8; ENTRY_LEN]| entry[WEEK] = week.map_or(entry[WEEK], |week| week.0);
         let renewed: HashSet<_> = learnt.keys().map(|key| array::<INODE_LEN>(&key_bytes(key))).collect();
         let mut entries: Vec<_> = self.entries()[..self.n_files]
             .iter()
             .filter_map(|entry| {
-                let age = if used.contains(&parse_key(entry)) { 0 } else { entry[AGE].saturating_add(1) };
                 let mut entry = *entry;
-                entry[AGE] = age;
-                (age <= MAX_AGE && !renewed.contains(&entry[..INODE_LEN])).then_some(entry)
+                if !self.has_weeks || used.contains(&parse_key(&entry)) {
+                    this_week(&mut entry);
+                }
+                (age(&entry) <= MAX_AGE && !renewed.contains(&entry[..INODE_LEN])).then_some(entry)
             })
             .collect();
         entries.extend(learnt.iter().map(|(key, digests)| {
@@ -120,11 +153,12 @@ impl Memo {
             entry[..KEY_LEN].copy_from_slice(&key_bytes(key));
             entry[40..72].copy_from_slice(&digests.blake3.0);
             entry[72..104].copy_from_slice(&digests.sha256.0);
-            entry[104..AGE].copy_from_slice(&digests.sha1.map_or([0; 20], |sha1| sha1.0));
+            entry[104..WEEK].copy_from_slice(&digests.sha1.map_or([0; 20], |sha1| sha1.0));
+            this_week(&mut entry);
             entry
         }));
         if entries.len() > MAX_FILES {
-            entries.sort_by_key(|entry| entry[AGE]);
+            entries.sort_by_key(|entry| age(entry));
             entries.truncate(MAX_FILES);
         }
         entries.sort_unstable();
@@ -134,7 +168,7 @@ impl Memo {
             entry[..32].copy_from_slice(&finished.name.0);
             entry[32..64].copy_from_slice(&finished.id.0);
             entry[64..104].copy_from_slice(&stat_bytes(&finished.stat));
-            entry[104..AGE].copy_from_slice(&finished.secrets.map_or([0; 20], |secrets| array(&secrets.0)));
+            entry[104..WEEK].copy_from_slice(&finished.secrets.map_or([0; 20], |secrets| array(&secrets.0)));
             entry
         }));
         let mut bytes = Vec::with_capacity(HEADER_LEN + entries.len() * ENTRY_LEN);
@@ -161,7 +195,7 @@ fn digests_of(entry: &[u8; ENTRY_LEN]) -> Digests {
     Digests {
         blake3: Digest(array(&entry[40..72])),
         sha256: Sha256(array(&entry[72..104])),
-        sha1: Some(Sha1(array(&entry[104..AGE]))).filter(|sha1| sha1.0 != [0; 20]),
+        sha1: Some(Sha1(array(&entry[104..WEEK]))).filter(|sha1| sha1.0 != [0; 20]),
     }
 }
 

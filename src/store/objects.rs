@@ -10,13 +10,14 @@
 //! least recently used objects are removed, except those used by this process. Failing to store an object, for lack of
 //! space or because of the limit, is not an error; only [`Objects::file`] fails, since its callers need a file.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
+use super::locks::SharedLock;
 use super::{FileSystemTime, ask_time, is_before, prepare};
 use crate::content::{Source, SourceFile, SourceKey, Stat};
 use crate::digest::{Digest, DigestKinds, Digests, Hasher, Sha256};
@@ -35,6 +36,8 @@ pub struct Objects {
     is_read_only: bool,
     /// Objects used by this process, which it may still need.
     used: RefCell<BTreeSet<Utf8PathBuf>>,
+    /// Lock that keeps other processes from removing them.
+    lock: OnceCell<Option<SharedLock>>,
 }
 
 /// Default limit of the total length of objects.
@@ -161,17 +164,12 @@ struct ObjectFile {
 impl Objects {
     /// Opens the objects in a cache (`.tsmedia`), which need not exist yet.
     pub fn open(root: &Utf8Path, limit: Size, disk: &DiskOps) -> Self {
-        Self { root: root.to_owned(), limit, disk: disk.clone(), is_read_only: false, used: RefCell::default() }
+        Self { root: root.to_owned(), limit, disk: disk.clone(), is_read_only: false, used: RefCell::default(), lock: OnceCell::new() }
     }
 
     /// Disables storing objects.
     pub fn read_only(self) -> Self {
         Self { is_read_only: true, ..self }
-    }
-
-    /// Folder of the cache. `None` if nothing may be stored.
-    pub fn kept_in(&self) -> Option<&Utf8Path> {
-        (!self.is_read_only).then_some(self.root.as_path())
     }
 
     /// Reads the file system's clock before the inputs of an object are read. `None` if nothing is stored.
@@ -204,7 +202,7 @@ impl Objects {
             self.finish(temporary, Digests::hash(bytes))
         });
         if kept.is_ok() {
-            self.prune();
+            self.prune_if_alone();
         }
     }
 
@@ -251,7 +249,7 @@ impl Objects {
         progress.check_cancelled()?;
         self.finish(temporary, digests)?;
         let object = self.found(&path)?;
-        self.prune();
+        self.prune_if_alone();
         object.ok_or_else(|| Error::new(format!("`{path}` was removed while it was being made")))
     }
 
@@ -266,7 +264,22 @@ impl Objects {
         ObjectKind::ALL.map(of).into()
     }
 
-    /// Removes the least recently used objects until the limit is kept. Returns the number of bytes removed.
+    /// Removes objects beyond the limit, unless another process may be using them.
+    fn prune_if_alone(&self) {
+        if let Some(lock) = self.share() {
+            lock.if_alone(|| {
+                self.prune();
+            });
+        }
+    }
+
+    /// Shares the lock of the cache. `None` if it can't be written, and then nothing is removed either.
+    fn share(&self) -> Option<&SharedLock> {
+        self.lock.get_or_init(|| SharedLock::take(&self.root).ok()).as_ref()
+    }
+
+    /// Removes the least recently used objects until the limit is kept. Returns the number of bytes removed. The caller
+    /// must hold the [lock](super::Lock::take_cache) of the cache.
     pub fn prune(&self) -> u64 {
         let mut found = self.scan();
         let mut len: u64 = found.iter().map(|found| found.len).sum();
@@ -349,6 +362,7 @@ impl Objects {
         if !self.is_read_only {
             // A read-only cache is used all the same.
             let _ = open::touch(&note_path(path));
+            self.share();
         }
         self.used.borrow_mut().insert(path.to_owned());
     }

@@ -95,7 +95,7 @@ fn a_disc_of_someone_else_is_refused() {
 fn a_medium_is_compared_with_what_the_manifest_makes_now() {
     let (fixture, bytes, listing) = medium();
     let verified = verify(&mut Cursor::new(&bytes), &listing, &Progress::default()).unwrap();
-    let mut store = Store::open(&fixture.root.join(".tsmedia")).unwrap();
+    let mut store = Store::open(&fixture.root.join(".tsmedia"));
     let mut compare = |output: &Output| {
         let wanted = wanted(output, &mut store, &WriteOptions::default(), &Progress::default()).unwrap();
         compare(&verified, output, &wanted)

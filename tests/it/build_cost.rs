@@ -63,7 +63,7 @@ fn build(len: u64) -> (u64, u64, u64, u64) {
     let (path, name, values) = (folder.join("medium.iso"), "medium.iso".into(), Vec::new());
     let recipe = Recipe::Medium(Box::new(output));
     let targets = [Target { path, name, values, recipe, facts: TargetFacts::default() }];
-    let mut store = Store::open(&folder.join(".tsmedia")).unwrap();
+    let mut store = Store::open(&folder.join(".tsmedia"));
     let (record, options) = (folder.join("media.record.json"), WriteOptions::default());
     let work = ApplyContext {
         targets: &targets,

@@ -90,7 +90,7 @@ fn sequence(ability: Ability, kind: Kind, seed: u64, count: &mut Count) {
         assert!(same_bytes(target.path.as_std_path(), clean.as_std_path()), "{context}: {change:?}, other bytes");
         assert_sound(&target, &context);
         assert_eq!(project.sandbox.list("out"), [kind.output().trim_start_matches("out/")], "{context}");
-        let mut store = Store::open(&project.sandbox.path(".tsmedia")).unwrap();
+        let mut store = Store::open(&project.sandbox.path(".tsmedia"));
         let plan = with_work(&project, ability, |work| survey(work, &mut store, &Progress::default()).unwrap());
         assert!(plan.is_up_to_date(), "{context}: then {plan:?}");
     }
@@ -130,7 +130,7 @@ fn large(project: &Project) -> BTreeMap<Digest, (u64, u64)> {
 }
 
 fn applied(project: &Project, ability: Ability) -> PlannedChange {
-    let mut store = Store::open(&project.sandbox.path(".tsmedia")).unwrap();
+    let mut store = Store::open(&project.sandbox.path(".tsmedia"));
     let mut applied = with_work(project, ability, |work| apply(work, &mut store, &Progress::default()).unwrap());
     applied.plan.changes.remove(0)
 }

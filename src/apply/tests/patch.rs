@@ -74,7 +74,7 @@ fn no_patch_builds_anew() {
     next_tick();
     let (record, targets) = (fixture.root.join("media.record.json"), [target(&fixture)]);
     let work = ApplyContext { no_patch: true, ..work(&fixture, &record, &targets, WriteOptions::default()) };
-    let mut store = Store::open(&fixture.root.join(".tsmedia")).unwrap();
+    let mut store = Store::open(&fixture.root.join(".tsmedia"));
     let applied = apply(&work, &mut store, &Progress::default()).unwrap();
     assert_eq!(actions(&applied), [Action::Rebuild]);
     assert!(fixture.medium().unwrap() == fixture.clean_build());
@@ -184,7 +184,7 @@ fn cut_off_everywhere(ability: Ability, edit: usize, how: Break) {
 
 fn look(fixture: &MediumFixture, ability: Ability) -> Plan {
     let (record, targets) = (fixture.root.join("media.record.json"), [target(fixture)]);
-    let mut store = Store::open(&fixture.root.join(".tsmedia")).unwrap();
+    let mut store = Store::open(&fixture.root.join(".tsmedia"));
     survey(&work(fixture, &record, &targets, options(ability)), &mut store, &Progress::default()).unwrap()
 }
 
@@ -317,7 +317,7 @@ fn what_a_patch_left_is_removed_if_it_is_damaged() {
     let Some((fixture, _)) = interrupted_fixture() else { return };
     // As after a power failure, part of the file is lost.
     let journal = fixture.root.join("out/.medium.iso.tsmedia-journal");
-    let key = Store::open(&fixture.root.join(".tsmedia")).unwrap().journal_key("out/medium.iso").unwrap();
+    let key = Store::open(&fixture.root.join(".tsmedia")).journal_key("out/medium.iso").unwrap();
     crate::write::reseal_as_of_another_boot(&journal, &key);
     let part = File::options().write(true).open(fixture.root.join("out/.medium.iso.tsmedia-part")).unwrap();
     part.write_all_at(&[7; 100], 1 << 20).unwrap();

@@ -1,0 +1,80 @@
+//! Caches of a run, each opened once and shared by the manifests that use it.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::objects::Objects;
+use super::shared_memo::SharedMemo;
+use super::{CacheFolder, Store};
+use crate::size::Size;
+use crate::write::DiskOps;
+
+/// Caches of a run.
+#[derive(Debug)]
+pub struct Caches {
+    chosen: Option<Utf8PathBuf>,
+    limit: Size,
+    is_read_only: bool,
+    opened: BTreeMap<Utf8PathBuf, Rc<OpenCache>>,
+}
+
+impl Caches {
+    /// Caches whose objects may have `limit` bytes. `chosen` replaces the folders at the roots of repositories.
+    pub fn new(chosen: Option<&Utf8Path>, limit: Size) -> Self {
+        Self { chosen: chosen.map(Utf8Path::to_owned), limit, is_read_only: false, opened: BTreeMap::new() }
+    }
+
+    /// Disables storing objects.
+    #[must_use]
+    pub fn read_only(self) -> Self {
+        Self { is_read_only: true, ..self }
+    }
+
+    /// Opens the cache of a manifest.
+    pub fn open(&mut self, manifest: &Utf8Path) -> Cache {
+        let folder = CacheFolder::find(manifest, self.chosen.as_deref());
+        // One cache may be reached on several paths.
+        let identity = folder.path().canonicalize_utf8().unwrap_or_else(|_| folder.path().to_owned());
+        let open = self.opened.entry(identity).or_insert_with(|| {
+            let objects = Objects::open(folder.path(), self.limit, &DiskOps::default());
+            let objects = Rc::new(if self.is_read_only { objects.read_only() } else { objects });
+            Rc::new(OpenCache { objects, memo: OnceCell::new() })
+        });
+        Cache { open: Rc::clone(open), folder }
+    }
+}
+
+/// Cache as one manifest uses it.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    folder: CacheFolder,
+    open: Rc<OpenCache>,
+}
+
+/// Cache whose memo is read when it is first needed.
+#[derive(Debug)]
+struct OpenCache {
+    objects: Rc<Objects>,
+    memo: OnceCell<Rc<RefCell<SharedMemo>>>,
+}
+
+impl Cache {
+    /// Folder of the cache.
+    pub fn folder(&self) -> &CacheFolder {
+        &self.folder
+    }
+
+    /// Files made from inputs.
+    pub fn objects(&self) -> Rc<Objects> {
+        Rc::clone(&self.open.objects)
+    }
+
+    /// Digests and finished outputs.
+    pub fn store(&self) -> Store {
+        let memo = self.open.memo.get_or_init(|| Rc::new(RefCell::new(SharedMemo::open(self.folder.path()))));
+        Store::new(self.folder.clone(), Rc::clone(memo))
+    }
+}
