@@ -5,6 +5,7 @@
 
 mod capture;
 mod existing_output;
+mod locked;
 mod medium;
 mod patch;
 mod saved_plan;
@@ -22,12 +23,13 @@ use crate::output::Sealed;
 use crate::plan::saved::SavedManifest;
 use crate::plan::{self, Action, Claim, Plan, PlannedChange};
 use crate::progress::Progress;
-use crate::record::{Record, Recorded, RecordedFile, RecordedMedium};
+use crate::record::{Record, Recorded, RecordedMedium};
 use crate::store::{Lock, Store};
 use crate::target::{self, Recipe, Target};
 use crate::write::{self, Journal, WriteOptions, open};
 
 use existing_output::{FoundOutput, look_at, path_of};
+pub use locked::LockedSource;
 use patch::{Patcher, recover};
 pub use saved_plan::{find_stale, survey_to_save};
 
@@ -38,6 +40,8 @@ pub struct ApplyContext<'a> {
     pub targets: &'a [Target],
     /// Names of further targets of the manifest that are left alone this time.
     pub others: &'a [String],
+    /// Content to compare with `tsmedia.lock` before anything is built.
+    pub locked: &'a [LockedSource],
     /// Folder of the manifest, which names of targets are relative to.
     pub base: &'a Utf8Path,
     /// Path of the record beside the manifest.
@@ -119,7 +123,8 @@ fn apply_if(
     let (record, _) = Record::load_or_empty(work.record)?;
     let n_recovered = recover(work, store, &record, progress)?;
     let patcher = Patcher::default();
-    let (Decided { plan, looked }, n_read) = decide(work, store, &record, &patcher, progress)?;
+    let (Decided { plan, looked }, mut n_read) = decide(work, store, &record, &patcher, progress)?;
+    n_read += locked::verify(work, &plan, store, progress)?;
     if let Some(planned) = planned {
         saved_plan::check(work, planned, store, &record, &plan)?;
     }
@@ -135,6 +140,9 @@ fn apply_if(
         progress.set_subject(&change.name);
         let stat = looked.get(&change.name).and_then(|looked| looked.stat);
         is_saved |= run.carry_out(change, stat)?;
+    }
+    if run.record.is_damaged() {
+        run.record.save(work.record, &work.options.disk)?;
     }
     if (n_read > 0 || n_recovered > 0) && !is_saved {
         run.store.save(&work.options.disk)?;
@@ -239,9 +247,9 @@ fn decide(
     loop {
         let unknown = {
             let store = &*store;
-            let patching = |target: &Target, sealed: Sealed, recorded: &RecordedMedium, files: &[RecordedFile]| {
+            let patching = |target: &Target, sealed: Sealed, recorded: &RecordedMedium| {
                 let stat = found(&target.name).stat;
-                patcher.cost(target, stat, sealed, recorded, files, work)
+                patcher.cost(target, stat, sealed, recorded, work)
             };
             let inputs = plan::Inputs {
                 targets: work.targets,

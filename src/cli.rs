@@ -15,6 +15,7 @@ mod help;
 mod import;
 mod init;
 mod inspect;
+mod lock;
 mod lsp;
 mod password;
 mod plan;
@@ -69,9 +70,6 @@ struct Cli {
     #[arg(long, global = true, help_heading = GLOBAL)]
     json: bool,
     /// Use this folder as the cache.
-    ///
-    /// The default is `.tsmedia` at the root of the manifest's repository: the nearest folder with `.git` or
-    /// `tsmedia.toml`, or the folder of the manifest.
     #[arg(long, global = true, value_name = "FOLDER", help_heading = GLOBAL)]
     cache_dir: Option<Utf8PathBuf>,
     /// Print all help; `-h` prints a summary.
@@ -151,10 +149,17 @@ enum Command {
     /// Capture folders, volumes or disks into a WIM file.
     #[command(after_long_help = help::CAPTURE)]
     Capture(capture::Arguments),
+    /// Lock the sizes and digests of large content.
+    ///
+    /// Writes `tsmedia.lock` at the root of the repository. A locked file that changes is an error until the lock is
+    /// updated, so a pull request shows the change.
+    #[command(after_long_help = help::LOCK)]
+    Lock(lock::Arguments),
     /// Show, limit or clear the cache.
     ///
-    /// The cache is the folder `.tsmedia` at the root of the manifest's repository, or the one given with `--cache-dir`.
-    /// It holds digests and intermediate files, all of which can be computed again.
+    /// The cache is the folder given with `--cache-dir`, or `.tsmedia` at the root of the manifest's repository: the nearest
+    /// folder with `.git` or `tsmedia.toml`, or the folder of the manifest. It holds digests and intermediate files, all
+    /// of which can be computed again.
     #[command(after_long_help = help::CACHE)]
     Cache(cache::Arguments),
     /// Print the JSON Schema of a file format, for editors.
@@ -325,6 +330,7 @@ fn run(command: Command, screen: &Screen) -> Result<Outcome> {
         Command::Import(arguments) => import::run(&arguments, screen),
         Command::Sequence(command) => sequence::run(&command, screen),
         Command::Certificate(arguments) => certificate::run(&arguments, screen),
+        Command::Lock(arguments) => lock::run(&arguments, screen),
         Command::Cache(arguments) => cache::run(&arguments, screen),
         Command::Schema { of: SchemaKind::Manifest } => screen.print_document(&manifest::editor_schema()),
         Command::Schema { of: SchemaKind::Sequence } => screen.print_document(&crate::sequence::schema()),

@@ -23,6 +23,8 @@ pub const MAX_SITE_VALUES: usize = 2_000_000;
 pub const MAX_SITE_FILE_LEN: u64 = 32 << 20;
 /// Length of a record or saved plan, in bytes: those of a thousand media with a few thousand files each.
 pub const MAX_RECORD_LEN: u64 = 256 << 20;
+/// Length of `tsmedia.lock`, in bytes: a few hundred thousand files.
+pub const MAX_CONTENT_LOCK_LEN: u64 = 64 << 20;
 /// Length of a lock file, in bytes. It contains a process ID and the name of an output.
 pub const MAX_LOCK_LEN: u64 = 64 << 10;
 /// Length of the cache's table of digests, in bytes; a million files take 120 MiB.

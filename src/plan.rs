@@ -17,7 +17,7 @@ use crate::content::{Source, SourceKey};
 use crate::digest::{Digest, Digests};
 use crate::error::Result;
 use crate::output::{Prompt, Sealed, SetDisc};
-use crate::record::{Record, Recorded, RecordedFile, RecordedMedium};
+use crate::record::{Record, Recorded, RecordedMedium};
 use crate::target::{self, Recipe, Target};
 use crate::write::PatchEstimate;
 
@@ -174,8 +174,8 @@ pub struct Inputs<'a> {
     pub patching: Option<&'a PatchCost<'a>>,
 }
 
-/// Estimates the cost of patching the recorded medium, with these recorded files, into a new one.
-pub type PatchCost<'a> = dyn Fn(&Target, Sealed, &RecordedMedium, &[RecordedFile]) -> Result<PatchEstimate> + 'a;
+/// Estimates the cost of patching the recorded medium into a new one.
+pub type PatchCost<'a> = dyn Fn(&Target, Sealed, &RecordedMedium) -> Result<PatchEstimate> + 'a;
 
 impl PlannedChange {
     /// Creates a change that writes nothing.

@@ -4,14 +4,17 @@
 //! [`apply`](ProjectPlan::apply). The environment, the clock and progress reports are passed in; see [`Environment`].
 
 mod certificate;
+mod lock_file;
+mod locked_content;
 mod written_files;
 
 use std::collections::BTreeSet;
 use std::mem;
+use std::rc::Rc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::apply::{self, Applied, ApplyContext};
+use crate::apply::{self, Applied, ApplyContext, LockedSource};
 use crate::date::Date;
 use crate::error::{Error, Result};
 use crate::gather;
@@ -32,7 +35,9 @@ use crate::target::{Target, TargetFacts};
 use crate::write::{self, Unsettled, WriteOptions};
 
 pub use certificate::certificate;
+pub use lock_file::{LockChange, LockChanges, LockRequest, change_lock, lock_content};
 
+use locked_content::LockedContent;
 use written_files::WrittenFiles;
 pub use written_files::refuse_input;
 
@@ -89,6 +94,8 @@ pub struct Project {
     others: Vec<String>,
     awaited: BTreeSet<Utf8PathBuf>,
     cache: Cache,
+    /// Content of the run that has to be compared with `tsmedia.lock` before anything is built.
+    locked: Rc<[LockedSource]>,
 }
 
 /// Plan of a project.
@@ -159,13 +166,16 @@ impl Project {
         let (recorded, fault) = Record::load_or_empty(&record).unwrap_or_else(|fault| (Record::default(), Some(fault)));
         if let Some(fault) = fault {
             let mut problem = Problem { severity: Severity::Warning, ..Problem::from(&fault) };
-            problem.message += ": its media count as not recorded";
+            problem.message += match recorded.targets().len() {
+                0 => ": its media count as not recorded",
+                _ => ": the first side is used",
+            };
             problems.add(problem);
         }
         let others = recorded.targets().filter(|recorded| is_other(recorded.site()));
         let others = others.map(|recorded| recorded.name().to_owned()).collect();
         let ManifestOutputs { targets, awaited } = made;
-        Self { manifest: manifest.to_owned(), folder, record, targets, others, awaited, cache }
+        Self { manifest: manifest.to_owned(), folder, record, targets, others, awaited, cache, locked: Rc::from([]) }
     }
 
     /// Path of the manifest, as given.
@@ -294,6 +304,7 @@ impl Project {
             targets: &self.targets,
             sysfs: Utf8Path::new("/sys"),
             others: &self.others,
+            locked: &self.locked,
             base: &self.folder,
             record: &self.record,
             options: WriteOptions::default(),
@@ -332,6 +343,7 @@ fn resolve(
     let mut projects = Vec::new();
     let opened: Vec<_> = request.manifests.iter().map(|manifest| caches.open(manifest)).collect();
     opened.iter().for_each(|cache| inputs.exclude(cache.folder().path().to_owned()));
+    let locked_content = LockedContent::open(&opened, problems, inputs);
     let all = render(request, problems, inputs)?;
     for (manifest, loaded) in request.manifests.iter().zip(&all) {
         if let Loaded::Captures(rendered) = loaded {
@@ -392,6 +404,8 @@ fn resolve(
     let outputs: Vec<_> = projects.iter().flat_map(|project| project.media().map(|(_, output)| output)).collect();
     written.check_each_other(problems);
     written.check_inputs(inputs, &outputs, problems);
+    let locked = locked_content.check(&projects, inputs, problems);
+    projects.iter_mut().for_each(|project| project.locked = Rc::clone(&locked));
     Ok(projects)
 }
 

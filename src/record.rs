@@ -1,11 +1,12 @@
 //! Record of what was built from which inputs: `media.record.json` beside the manifest.
 //!
 //! It is sorted, has no times and no paths of this machine, and lists each file of a medium on its own line. It may be
-//! committed, so that another clone can plan from it. Loading reads the summaries; file lists are parsed on demand.
+//! committed, so that another clone can plan from it. It is written only if a fact changed, and fingerprints of secrets
+//! that another machine made count as unchanged. Loading reads the summaries; file lists are parsed on demand.
 
 mod recorded;
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::io;
 
@@ -13,6 +14,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::merge_conflict;
@@ -25,7 +27,7 @@ pub use recorded::{
 };
 
 /// Newest version of the file that is read, and the one that is written.
-const RECORD_VERSION: u32 = 2;
+const RECORD_VERSION: u32 = 3;
 /// Oldest version that is read.
 const OLDEST_VERSION: u32 = 1;
 
@@ -38,13 +40,15 @@ pub struct Record {
     parsed: OnceCell<BTreeMap<String, Vec<RecordedFile>>>,
     /// Files of media recorded since loading.
     files: BTreeMap<String, Vec<RecordedFile>>,
+    /// Digest of the file on disk. `None` if there is none, or if it has to be replaced.
+    on_disk: Cell<Option<Digest>>,
 }
 
 /// Reason why a record can't be used.
 struct RecordFault {
     error: Error,
-    /// `true` if nothing is lost by overwriting it.
-    is_damaged: bool,
+    /// Part of the record that can be used. `None` if overwriting the file would lose something.
+    usable: Option<Record>,
 }
 
 #[derive(Deserialize)]
@@ -91,7 +95,8 @@ impl Record {
         Self::read(path).map_err(|RecordFault { error, .. }| error)
     }
 
-    /// Reads a record. A damaged one counts as empty, and its error is returned too.
+    /// Reads a record. A damaged one counts as empty, and of one with merge conflicts, the first sides are used. The
+    /// error is returned too.
     ///
     /// # Errors
     ///
@@ -99,8 +104,8 @@ impl Record {
     pub fn load_or_empty(path: &Utf8Path) -> Result<(Self, Option<Error>)> {
         match Self::read(path) {
             Ok(record) => Ok((record, None)),
-            Err(RecordFault { error, is_damaged: true }) => Ok((Self::default(), Some(error))),
-            Err(RecordFault { error, is_damaged: false }) => Err(error),
+            Err(RecordFault { error, usable: Some(record) }) => Ok((record, Some(error))),
+            Err(RecordFault { error, usable: None }) => Err(error),
         }
     }
 
@@ -109,7 +114,8 @@ impl Record {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => {
                 let is_damaged = error.kind() == io::ErrorKind::InvalidData;
-                return Err(RecordFault { error: Error::io("reading", path, error), is_damaged });
+                let usable = is_damaged.then(Self::default);
+                return Err(RecordFault { error: Error::io("reading", path, error), usable });
             }
             Ok(text) => text,
         };
@@ -117,15 +123,15 @@ impl Record {
     }
 
     fn parse(text: String, path: &Utf8Path) -> std::result::Result<Self, RecordFault> {
-        let fault = |error| RecordFault { error, is_damaged: true };
+        let fault = |error| RecordFault { error, usable: Some(Self::default()) };
         let conflicts = merge_conflict::find(&text);
         if let Some(first) = conflicts.first() {
             let line = text[..first.start].matches('\n').count() + 1;
-            let error = Error::new(format!("`{path}` has an unresolved merge conflict in line {line}"));
-            return Err(fault(
-                error
-                    .help(format!("take either side, such as with `git checkout --theirs {path}`, or remove the file")),
-            ));
+            let error = Error::new(format!("`{path}` has an unresolved merge conflict in line {line}"))
+                .help(format!("run `tsmedia apply`, or take either side with `git checkout --theirs {path}`"));
+            let usable = Self::parse(merge_conflict::first_sides(&text), path).unwrap_or_default();
+            usable.on_disk.set(None);
+            return Err(RecordFault { error, usable: Some(usable) });
         }
         let damaged = |error: serde_json::Error| {
             let error = Error::new(format!("`{path}` is not a record that tsmedia wrote")).because(error);
@@ -151,7 +157,7 @@ impl Record {
                     "`{path}` is a record of version {newer}, but this tsmedia reads versions up to {RECORD_VERSION}"
                 ));
                 let error = error.help("use the tsmedia version that wrote it, or a newer one");
-                return Err(RecordFault { error, is_damaged: false });
+                return Err(RecordFault { error, usable: None });
             }
             _ => {
                 let error = Error::new(format!("`{path}` has no record version"));
@@ -162,7 +168,8 @@ impl Record {
         let media = outputs.into_iter().map(|output| Recorded::Medium(output.summary));
         let recorded = media.chain(captures.into_iter().map(Recorded::Capture));
         let targets = recorded.map(|recorded| (recorded.name().to_owned(), recorded)).collect();
-        Ok(Self { text, targets, ..Self::default() })
+        let on_disk = Cell::new(Some(Digest::hash(text.as_bytes())));
+        Ok(Self { text, targets, on_disk, ..Self::default() })
     }
 
     /// Targets by name.
@@ -208,11 +215,23 @@ impl Record {
         Ok(self.parsed.get().and_then(|parsed| parsed.get(name)).map_or(&[], Vec::as_slice))
     }
 
-    /// Records a medium, replacing an earlier record of that name.
-    pub fn put_medium(&mut self, target: &Target, output: &Output, sealed: &Sealed) {
+    /// Returns `true` if the file on disk has to be replaced even if nothing changes.
+    pub fn is_damaged(&self) -> bool {
+        self.on_disk.get().is_none() && !self.text.is_empty()
+    }
+
+    /// Records a medium, replacing an earlier record of that name unless they differ only in the key of fingerprints.
+    pub fn put_medium(&mut self, target: &Target, output: &Output, sealed: &Sealed) -> Result<()> {
         let (recorded, files) = RecordedMedium::new(target, output, sealed);
+        if let Some(earlier) = self.medium(&target.name)
+            && recorded.has_other_key(earlier)
+            && recorded.without_fingerprints(&files) == earlier.without_fingerprints(self.files(&target.name)?)
+        {
+            return Ok(());
+        }
         self.files.insert(target.name.clone(), files);
         self.targets.insert(target.name.clone(), Recorded::Medium(recorded));
+        Ok(())
     }
 
     /// Records a captured WIM file, replacing an earlier record of that name.
@@ -232,9 +251,16 @@ impl Record {
         self.files.remove(name);
     }
 
-    /// Writes the record atomically.
+    /// Writes the record atomically, unless the file has the same text.
     pub fn save(&self, path: &Utf8Path, disk: &DiskOps) -> Result<()> {
-        replace(disk, path, self.to_json()?.as_bytes())
+        let text = self.to_json()?;
+        let digest = Digest::hash(text.as_bytes());
+        if self.on_disk.get() == Some(digest) {
+            return Ok(());
+        }
+        replace(disk, path, text.as_bytes())?;
+        self.on_disk.set(Some(digest));
+        Ok(())
     }
 
     fn to_json(&self) -> Result<String> {

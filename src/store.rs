@@ -25,6 +25,7 @@
 
 mod cache;
 mod cache_folder;
+mod content_lock;
 mod contents;
 mod keys;
 mod locks;
@@ -48,6 +49,7 @@ use shared_memo::SharedMemo;
 
 pub use cache::{Cache, Caches};
 pub use cache_folder::{CacheFolder, RepositoryRoot, repository_root};
+pub use content_lock::{ContentLock, LockedFile};
 pub use contents::{CacheContents, clear};
 pub use keys::{certificate_key, fingerprint_key};
 pub use locks::Lock;
@@ -88,11 +90,6 @@ impl Store {
         Self { folder, memo, number, now: None }
     }
 
-    /// Key of an output in the memo.
-    fn output_key(&self, name: &str) -> Digest {
-        output_key(self.folder.scope(), name)
-    }
-
     /// Key that seals the journal of an output. `None` if there is none; a journal sealed with another key comes from
     /// elsewhere.
     pub fn journal_key(&self, name: &str) -> Option<JournalKey> {
@@ -115,9 +112,14 @@ impl Store {
         &self.folder
     }
 
-    /// Digests of a source, if they are known for its current state.
+    /// Digests of a source, if they are known for its current state or [locked](Cache::claim).
     pub fn digests(&self, key: &SourceKey) -> Option<Digests> {
         self.memo.borrow_mut().digests(key, self.number)
+    }
+
+    /// Digests of a source that was read in its current state. Those that only `tsmedia.lock` has don't count.
+    pub fn verified(&self, key: &SourceKey) -> Option<Digests> {
+        self.memo.borrow_mut().verified(key, self.number)
     }
 
     /// Returns a function that looks up [digests](Store::digests), if all of these kinds are known.
@@ -146,16 +148,16 @@ impl Store {
     /// State of a finished output: its metadata, its identity, and the keyed digest of its secrets.
     pub fn finished(&self, name: &str) -> Option<(Stat, Digest, Option<Digest>)> {
         let memo = self.memo.borrow();
-        let earlier = self.folder.earlier().iter().rev().map(|cache| output_key(&cache.scope, name));
-        let keys = std::iter::once(self.output_key(name)).chain(earlier);
-        let finished = memo.finished(keys)?;
+        let earlier = self.folder.earlier().iter().rev();
+        let earlier = earlier.map(|cache| (cache.path.as_path(), output_key(&cache.scope, name)));
+        let finished = memo.finished(output_key(self.folder.scope(), name), earlier)?;
         Some((finished.stat, finished.id, finished.secrets))
     }
 
     /// Remembers a finished output. Waits until the file system's clock has advanced, so that any later change shows.
     /// If the clock is too coarse for that, the output is not remembered.
     pub fn remember_finished(&mut self, name: &str, stat: Stat, id: Digest, secrets: Option<Digest>) {
-        let key = self.output_key(name);
+        let key = output_key(self.folder.scope(), name);
         let is_past = wait_past(self.folder.path(), stat.changed_ns);
         let finished = is_past.then_some(FinishedOutput { name: key, id, secrets, stat });
         self.memo.borrow_mut().set_finished(key, finished);
@@ -163,7 +165,7 @@ impl Store {
 
     /// Forgets a finished output.
     pub fn forget_finished(&mut self, name: &str) {
-        self.memo.borrow_mut().set_finished(self.output_key(name), None);
+        self.memo.borrow_mut().set_finished(output_key(self.folder.scope(), name), None);
     }
 
     /// Writes the memo, merged with what other processes have stored since it was opened. Entries that were not used
@@ -234,9 +236,10 @@ fn is_line_of(line: &[u8], text: &[u8]) -> bool {
 fn ask_time(root: &Utf8Path) -> Option<FileSystemTime> {
     prepare(root).ok()?;
     let path = root.join("now");
-    let mut file = match open::open_own(&path) {
+    // Other processes may create the file at the same time.
+    let mut file = match open::open_or_create(&path) {
         Ok(file) => file,
-        Err(_) => open::remove(&path).and_then(|()| open::create_new(&path)).ok()?,
+        Err(_) => open::remove(&path).and_then(|()| open::open_or_create(&path)).ok()?,
     };
     file.write_all(b".").ok()?;
     let stat = Stat::from_metadata(&file.metadata().ok()?);

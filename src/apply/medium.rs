@@ -17,7 +17,7 @@ pub(super) fn build(run: &mut ApplyRun, target: &Target, output: &Output) -> Res
     let written = write::write(draft, &target.path, &known, &run.work.options, run.progress)?;
     drop(known);
     let write::WrittenMedium { sealed, stat, digests, n_read } = written;
-    run.record.put_medium(target, output, &sealed);
+    run.record.put_medium(target, output, &sealed)?;
     let id = sealed.id;
     // The layout of a large medium takes as much memory as everything that is remembered next.
     drop(sealed);
@@ -33,11 +33,13 @@ pub(super) fn build(run: &mut ApplyRun, target: &Target, output: &Output) -> Res
 pub(super) fn keep(run: &mut ApplyRun, target: &Target, output: &Output, looked: Option<Stat>) -> Result<bool> {
     let stat = unchanged(&target.path, looked)?;
     let recorded = run.record.medium(&target.name);
-    let is_known = run.store.finished(&target.name).is_some_and(|(known, id, secrets)| {
-        known == stat
-            && recorded.is_some_and(|recorded| recorded.id == id && recorded.secrets == output.recorded_secrets())
-            && secrets == kept(output)
-    });
+    // A record with a merge conflict may combine facts of two media.
+    let is_known = !run.record.is_damaged()
+        && run.store.finished(&target.name).is_some_and(|(known, id, secrets)| {
+            known == stat
+                && recorded.is_some_and(|recorded| recorded.id == id && recorded.has_secrets_of(output))
+                && secrets == kept(output)
+        });
     if is_known {
         // Template values may have changed without affecting any byte.
         return Ok(run.record.renew_values(target));
@@ -46,7 +48,7 @@ pub(super) fn keep(run: &mut ApplyRun, target: &Target, output: &Output, looked:
     let sealed = output.draft(&known)?.seal_known(&known)?;
     drop(known);
     run.store.remember_finished(&target.name, stat, sealed.id, kept(output));
-    run.record.put_medium(target, output, &sealed);
+    run.record.put_medium(target, output, &sealed)?;
     Ok(true)
 }
 

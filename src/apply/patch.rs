@@ -1,7 +1,7 @@
 //! Patches media, and recovers interrupted patches.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 
 use camino::Utf8Path;
@@ -9,16 +9,16 @@ use camino::Utf8Path;
 use super::medium::kept;
 use super::{ApplyContext, ApplyRun, path_of};
 use crate::content::Stat;
+use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::layout::Region;
-use crate::output::{self, Output, Sealed};
+use crate::output::{self, ListedFile, Output, Sealed, lists};
 use crate::patch::PlacedPart;
 use crate::progress::Progress;
-use crate::record::{Record, RecordedFile, RecordedMedium};
+use crate::record::{Record, RecordedMedium};
 use crate::store::Store;
 use crate::target::{self, Target};
 use crate::verify::verify;
-use crate::write::{self, Journal, OldOutput, PatchEstimate, Recovered};
+use crate::write::{self, Journal, OldOutput, PatchEstimate, Recovered, open};
 
 /// Estimates and applies patches. Keeps the last sealed medium, since most plans patch only one.
 #[derive(Default)]
@@ -34,10 +34,9 @@ impl Patcher {
         looked: Option<Stat>,
         sealed: Sealed,
         recorded: &RecordedMedium,
-        files: &[RecordedFile],
         work: &ApplyContext,
     ) -> Result<PatchEstimate> {
-        let Some(old) = old(recorded, files, looked) else { return Ok(PatchEstimate::Impossible) };
+        let Some(old) = old(&target.path, recorded, looked) else { return Ok(PatchEstimate::Impossible) };
         let patching = write::cost(&target.path, &old, &sealed, &work.options)?;
         *self.latest.borrow_mut() = Some((target.name.clone(), sealed));
         Ok(patching)
@@ -53,7 +52,7 @@ pub(super) fn patch(
     looked: Option<Stat>,
 ) -> Result<Option<Option<Journal>>> {
     let Some(recorded) = run.record.medium(&target.name) else { return Ok(None) };
-    let Some(old) = old(recorded, run.record.files(&target.name)?, looked) else { return Ok(None) };
+    let Some(old) = old(&target.path, recorded, looked) else { return Ok(None) };
     let sealed = match run.patcher.latest.take().filter(|(name, _)| *name == target.name) {
         Some((_, sealed)) => sealed,
         None => {
@@ -64,19 +63,29 @@ pub(super) fn patch(
     let new_key = || run.store.new_journal_key(&target.name);
     let patched = write::patch(&target.path, &old, &sealed, &run.work.options, &new_key, run.progress)?;
     let Some(patched) = patched else { return Ok(None) };
-    run.record.put_medium(target, output, &sealed);
+    run.record.put_medium(target, output, &sealed)?;
     run.store.remember_finished(&target.name, patched.stat, sealed.id, kept(output));
     Ok(Some(patched.journal))
 }
 
-/// Converts the record of a medium. `None` if it contradicts itself. `looked` is the metadata of the file when it was
-/// identified.
-fn old(recorded: &RecordedMedium, files: &[RecordedFile], looked: Option<Stat>) -> Option<OldOutput> {
-    let part = |file: &RecordedFile| {
-        let is_within = file.offset.checked_add(file.len).is_some_and(|end| end <= recorded.len);
-        is_within.then_some(PlacedPart { region: Region { offset: file.offset, len: file.len }, blake3: file.blake3 })
+/// Reads what a recorded medium consists of from its own structures and lists, since a record may have been merged.
+/// `None` if it can't be read or is another medium. `looked` is the metadata of the file when it was identified.
+fn old(path: &Utf8Path, recorded: &RecordedMedium, looked: Option<Stat>) -> Option<OldOutput> {
+    let mut file = open::open_to_inspect(path).ok()?;
+    let listing = output::read(&mut file).ok()?;
+    if listing.medium(&mut file)?.id != recorded.id {
+        return None;
+    }
+    let sums = listing.files.iter().find(|file| file.path == lists::BLAKE3SUMS)?.read_text(&mut file).ok()?;
+    let sums = lists::parse_sums(&sums).into_iter().flatten();
+    let digests: HashMap<&str, Digest> = sums.filter_map(|(path, digest)| Some((path, digest.parse().ok()?))).collect();
+    let part = |file: &ListedFile| match file.places[..] {
+        [region] if region.len == file.len && region.end() <= recorded.len => {
+            Some(PlacedPart { region, blake3: *digests.get(file.path.as_str())? })
+        }
+        _ => None,
     };
-    let parts = files.iter().map(part).collect::<Option<_>>()?;
+    let parts = listing.files.iter().filter_map(part).collect();
     Some(OldOutput { id: recorded.id, len: recorded.len, stat: looked?, parts })
 }
 

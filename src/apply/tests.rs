@@ -35,6 +35,7 @@ fn work<'a>(
         targets,
         sysfs: "/sys".into(),
         others: &[],
+        locked: &[],
         base: &fixture.root,
         record,
         options,
@@ -306,9 +307,11 @@ fn the_record_says_nothing_of_this_machine_and_reads_back() {
     let recorded = record.medium("out/medium.iso").unwrap();
     let medium = fixture.medium().unwrap();
     assert_eq!((recorded.len, record.targets().len()), (medium.len() as u64, 1));
+    let listing = crate::output::read(&mut Cursor::new(&medium)).unwrap();
     for file in record.files("out/medium.iso").unwrap() {
-        let bytes = &medium[file.offset as usize..(file.offset + file.len) as usize];
-        assert_eq!(Digest::hash(bytes), file.blake3, "{}", file.path);
+        let listed = listing.files.iter().find(|listed| listed.path == file.path).unwrap();
+        let bytes = &medium[listed.places[0].offset as usize..listed.places[0].end() as usize];
+        assert_eq!((Digest::hash(bytes), listed.len), (file.blake3, file.len), "{}", file.path);
     }
     assert_eq!(recorded.entries[0].n_files, 3);
     record.save(&path, &DiskOps::default()).unwrap();

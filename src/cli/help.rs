@@ -16,7 +16,7 @@ pub(super) const GLOBAL: &str = "Global options";
 /// Commands in the order of use, below their headings.
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Start", &["init", "import"]),
-    ("Check and build", &["check", "render", "plan", "apply", "watch"]),
+    ("Check and build", &["check", "render", "lock", "plan", "apply", "watch"]),
     ("Finished media", &["inspect", "verify", "diff", "write", "certificate"]),
     ("Task sequences and images", &["sequence", "simulate", "capture"]),
     ("Tools", &["cache", "schema", "lsp", "completions"]),
@@ -273,6 +273,21 @@ Examples:
 
   # Only what changed since the last capture
   tsmedia capture reference.qcow2 -o win11.wim --update-from win11.wim --force";
+
+pub(super) const LOCK: &str = "\
+Examples:
+  # Lock the content of several manifests
+  tsmedia lock sites/ber/media.toml sites/muc/media.toml
+
+  # Accept a changed file
+  tsmedia lock --update images/install.wim
+
+  # Read and compare all locked files
+  tsmedia lock --check
+
+Exit codes:
+  0    success
+  1    failure; with `--check`, also if a file differs";
 
 pub(super) const CACHE: &str = "\
 Examples:

@@ -14,7 +14,6 @@ use serde_json::json;
 use super::project;
 use super::screen::Screen;
 use super::{BuildArguments, ManifestArguments, Outcome};
-use crate::store::Lock;
 use crate::content::Stat;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
@@ -25,6 +24,7 @@ use crate::project::Project;
 use crate::report;
 use crate::resolve::secrets::Secrets;
 use crate::size::Size;
+use crate::store::Lock;
 use crate::watch::Watch;
 
 #[derive(Debug, Args)]

@@ -101,10 +101,7 @@ pub(super) fn change(inputs: &Inputs, target: &Target, output: &Output) -> Resul
     }
     if let (Some(patching), Some(recorded)) = (inputs.patching, recorded.filter(|_| is_patchable(inputs, target))) {
         let patching = match wanted_id {
-            Some(_) => {
-                let files = inputs.record.files(&target.name)?;
-                patching(target, draft.seal_known(inputs.digests)?, recorded, files)?
-            }
+            Some(_) => patching(target, draft.seal_known(inputs.digests)?, recorded)?,
             // So many sources are new that they were not hashed just to estimate a patch.
             None => PatchEstimate::NotWorthwhile,
         };
@@ -133,7 +130,7 @@ fn library_content(output: &Output) -> Vec<LibraryContent> {
     taken.collect()
 }
 
-/// Returns `true` if the finished file is the recorded one, so that the position of everything in it is known.
+/// Returns `true` if the finished file is the recorded one.
 fn is_patchable(inputs: &Inputs, target: &Target) -> bool {
     let recorded = inputs.record.medium(&target.name);
     let is_recorded = |id: Digest, len: u64| recorded.is_some_and(|recorded| recorded.id == id && recorded.len == len);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::mem;
 
+use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
@@ -186,8 +187,6 @@ pub struct RecordedFile {
     pub len: u64,
     /// Digest; keyed for files that [depend on secrets](RecordedMedium::secrets).
     pub blake3: Digest,
-    /// Offset of its first byte in the output.
-    pub offset: u64,
 }
 
 impl RecordedCapture {
@@ -220,7 +219,6 @@ impl RecordedMedium {
             path: file.path.clone(),
             len: file.len,
             blake3: output.recordable_digest(&file.path, file.digests.blake3),
-            offset: file.places.first().map_or(0, |place| place.offset),
         });
         let files: Vec<_> = files.collect();
         let boot = sealed.boot.iter().map(|image| RecordedBoot { firmware: image.firmware, blake3: image.blake3 });
@@ -238,6 +236,35 @@ impl RecordedMedium {
             secrets: output.recorded_secrets(),
         };
         (recorded, files)
+    }
+
+    /// Returns `true` if the recorded secrets are those of an output, as far as their fingerprints can be compared.
+    pub fn has_secrets_of(&self, output: &Output) -> bool {
+        match (&self.secrets, output.recorded_secrets()) {
+            (Some(recorded), Some(wanted)) if recorded.key != wanted.key => true,
+            (recorded, wanted) => *recorded == wanted,
+        }
+    }
+
+    /// Returns `true` if the fingerprints of two records can't be compared, since they have different keys.
+    pub(super) fn has_other_key(&self, other: &Self) -> bool {
+        let keys = [self, other].map(|medium| medium.secrets.as_ref().map(|secrets| secrets.key));
+        matches!(keys, [Some(own), Some(other)] if own != other)
+    }
+
+    /// Copies the record of a medium and its files, with everything blank that depends on the key of fingerprints.
+    pub(super) fn without_fingerprints(&self, files: &[RecordedFile]) -> (Self, Vec<RecordedFile>) {
+        const BLANK: Digest = Digest([0; 32]);
+        let (mut medium, mut files) = (self.clone(), files.to_vec());
+        let Some(secrets) = &mut medium.secrets else { return (medium, files) };
+        (secrets.key, secrets.digest) = (BLANK, BLANK);
+        secrets.values.iter_mut().for_each(|value| value.digest = BLANK);
+        for path in &secrets.files {
+            files.iter_mut().filter(|file| file.path == *path).for_each(|file| file.blake3 = BLANK);
+            let is_around = |entry: &RecordedEntry| Utf8Path::new(path).starts_with(&entry.path);
+            medium.entries.iter_mut().filter(|entry| is_around(entry)).for_each(|entry| entry.blake3 = BLANK);
+        }
+        (medium, files)
     }
 }
 

@@ -3,7 +3,7 @@ use std::fs;
 use super::*;
 use crate::digest::Digests;
 use crate::output::fixtures::MediumFixture;
-use crate::output::{ContentEntry, TemplateValue, find_entry};
+use crate::output::{ContentEntry, RecordedSecrets, TemplateValue, find_entry};
 use crate::target::fixtures::target;
 
 #[test]
@@ -13,7 +13,7 @@ fn a_newer_record_is_refused_with_both_versions() {
     for text in ["{\n\"record-version\": 9,\n\"outputs\": []\n}", "{\n\"record-version\": 9,\n\"media\": 1\n}"] {
         fs::write(&path, text).unwrap();
         let error = Record::load(&path).unwrap_err().to_string();
-        assert!(error.contains("of version 9, but this tsmedia reads versions up to 2"), "{error}");
+        assert!(error.contains("of version 9, but this tsmedia reads versions up to 3"), "{error}");
     }
     for text in ["", "[]", "{\"outputs\": []}"] {
         fs::write(&path, text).unwrap();
@@ -46,7 +46,7 @@ fn put(fixture: &MediumFixture, values: Vec<TemplateValue>) -> (Record, Recorded
     let known = |job: crate::output::CopyJob| Digests::hash(&fs::read(job.file.path()).unwrap());
     let digests: Vec<_> = draft.jobs(&|_| None).into_iter().map(known).collect();
     let mut record = Record::default();
-    record.put_medium(&target, &output, &draft.seal(&digests).unwrap());
+    record.put_medium(&target, &output, &draft.seal(&digests).unwrap()).unwrap();
     let recorded = record.medium(&target.name).unwrap().clone();
     (record, recorded)
 }
@@ -78,7 +78,7 @@ fn a_record_of_version_1_is_read_and_its_values_are_not_known() {
     let (mut record, recorded) = put(&fixture, Vec::new());
     record.save(&path, &DiskOps::default()).unwrap();
     let text = fs::read_to_string(&path).unwrap();
-    let old = text.replace("\"record-version\": 2", "\"record-version\": 1").replace(",\n  \"values\": []", "");
+    let old = text.replace("\"record-version\": 3", "\"record-version\": 1").replace(",\n  \"values\": []", "");
     assert!(!old.contains("values") && text.contains("values"), "{text}");
     fs::write(&path, old).unwrap();
     record = Record::load(&path).unwrap();
@@ -88,4 +88,65 @@ fn a_record_of_version_1_is_read_and_its_values_are_not_known() {
     assert!(record.renew_values(&target));
     assert!(!record.renew_values(&target));
     assert_eq!(record.medium(&target.name).unwrap().values, Some(target.values));
+}
+
+#[test]
+fn a_record_that_says_the_same_is_not_written() {
+    let fixture = MediumFixture::new();
+    let path = fixture.root.join("media.record.json");
+    let (record, recorded) = put(&fixture, Vec::new());
+    record.save(&path, &DiskOps::default()).unwrap();
+    let refused = DiskOps::watched(|_| Err(io::ErrorKind::ReadOnlyFilesystem.into()));
+    record.save(&path, &refused).unwrap();
+    let mut loaded = Record::load(&path).unwrap();
+    loaded.save(&path, &refused).unwrap();
+    loaded.remove(&recorded.name);
+    assert!(loaded.save(&path, &refused).is_err());
+}
+
+#[test]
+fn of_a_merge_conflict_the_first_side_is_used() {
+    let fixture = MediumFixture::new();
+    let path = fixture.root.join("media.record.json");
+    let (record, recorded) = put(&fixture, Vec::new());
+    record.save(&path, &DiskOps::default()).unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    let id = format!("  \"id\": \"{}\",\n", recorded.id);
+    let other = id.replace(&recorded.id.to_string(), &Digest::hash(b"other").to_string());
+    let conflict = format!("<<<<<<< HEAD\n{id}=======\n{other}>>>>>>> branch\n");
+    fs::write(&path, text.replace(&id, &conflict)).unwrap();
+    let (merged, fault) = Record::load_or_empty(&path).unwrap();
+    assert_eq!(merged.medium(&recorded.name), Some(&recorded));
+    assert_eq!(fault.unwrap().to_string(), format!("`{path}` has an unresolved merge conflict in line 8"));
+    assert!(merged.is_damaged());
+    merged.save(&path, &DiskOps::default()).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    // Neither side is a record: the media count as not recorded.
+    fs::write(&path, format!("{{\n{conflict}")).unwrap();
+    let (none, fault) = Record::load_or_empty(&path).unwrap();
+    assert!(none.targets().len() == 0 && fault.is_some());
+}
+
+#[test]
+fn fingerprints_of_another_key_leave_the_record_as_it_is() {
+    let fixture = MediumFixture::new();
+    let (_, recorded) = put(&fixture, Vec::new());
+    let with_key = |key: u8, secret: u8| RecordedMedium {
+        secrets: Some(RecordedSecrets {
+            key: Digest([key; 32]),
+            digest: Digest([secret; 32]),
+            files: vec!["SMS/data".into()],
+            values: Vec::new(),
+        }),
+        ..recorded.clone()
+    };
+    let file = |path: &str, digest: u8| RecordedFile { path: path.into(), len: 1, blake3: Digest([digest; 32]) };
+    let (old, new) = (with_key(1, 2), with_key(3, 4));
+    assert!(new.has_other_key(&old) && !new.has_other_key(&with_key(3, 5)) && !new.has_other_key(&recorded));
+    let blank = |medium: &RecordedMedium, secret, public| {
+        medium.without_fingerprints(&[file("SMS/data", secret), file("public", public)])
+    };
+    assert_eq!(blank(&old, 1, 9), blank(&new, 2, 9));
+    assert_ne!(blank(&old, 1, 8), blank(&new, 1, 9));
+    assert_ne!(blank(&RecordedMedium { len: 7, ..old }, 1, 9), blank(&new, 1, 9));
 }

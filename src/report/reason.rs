@@ -75,7 +75,7 @@ pub(super) fn difference(reason: &Reason) -> ReportItem {
         Reason::Device(title) => format!("{title}: a device; changes on it can't be detected"),
         Reason::Unseen => "a source was modified, although sizes and times are unchanged".into(),
         Reason::Order => "the order of the sources changed".into(),
-        Reason::Folders => "the empty folders changed".into(),
+        Reason::Folders => "the empty folders changed, or the record was merged".into(),
         Reason::Entry(entry) => return entry_item(entry),
     };
     ReportItem { line, ..ReportItem::default() }

@@ -9,6 +9,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::objects::Objects;
 use super::shared_memo::SharedMemo;
 use super::{CacheFolder, Store};
+use crate::content::{SourceFile, SourceKey};
+use crate::digest::Digests;
 use crate::size::Size;
 use crate::write::DiskOps;
 
@@ -74,7 +76,21 @@ impl Cache {
 
     /// Digests and finished outputs.
     pub fn store(&self) -> Store {
-        let memo = self.open.memo.get_or_init(|| Rc::new(RefCell::new(SharedMemo::open(self.folder.path()))));
-        Store::new(self.folder.clone(), Rc::clone(memo))
+        Store::new(self.folder.clone(), Rc::clone(self.memo()))
+    }
+
+    /// Uses digests from `tsmedia.lock` for a file that was not read in this state. It has to be
+    /// read before it is written to a medium.
+    pub fn claim(&self, file: &SourceFile, digests: Digests) {
+        let key = SourceKey::File(file.stat);
+        let verified = self.store().verified(&key);
+        if verified.is_none_or(|verified| verified.blake3 == digests.blake3) {
+            self.memo().borrow_mut().claims.insert(key, digests);
+            self.open.objects.claim(file.clone(), digests.blake3, verified.is_some());
+        }
+    }
+
+    fn memo(&self) -> &Rc<RefCell<SharedMemo>> {
+        self.open.memo.get_or_init(|| Rc::new(RefCell::new(SharedMemo::open(self.folder.path()))))
     }
 }

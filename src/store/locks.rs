@@ -127,8 +127,7 @@ fn find_build(root: &Utf8Path) -> Option<Utf8PathBuf> {
     open::check_folder(&locks).ok()?;
     let paths = locks.read_dir_utf8().ok()?.flatten().map(|entry| entry.path().to_owned());
     let is_held = |path: &Utf8PathBuf| {
-        open::open_own_to_read(path)
-            .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+        open::open_own_to_read(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     };
     paths.into_iter().find(is_held)
 }

@@ -11,7 +11,7 @@
 //! space or because of the limit, is not an error; only [`Objects::file`] fails, since its callers need a file.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -38,6 +38,17 @@ pub struct Objects {
     used: RefCell<BTreeSet<Utf8PathBuf>>,
     /// Lock that keeps other processes from removing them.
     lock: OnceCell<Option<SharedLock>>,
+    /// Files in `tsmedia.lock`, whose objects are found whenever the files were last changed.
+    claims: RefCell<HashMap<Stat, Claim>>,
+}
+
+/// File whose digest `tsmedia.lock` has.
+#[derive(Clone, Debug)]
+struct Claim {
+    path: Utf8PathBuf,
+    blake3: Digest,
+    /// `true` if the file was read in its current state and has the digest.
+    is_verified: bool,
 }
 
 /// Default limit of the total length of objects.
@@ -79,12 +90,14 @@ impl ObjectKind {
 pub struct ObjectKey {
     kind: ObjectKind,
     digest: Digest,
+    /// Version and file that the object is made from, if it is made from a single one.
+    file: Option<(u32, Stat)>,
 }
 
 impl ObjectKey {
     /// Creates the key of an object that is made from these bytes alone. The caller must separate fields unambiguously.
     pub fn new(kind: ObjectKind, made_from: &[u8]) -> Self {
-        Self { kind, digest: Digest::hash(made_from) }
+        Self { kind, digest: Digest::hash(made_from), file: None }
     }
 
     /// Creates the key of an object made from the current state of a source. Bump `version` when the way of making it
@@ -101,7 +114,8 @@ impl ObjectKey {
     pub fn of_file(kind: ObjectKind, version: u32, stat: &Stat) -> Self {
         let Stat { device, inode, len, modified_ns, changed_ns } = *stat;
         let fields = [u64::from(version), device, inode, len, modified_ns as u64, changed_ns as u64];
-        Self::new(kind, fields.map(u64::to_le_bytes).as_flattened())
+        let key = Self::new(kind, fields.map(u64::to_le_bytes).as_flattened());
+        Self { file: Some((version, *stat)), ..key }
     }
 }
 
@@ -164,7 +178,32 @@ struct ObjectFile {
 impl Objects {
     /// Opens the objects in a cache (`.tsmedia`), which need not exist yet.
     pub fn open(root: &Utf8Path, limit: Size, disk: &DiskOps) -> Self {
-        Self { root: root.to_owned(), limit, disk: disk.clone(), is_read_only: false, used: RefCell::default(), lock: OnceCell::new() }
+        Self {
+            root: root.to_owned(),
+            limit,
+            disk: disk.clone(),
+            is_read_only: false,
+            used: RefCell::default(),
+            lock: OnceCell::new(),
+            claims: RefCell::default(),
+        }
+    }
+
+    /// Finds objects made from a file by its digest in `tsmedia.lock`. Only if that is verified are they stored under
+    /// it, since a file with other bytes would leave a wrong object for all files with the digest.
+    pub(super) fn claim(&self, file: SourceFile, blake3: Digest, is_verified: bool) {
+        self.claims.borrow_mut().insert(file.stat, Claim { path: file.path, blake3, is_verified });
+    }
+
+    /// Reads the file that an object is to be made from, if its digest is only claimed.
+    fn verify(&self, key: &ObjectKey) {
+        let Some((_, stat)) = key.file else { return };
+        let Some(claim) = self.claims.borrow().get(&stat).filter(|claim| !claim.is_verified).cloned() else { return };
+        let is_same = |file: &File| file.metadata().is_ok_and(|found| Stat::from_metadata(&found) == stat);
+        let read = File::open(&claim.path).ok().filter(is_same).and_then(|file| Some((digests_of(&file).ok()?, file)));
+        if read.is_some_and(|(digests, file)| digests.blake3 == claim.blake3 && is_same(&file)) {
+            self.claims.borrow_mut().insert(stat, Claim { is_verified: true, ..claim });
+        }
     }
 
     /// Disables storing objects.
@@ -233,10 +272,11 @@ impl Objects {
         progress: &Progress,
         make: impl FnOnce(&Temporary) -> Result<()>,
     ) -> Result<Object> {
-        let path = self.path(key);
         if let Some(object) = self.find(key)? {
             return Ok(object);
         }
+        self.verify(key);
+        let path = self.path(key);
         self.prepare(key)?;
         let temporary = Temporary::create(&self.disk, &path, IfBusy::WaitUnless(progress))?;
         // The other process may have made it in the meantime.
@@ -301,7 +341,15 @@ impl Objects {
     }
 
     fn path(&self, key: &ObjectKey) -> Utf8PathBuf {
-        self.root.join("objects").join(key.kind.as_str()).join(key.digest.to_string())
+        let folder = self.root.join("objects").join(key.kind.as_str());
+        let own = folder.join(key.digest.to_string());
+        let Some((version, stat)) = key.file else { return own };
+        let claims = self.claims.borrow();
+        let Some(claim) = claims.get(&stat) else { return own };
+        let content = [b"content", &version.to_le_bytes()[..], &claim.blake3.0].concat();
+        let shared = folder.join(ObjectKey::new(key.kind, &content).digest.to_string());
+        let exists = |path: &Utf8Path| note_path(path).exists();
+        if exists(&shared) || (claim.is_verified && !exists(&own)) { shared } else { own }
     }
 
     /// Folders on the way to an object, starting with the cache.
@@ -379,7 +427,7 @@ impl Objects {
     fn scan(&self) -> Vec<ObjectFile> {
         let mut found = Vec::new();
         for kind in ObjectKind::ALL {
-            let folders = self.folders(&ObjectKey { kind, digest: Digest([0; 32]) });
+            let folders = self.folders(&ObjectKey { kind, digest: Digest([0; 32]), file: None });
             if folders.iter().any(|folder| open::check_folder(folder).is_err()) {
                 continue;
             }

@@ -26,6 +26,8 @@ pub(super) struct SharedMemo {
     /// Caches that an earlier version used, whose digests and outputs are still valid.
     earlier: BTreeMap<Utf8PathBuf, BTreeMap<Digest, FinishedOutput>>,
     n_stores: usize,
+    /// Digests of files that `tsmedia.lock` has. They are not stored.
+    pub claims: HashMap<SourceKey, Digests>,
 }
 
 impl SharedMemo {
@@ -40,6 +42,7 @@ impl SharedMemo {
             touched: BTreeSet::new(),
             earlier: BTreeMap::new(),
             n_stores: 0,
+            claims: HashMap::new(),
         }
     }
 
@@ -63,8 +66,13 @@ impl SharedMemo {
         self.n_stores
     }
 
-    /// Digests of a source, as known to a store.
+    /// Digests of a source, as known to a store, or as locked.
     pub fn digests(&mut self, key: &SourceKey, store: usize) -> Option<Digests> {
+        self.verified(key, store).or_else(|| self.claims.get(key).copied())
+    }
+
+    /// Digests of a source that was read, as known to a store.
+    pub fn verified(&mut self, key: &SourceKey, store: usize) -> Option<Digests> {
         if let Some((digests, owner)) = self.learnt.get(key)
             && owner.is_none_or(|owner| owner == store)
         {
@@ -81,13 +89,15 @@ impl SharedMemo {
     }
 
     /// Finds a finished output by its key, or by those that it has in earlier caches.
-    pub fn finished(&self, mut keys: impl Iterator<Item = Digest>) -> Option<&FinishedOutput> {
-        let own = keys.next()?;
+    pub fn finished<'a>(
+        &self,
+        own: Digest,
+        mut earlier: impl Iterator<Item = (&'a Utf8Path, Digest)>,
+    ) -> Option<&FinishedOutput> {
         if self.touched.contains(&own) {
             return self.finished.get(&own);
         }
-        let earlier = || keys.find_map(|key| self.earlier.values().find_map(|finished| finished.get(&key)));
-        self.finished.get(&own).or_else(earlier)
+        self.finished.get(&own).or_else(|| earlier.find_map(|(path, key)| self.earlier.get(path)?.get(&key)))
     }
 
     /// Remembers or forgets a finished output.

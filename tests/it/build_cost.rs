@@ -69,6 +69,7 @@ fn build(len: u64) -> (u64, u64, u64, u64) {
         targets: &targets,
         sysfs: "/sys".into(),
         others: &[],
+        locked: &[],
         base: folder,
         record: &record,
         options,

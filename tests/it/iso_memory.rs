@@ -63,7 +63,7 @@ fn lay_out_and_record() {
         draft.jobs(&|_| None).iter().map(|job| Digests::hash(job.file.path().as_str().as_bytes())).collect();
     let sealed = draft.seal(&digests).unwrap();
     let mut record = Record::default();
-    record.put_medium(&target, output, &sealed);
+    record.put_medium(&target, output, &sealed).unwrap();
     let (seconds, after, n_extents) = (start.elapsed().as_secs_f64(), peak(), sealed.layout.extents().len());
     println!("tree {of_tree} MiB, draft {of_draft} MiB, record {after} MiB; {n_extents} extents in {seconds:.2} s");
     assert!(n_extents > 100_000);

@@ -126,7 +126,10 @@ fn assert_applies(project: &Project, medium: &Utf8Path) {
 fn large(project: &Project) -> BTreeMap<Digest, (u64, u64)> {
     let record = Record::load(&project.sandbox.path("media.record.json")).unwrap();
     let files = record.files(project.kind.output()).unwrap();
-    files.iter().filter(|file| file.len >= 4 << 20).map(|file| (file.blake3, (file.offset, file.len))).collect()
+    let listing = output::read(&mut File::open(project.sandbox.path(project.kind.output())).unwrap()).unwrap();
+    let offset = |path: &str| listing.files.iter().find(|file| file.path == path).unwrap().places[0].offset;
+    let large = files.iter().filter(|file| file.len >= 4 << 20);
+    large.map(|file| (file.blake3, (offset(&file.path), file.len))).collect()
 }
 
 fn applied(project: &Project, ability: Ability) -> PlannedChange {
@@ -140,6 +143,7 @@ fn with_work<T>(project: &Project, ability: Ability, deed: impl FnOnce(&ApplyCon
         targets: &[project.target()],
         sysfs: "/sys".into(),
         others: &[],
+        locked: &[],
         base: &project.sandbox.root,
         record: &project.sandbox.path("media.record.json"),
         options: WriteOptions { ability: Some(ability), ..WriteOptions::default() },

@@ -1,5 +1,6 @@
 //! Finds the conflict markers of Git in a text.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 /// Help for a merge conflict.
@@ -26,6 +27,28 @@ pub fn find(text: &str) -> Vec<Range<usize>> {
     found
 }
 
+/// Returns a text with the first side of each conflict: that of the current branch, or of the branch rebased onto.
+pub fn first_sides(text: &str) -> String {
+    let starts: HashSet<usize> = find(text).into_iter().map(|place| place.start).collect();
+    let mut kept = String::with_capacity(text.len());
+    // `true` on lines of a conflict, and on those that are left out.
+    let (mut is_inside, mut is_left_out) = (false, false);
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        if starts.contains(&start) {
+            (is_inside, is_left_out) = (true, false);
+        } else if is_inside && line.starts_with(">>>>>>>") {
+            is_inside = false;
+        } else if is_inside && (line.starts_with("=======") || line.starts_with("|||||||")) {
+            is_left_out = true;
+        } else if !(is_inside && is_left_out) {
+            kept += line;
+        }
+        start += line.len();
+    }
+    kept
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,5 +63,13 @@ mod tests {
         {
             assert!(find(text).is_empty(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_first_side_of_each_conflict_is_kept() {
+        let text =
+            "a\n<<<<<<< HEAD\nb\n||||||| base\nc\n=======\nd\n>>>>>>> other\ne\n<<<<<<< x\n=======\nf\n>>>>>>> y\ng";
+        assert_eq!(first_sides(text), "a\nb\ne\ng");
+        assert_eq!(first_sides("a\n=======\nb\n"), "a\n=======\nb\n");
     }
 }

@@ -200,6 +200,7 @@ pub enum Rule {
     MissingCaptureProgram = 170,
     MissingPolicy = 171,
     StaleContentHash = 172,
+    LockMismatch = 173,
 }
 
 /// Formats the slug.
@@ -346,7 +347,7 @@ mod tests {
     #[test]
     fn the_table_has_every_rule_once_with_a_title_an_explanation_and_known_pages() {
         let numbers: Vec<_> = Rule::all().into_iter().map(Rule::number).collect();
-        assert_eq!(numbers, (1..=172).collect::<Vec<_>>());
+        assert_eq!(numbers, (1..=173).collect::<Vec<_>>());
         for rule in Rule::all() {
             let title = rule.title();
             assert!(!title.ends_with('.') && !title.is_empty(), "{rule}: {title}");

@@ -14,7 +14,7 @@ fn built() -> (MediumFixture, Record, crate::digest::Digest) {
     let draft = output.draft(&|_| None).unwrap();
     let written = write(draft, &target.path, &|_| None, &WriteOptions::default(), &Default::default()).unwrap();
     let mut record = Record::default();
-    record.put_medium(&target, &output, &written.sealed);
+    record.put_medium(&target, &output, &written.sealed).unwrap();
     (fixture, record, written.sealed.id)
 }
 

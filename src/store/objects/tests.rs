@@ -73,6 +73,11 @@ fn what_was_not_used_for_longest_goes_first_and_what_is_in_use_stays() {
         objects.keep(&key(name), &[7; 10_000]);
         age(&objects, &key(name), hours);
     }
+    let beside = scratch.open(1);
+    beside.keep(&key("e"), b"");
+    assert_eq!(beside.usage()[0].n_objects, 4, "another run uses the objects");
+    beside.remove(&beside.path(&key("e"))).unwrap();
+    drop((beside, objects));
     // After its use, the oldest object is the newest.
     let objects = scratch.open(25_000);
     assert!(objects.bytes(&key("a")).is_some());
@@ -136,6 +141,29 @@ fn an_object_that_came_by_other_ways_is_read_once_and_then_known() {
     let found = objects.file(&key("a"), &Progress::default(), |_| panic!("it is there")).unwrap();
     assert_ne!(found.file.stat, made.file.stat);
     assert_eq!(read_note(&found.file.path).unwrap().stat(), found.file.stat);
+}
+
+#[test]
+fn an_object_of_a_locked_file_is_found_by_its_digest_and_only_the_right_one_is_kept_so() {
+    let scratch = CacheScratch::new();
+    let path = scratch.root.with_file_name("install.wim");
+    let object = |claimed: &[u8], bytes: &[u8], made: &str| {
+        fs::write(&path, bytes).unwrap();
+        let file = SourceFile { path: path.clone(), stat: Stat::from_metadata(&fs::metadata(&path).unwrap()) };
+        let objects = scratch.open(10_000);
+        objects.claim(file.clone(), Digest::hash(claimed), false);
+        let key = ObjectKey::of_file(ObjectKind::WimExports, 1, &file.stat);
+        let text = made.to_owned();
+        let made = objects.file(&key, &Progress::default(), |temporary| temporary.write(text.as_bytes(), 0)).unwrap();
+        fs::read_to_string(made.file.path).unwrap()
+    };
+    // A file that is not the locked one leaves no object under its digest.
+    assert_eq!(object(b"locked", b"forged", "made from forged"), "made from forged");
+    assert_eq!(object(b"locked", b"locked", "made from locked"), "made from locked");
+    // A fresh clone has another state of the file.
+    std::thread::sleep(Duration::from_millis(20));
+    assert_eq!(object(b"locked", b"locked", "made again"), "made from locked");
+    assert_eq!(object(b"other", b"other!", "made from other"), "made from other");
 }
 
 #[test]

@@ -198,4 +198,11 @@ pub const RULES: &[RuleEntry] = &[
         "KB SEC",
     )
     .unchecked("the recorded hash is only known at the site"),
+    error(
+        Rule::LockMismatch,
+        "lock-mismatch",
+        "content that differs from `tsmedia.lock`",
+        "The file has another size, or other bytes, than the lock file that was committed. If the change is meant, run `tsmedia lock --update` and review the difference; otherwise restore the file.",
+        "OWN",
+    ),
 ];
