@@ -244,6 +244,8 @@ fn decide(
     refuse_links(work)?;
     let looked = look_at_all(work, record, store)?;
     let found = |name: &str| looked.get(name).copied().unwrap_or(FoundOutput::missing());
+    // Planning finds digests that it needs and doesn't have. They are computed, and planning starts again: with one
+    // digest known, others may be needed, such as those of files inside a boot image.
     loop {
         let unknown = {
             let store = &*store;

@@ -164,6 +164,7 @@ impl Captured {
 pub fn capture(work: &CaptureJob, progress: &Progress) -> Result<Captured> {
     work.about.check()?;
     check_target(work)?;
+    // Created before the sources are read: a target that can't be written fails in a second, not after an hour.
     let temporary = Temporary::create(&work.disk, work.target, IfBusy::Fail)?;
     let mut found = source::find(work, progress)?;
     name_all(&mut found.sources, work)?;
@@ -194,6 +195,7 @@ pub fn capture(work: &CaptureJob, progress: &Progress) -> Result<Captured> {
     }
     let means = CaptureOptions { n_threads: work.n_threads, with_check: work.with_check, date: work.date };
     capture.write(&temporary_path(work.target), &means)?;
+    // After the last read: a source that changed meanwhile fails the capture before the target gets its name.
     for source in &found.sources {
         source.check_unchanged()?;
     }
@@ -323,6 +325,7 @@ fn check_target(work: &CaptureJob) -> Result<()> {
     let Ok(folder) = fs::canonicalize(folder) else { return Ok(()) };
     let own = folder.join(target.file_name().unwrap_or_default());
     for source in work.sources.iter().map(|source| &source.path) {
+        // A source that can't be resolved is reported when it is opened.
         let Ok(real) = fs::canonicalize(source) else { continue };
         if real == own || FileIdentity::of(source) == FileIdentity::of(target) {
             return Err(Error::new(format!("`{target}` is both source and output")).help("choose another `--output`"));

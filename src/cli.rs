@@ -24,6 +24,7 @@ mod reference;
 mod render;
 mod report_file;
 mod saved;
+mod schema;
 mod screen;
 mod sequence;
 mod signals;
@@ -164,17 +165,13 @@ enum Command {
     Cache(cache::Arguments),
     /// Print the JSON Schema of a file format, for editors.
     #[command(after_long_help = help::SCHEMA)]
-    Schema {
-        /// File format.
-        #[arg(value_name = "FORMAT", default_value = "manifest")]
-        of: SchemaKind,
-    },
+    Schema(schema::Arguments),
     /// Run the language server for editors.
     ///
     /// Speaks the Language Server Protocol over standard input and output: diagnostics, completion, hovers, definitions,
     /// references and quick fixes.
     #[command(after_long_help = help::LSP)]
-    Lsp,
+    Lsp(lsp::Arguments),
     /// Print a completion script for a shell.
     #[command(after_long_help = help::COMPLETIONS)]
     Completions {
@@ -187,21 +184,6 @@ enum Command {
         /// Page.
         page: reference::ReferencePage,
     },
-}
-
-/// File format described by a schema.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum SchemaKind {
-    /// Manifest (`media.toml`).
-    Manifest,
-    /// Task sequence.
-    Sequence,
-    /// Facts about a computer, for `simulate`.
-    Facts,
-    /// Content library.
-    Library,
-    /// Site file, named by `data` of a site.
-    Site,
 }
 
 // No doc comments on structs that commands flatten: clap would take them for the description of the command.
@@ -332,13 +314,9 @@ fn run(command: Command, screen: &Screen) -> Result<Outcome> {
         Command::Certificate(arguments) => certificate::run(&arguments, screen),
         Command::Lock(arguments) => lock::run(&arguments, screen),
         Command::Cache(arguments) => cache::run(&arguments, screen),
-        Command::Schema { of: SchemaKind::Manifest } => screen.print_document(&manifest::editor_schema()),
-        Command::Schema { of: SchemaKind::Sequence } => screen.print_document(&crate::sequence::schema()),
         Command::Reference { page } => screen.print_document(&page.text()),
-        Command::Schema { of: SchemaKind::Library } => screen.print_document(&manifest::library_schema()),
-        Command::Schema { of: SchemaKind::Facts } => screen.print_document(&crate::simulate::editor_schema()),
-        Command::Schema { of: SchemaKind::Site } => screen.print_document(&manifest::site_file_schema()),
-        Command::Lsp => lsp::run(),
+        Command::Schema(arguments) => schema::run(&arguments, screen),
+        Command::Lsp(arguments) => lsp::run(&arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut help::command(), "tsmedia", &mut script);

@@ -31,13 +31,15 @@ use crate::error::Result;
 use crate::project::Environment;
 use crate::resolve::secrets::Secrets;
 
-/// Functions that give the server access to the environment of its process.
-#[derive(Clone, Copy, Debug)]
+/// The server's access to the environment of its process, and its options.
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Returns the settings that affect how manifests are resolved.
     pub environment: fn() -> Result<Environment>,
     /// Returns the secrets of the environment.
     pub secrets: fn() -> Secrets,
+    /// Address of the manual that hovers link to.
+    pub manual: Option<String>,
 }
 
 /// Serves an editor until it sends `exit` or closes the input. Returns `true` if it sent `shutdown` before.

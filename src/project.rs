@@ -345,6 +345,8 @@ fn resolve(
     opened.iter().for_each(|cache| inputs.exclude(cache.folder().path().to_owned()));
     let locked_content = LockedContent::open(&opened, problems, inputs);
     let all = render(request, problems, inputs)?;
+    // Captures are announced before any medium is resolved: a medium may use a file that an earlier or later manifest
+    // captures in the same run, and that need not exist yet.
     for (manifest, loaded) in request.manifests.iter().zip(&all) {
         if let Loaded::Captures(rendered) = loaded {
             for rendered in rendered {
@@ -369,6 +371,8 @@ fn resolve(
                 Vec::new()
             }
         };
+        // Problems found for each site are merged below, if they come from a file other than the manifest, such as a
+        // task sequence that all sites share.
         let mark = problems.mark();
         for rendered in &rendered {
             let place = rendered.place("/output/path");
@@ -402,6 +406,7 @@ fn resolve(
     }
     inputs.extend(&resolver.inputs());
     let outputs: Vec<_> = projects.iter().flat_map(|project| project.media().map(|(_, output)| output)).collect();
+    // Only now are all outputs known, those of other manifests included.
     written.check_each_other(problems);
     written.check_inputs(inputs, &outputs, problems);
     let locked = locked_content.check(&projects, inputs, problems);

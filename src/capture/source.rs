@@ -220,6 +220,7 @@ impl CaptureSources {
         let path = disk.options.path.as_path();
         let table = partitions::read(&mut disk.whole.clone())
             .map_err(|fault| Error::new(format!("the partition table of `{path}` can't be read: {fault}")))?;
+        // A volume without a partition table was recognised before by its file system.
         let Some(table) = table else {
             if let FileSystem::Other(name) = system {
                 self.skip(path.as_str(), format!("it holds {name}"));

@@ -298,7 +298,8 @@ Examples:
 pub(super) const SCHEMA: &str = "\
 Examples:
   tsmedia schema > media.schema.json
-  tsmedia schema sequence > sequence.schema.json";
+  tsmedia schema sequence > sequence.schema.json
+  tsmedia schema --manual https://intranet.example.com/tsmedia/";
 
 pub(super) const LSP: &str = "\
 Examples:

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Value as Json, json};
 
 use super::scan::ScannedEntry;
-use super::schema::{Schemas, choices, doc};
+use super::schema::{Schemas, choices, doc, manual_link};
 use super::sources::{DocumentKind, SourceFile};
 use super::symbols::{Symbol, SymbolKind, catalog_key, step_of, symbol_at, symbols};
 use super::{text, variables};
@@ -59,6 +59,9 @@ pub fn key_doc(file: &SourceFile, group: usize, key: &str, schema: &Json) -> Str
     }
     if let Some(default) = schema.get("default") {
         words += &format!("\n\nDefault: `{default}`");
+    }
+    if let Some(link) = manual_link(schema) {
+        words += &format!("\n\n{link}");
     }
     words
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value as Json};
 use super::scan::Scan;
 use super::sources::{DocumentKind, SourceFile};
 use crate::manifest;
+use crate::report::reference::{KeysPage, link_keys};
 use crate::sequence;
 use crate::simulate;
 
@@ -16,6 +17,9 @@ pub struct Schemas {
     library: Json,
 }
 
+/// Start of the last paragraph of a description with a link.
+const LINK_START: &str = "\n\n[Manual](";
+
 /// Possible value of a key.
 #[derive(Debug)]
 pub struct Choice {
@@ -26,14 +30,18 @@ pub struct Choice {
 }
 
 impl Schemas {
-    /// Builds the schemas.
-    pub fn new() -> Self {
-        let parse = |text: String| serde_json::from_str(&text).unwrap_or_default();
+    /// Builds the schemas. Descriptions link to the manual at the address, if there is one.
+    pub fn new(manual: Option<&str>) -> Self {
+        let build = |text: String, page| {
+            let mut schema = serde_json::from_str(&text).unwrap_or_default();
+            manual.into_iter().for_each(|manual| link_keys(&mut schema, page, manual));
+            schema
+        };
         Self {
-            manifest: parse(manifest::editor_schema()),
-            sequence: parse(sequence::schema()),
-            facts: parse(simulate::editor_schema()),
-            library: parse(manifest::library_schema()),
+            manifest: build(manifest::editor_schema(), KeysPage::Manifest),
+            sequence: build(sequence::schema(), KeysPage::Sequence),
+            facts: build(simulate::editor_schema(), KeysPage::Facts),
+            library: build(manifest::library_schema(), KeysPage::Library),
         }
     }
 
@@ -158,5 +166,12 @@ pub fn choices(schema: &Json) -> Vec<Choice> {
 /// Returns the description of a schema without the list of its values.
 pub fn doc(schema: &Json) -> &str {
     let text = schema["description"].as_str().unwrap_or_default();
-    text.split("\n\n- `").next().unwrap_or_default()
+    let end = ["\n\n- `", LINK_START].iter().filter_map(|part| text.find(part)).min().unwrap_or(text.len());
+    &text[..end]
+}
+
+/// Returns the link to the manual in a key's description, if there is one.
+pub fn manual_link(schema: &Json) -> Option<&str> {
+    let text = schema["description"].as_str()?;
+    text.rfind(LINK_START).map(|at| text[at..].trim_start())
 }

@@ -83,7 +83,8 @@ pub fn run(settings: Settings, mut input: impl BufRead + Send + 'static, output:
         drop(events.send(Event::End));
     });
     let (jobs, to_do) = channel();
-    thread::spawn(move || check_all(settings, &to_do, &checked));
+    let schemas = Schemas::new(settings.manual.as_deref());
+    thread::spawn(move || check_all(&settings, &to_do, &checked));
     let mut server = Server {
         output,
         jobs,
@@ -91,7 +92,7 @@ pub fn run(settings: Settings, mut input: impl BufRead + Send + 'static, output:
         can_watch: false,
         workspace: Workspace::default(),
         buffers: BTreeMap::new(),
-        schemas: Schemas::new(),
+        schemas,
         changed: None,
         due: None,
         is_checking: false,
@@ -103,12 +104,12 @@ pub fn run(settings: Settings, mut input: impl BufRead + Send + 'static, output:
 }
 
 /// Runs checks until the sender of jobs is dropped. A panic is a bug in tsmedia, and must not end the session.
-fn check_all(settings: Settings, jobs: &Receiver<CheckJob>, done: &Sender<Event>) {
-    let mut checker = Checker::new(settings);
+fn check_all(settings: &Settings, jobs: &Receiver<CheckJob>, done: &Sender<Event>) {
+    let mut checker = Checker::new(settings.clone());
     for job in jobs {
         let findings = panic::catch_unwind(AssertUnwindSafe(|| checker.run(&job))).ok();
         if findings.is_none() {
-            checker = Checker::new(settings);
+            checker = Checker::new(settings.clone());
         }
         if done.send(Event::Checked(findings)).is_err() {
             return;

@@ -150,6 +150,8 @@ fn decrypt_data(
         }
         return None;
     };
+    // `PasswordRequired` in the bootstrap file decides: decrypting with the wrong password can only say "wrong". Old
+    // media don't say whether they have one.
     let password = match (&table.password, bootstrap.requires_password()) {
         (Some(_), Some(false)) => {
             let message = format!("the base `{}` has no password, but the manifest gives one", table.medium);

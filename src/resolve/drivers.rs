@@ -92,6 +92,7 @@ pub(super) fn add_drivers(
             script += &load_line(&format!("{target}/{name}"));
         }
     }
+    // The script would load drivers that are not there.
     if problems.n_errors_added() > n_errors {
         return classes;
     }

@@ -59,6 +59,8 @@ impl Expect {
         }
         let named = |name: &str| trace.entries.iter().filter(|entry| is_named(&entry.path, name)).collect::<Vec<_>>();
         let ran = |entry: &TraceEntry| matches!(entry.outcome, Outcome::Ran { .. });
+        // `runs` lists steps in order: each is looked for after the one before it, so that a step that runs twice can
+        // be listed twice.
         let mut after = 0;
         for name in &self.runs {
             let found = named(name);
@@ -85,6 +87,8 @@ impl Expect {
         }
         for (name, value) in &self.variables {
             match (trace.variables.get(name).unwrap_or_default(), trace.variables.unknown_reason(name)) {
+                // An unknown value that has the expected text so far counts, but an expected empty value does not: the
+                // variable may have been set.
                 (found, _) if found == value && !value.is_empty() => {}
                 (_, Some(why)) => add("variables", name, format!("`{name}` is not known at the end: {why}")),
                 (found, None) if found == value => {}
@@ -119,6 +123,8 @@ impl Expect {
                 add("downloads", "", format!("{list} comes from a distribution point"));
             }
         }
+        // An open question makes an expectation about it unmet, even if the trace happens to agree with it. One message
+        // for each key is enough.
         for (entry, effect) in trace.entries.iter().flat_map(|entry| entry.effects.iter().map(move |it| (entry, it))) {
             let (key, why) = match effect {
                 Effect::Open { why, of: Uncertainty::End } if self.result.is_some() => ("result", why),

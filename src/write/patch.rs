@@ -172,6 +172,8 @@ pub(crate) fn can(ability: Ability, folder: &Utf8Path) -> bool {
 
 /// Writes a range of the new output. `place` is the offset of its first byte in the file.
 fn write_range(layout: &Layout, range: Region, place: u64, temporary: &Temporary, progress: &Progress) -> Result<()> {
+    // Small pieces are gathered into one write of up to a window; large ones go from file to file, where the file
+    // system may share or copy them in the kernel.
     let mut gathered = Vec::new();
     let mut gathered_at = place;
     for extent in within(layout, range) {

@@ -209,6 +209,19 @@ fn hovers_document_what_is_under_the_cursor() {
 }
 
 #[test]
+fn hovers_link_to_the_manual_if_its_address_is_given() {
+    let sandbox = sandbox();
+    let manifest = text(&sandbox, "media.toml");
+    let mut client = Client::start_with(&sandbox, &["--manual", "https://intranet.example.com/tsmedia/"], &[]);
+    client.initialize();
+    let found = client.ask("hover", "media.toml", after(&manifest, "kin"));
+    let words = found["contents"]["value"].as_str().unwrap();
+    let last = words.lines().last().unwrap();
+    assert_eq!(last, "[Manual](https://intranet.example.com/tsmedia/reference/manifest.html#mediakind)");
+    assert_eq!(words.matches("[Manual]").count(), 1, "{words}");
+}
+
+#[test]
 fn names_lead_to_where_they_are_defined_and_used() {
     let sandbox = sandbox();
     let manifest = text(&sandbox, "media.toml");
@@ -290,7 +303,7 @@ fn no_secret_is_ever_shown() {
     let sequence = format!(
         "{SEQUENCE}\n[[steps]]\ntype = \"set-variable\"\nname = \"S\"\nvariable = \"JoinPassword\"\nvalue = \"hunter2hunter2\"\n"
     );
-    let mut client = Client::start_with(&sandbox, &[("MEDIA_PASSWORD", "swordfish")]);
+    let mut client = Client::start_with(&sandbox, &[], &[("MEDIA_PASSWORD", "swordfish")]);
     client.initialize();
     client.open("media.toml", &manifest);
     client.open("sequences/deploy.toml", &sequence);

@@ -39,6 +39,26 @@ fn committed_reference_pages_are_fresh() {
 }
 
 #[test]
+fn keys_link_to_their_sections() {
+    let address = "https://intranet.example.com/tsmedia";
+    for format in ["manifest", "sequence", "facts", "library", "site"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tsmedia"));
+        let output = command.args(["schema", format, "--manual", &format!("{address}/")]).output().unwrap();
+        let schema = String::from_utf8(output.stdout).unwrap();
+        let marker = format!("[Manual]({address}/");
+        let links: Vec<_> = schema.split(&marker).skip(1).map(|rest| rest.split(')').next().unwrap()).collect();
+        assert!(links.len() >= 5, "{format}: {links:?}");
+        for link in links {
+            let (page, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let page = read(format!("docs/{}", page.replace(".html", ".md")));
+            let mut headings = page.lines().filter(|line| line.starts_with("##"));
+            let is_of = |heading: &str| heading.replace(['#', '`', '.', ' '], "").to_lowercase() == anchor;
+            assert!(anchor.is_empty() || headings.any(is_of), "{format}: nothing at {link}");
+        }
+    }
+}
+
+#[test]
 fn committed_page_of_limits_lists_all_constants() {
     let mut page = INTRODUCTION.to_owned();
     let mut n_constants = 0;

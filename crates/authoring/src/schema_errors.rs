@@ -170,6 +170,7 @@ impl<D: Dialect> SchemaChecker<D> {
         let Some(schema) = schema::find(self.schema.json(), pointer) else {
             return Problem::error(format!("`{name}` is invalid")).at(place, "");
         };
+        // Secrets come first: every other message could quote the value.
         if secret::is_reference_schema(schema) && !value.is_object() {
             return secret::literal_problem(doc, pointer);
         }
@@ -183,6 +184,7 @@ impl<D: Dialect> SchemaChecker<D> {
                 .at(place, "")
                 .help(format!("write `{last} = {{ env = \"NAME\" }}`, or use `file` or `command`"));
         }
+        // JSON has no dates: TOML ones arrive as texts, which would pass for texts here.
         let is_date = doc.spans.dates.iter().any(|date| date == pointer);
         let kinds = allowed_types(schema);
         if is_date || !kinds.contains(&json_type(value)) {

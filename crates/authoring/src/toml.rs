@@ -361,6 +361,8 @@ fn find_toml_1_1_syntax(raw: &str) -> Option<usize> {
     let mut comma = None;
     let mut at = 0;
     while at < bytes.len() {
+        // A comma counts as trailing only if nothing but blanks follows it, so every other token
+        // forgets it.
         match bytes[at] {
             quote @ (b'"' | b'\'') => {
                 at = end_of_string(bytes, at, quote);
@@ -433,6 +435,9 @@ pub fn byte_origins(raw: &str, value: &str) -> Option<Vec<usize>> {
         text.push(c);
         origins.resize(text.len(), at);
     };
+    // The escapes are decoded again here because the TOML parser gives values without positions.
+    // The comparison at the end makes a difference between the two harmless: the whole string is
+    // underlined instead of a part.
     let mut rest = inner;
     if multi {
         rest = rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix('\n')).unwrap_or(rest);

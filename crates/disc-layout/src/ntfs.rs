@@ -350,7 +350,11 @@ impl NtfsDraft<'_> {
         use system::{ARCHIVE, HAS_INDEXES, HIDDEN_SYSTEM, OF_INDEXES, OF_METADATA};
         let sequence = (reference(number) >> 48) as u16;
         let mut record = MftRecord::new();
+        // Records 0 to 15 are fixed by the format; Windows leaves 16 to 23 unused and puts the
+        // files of `$Extend` after them. The others of the first chunk only fill it.
         let is_unused = matches!(number, 16..24 | 27..);
+        // These have the old form of standard information, without a number in `$Secure`, as
+        // Windows formats them.
         let has_own_descriptor = matches!(number, 3 | 4 | 7 | 12..16);
         if is_unused {
             return record.finish(number, sequence, RecordUse::Unused);

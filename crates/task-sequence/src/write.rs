@@ -129,6 +129,7 @@ impl Writer<'_> {
             let Some(value) = action.values.get(key.name) else { continue };
             match value {
                 Value::Text(id) if matches!(key.value_type, ValueType::Package) => self.package(key.name, id),
+                // Exports don't contain secrets; the author has to name where each one is.
                 Value::Secret(reference) if reference.env.as_deref() == Some("") => {
                     self.line(key.name, &format!("{} # {FILL_IN}", secret(reference)));
                 }

@@ -87,7 +87,7 @@ fn add_keys(page: &mut String, path: &str, table: &Json) {
         if name == "$schema" {
             continue;
         }
-        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        let path = key_path(path, name);
         let level = if path.contains('.') { "###" } else { "##" };
         *page += &format!("\n{level} `{path}`\n\n");
         *page += &paragraph(&facts_line(key, required.contains(&name.as_str())));
@@ -95,17 +95,26 @@ fn add_keys(page: &mut String, path: &str, table: &Json) {
             *page += "\n";
             *page += &description_text(description);
         }
-        if let Some(table) = table_of(key).filter(|_| path != "media.rules") {
-            add_keys(page, &path, table);
+        if let Some(at) = table_within(&path, key) {
+            add_keys(page, &path, key.pointer(&at).expect("the pointer of a table"));
         }
     }
 }
 
-/// Returns the table whose keys have sections of their own, for a key that takes one or a list of them.
-fn table_of(key: &Json) -> Option<&Json> {
-    let alternatives = key["anyOf"].as_array().into_iter().flatten();
-    let tables = [key, &key["items"]].into_iter().chain(alternatives).filter(|table| table["properties"].is_object());
-    tables.into_iter().find(|table| !is_reference_schema(table) && !is_content(table))
+/// Path of a key, which is the heading of its section.
+pub(super) fn key_path(table: &str, name: &str) -> String {
+    if table.is_empty() { name.to_owned() } else { format!("{table}.{name}") }
+}
+
+/// Returns the pointer, from the schema of a key that takes a table or a list of them, to the table whose keys have
+/// sections of their own.
+pub(super) fn table_within(path: &str, key: &Json) -> Option<String> {
+    let n_alternatives = key["anyOf"].as_array().map_or(0, Vec::len);
+    let places =
+        ["".to_owned(), "/items".to_owned()].into_iter().chain((0..n_alternatives).map(|n| format!("/anyOf/{n}")));
+    let is_listed = |table: &Json| table["properties"].is_object() && !is_reference_schema(table) && !is_content(table);
+    // The rules have a page of their own.
+    places.filter(|_| path != "media.rules").find(|at| key.pointer(at).is_some_and(is_listed))
 }
 
 /// Returns `true` for the table that names a file on a medium.

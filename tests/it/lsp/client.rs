@@ -26,13 +26,13 @@ pub struct Client {
 impl Client {
     /// Starts the server, and nothing else.
     pub fn start(sandbox: &Sandbox) -> Self {
-        Self::start_with(sandbox, &[])
+        Self::start_with(sandbox, &[], &[])
     }
 
-    /// Starts the server with variables in its environment.
-    pub fn start_with(sandbox: &Sandbox, environment: &[(&str, &str)]) -> Self {
+    /// Starts the server with options, and with variables in its environment.
+    pub fn start_with(sandbox: &Sandbox, options: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut command = sandbox.command(&["lsp"]);
-        command.envs(environment.iter().copied());
+        command.args(options).envs(environment.iter().copied());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let messages = language_server::messages(child.stdout.take().unwrap());
         let stdin = child.stdin.take();

@@ -147,6 +147,7 @@ fn constant_weight(node: &ast::Expr<'_>) -> Result<Option<usize>, Span> {
             let (Some(left), Some(right)) = (constant_weight(&node.left)?, constant_weight(&node.right)?) else {
                 return Ok(None);
             };
+            // Only a product grows faster than the template that it is written in: `"x" * 1_000_000_000`.
             let weight = match node.op {
                 ast::BinOpKind::Mul => product(&node.left, left, &node.right, right),
                 _ => left.saturating_add(right),

@@ -215,6 +215,8 @@ fn emit_head(disc: &DiscInput, known: &DiscPlaces, found: &mut DiscPlaces, out: 
         .flat_map(|view| [false, true].map(|is_big_endian| view.path_table(&disc.tree, known, is_big_endian)))
         .collect();
     let n_table_sectors: u64 = tables.iter().map(|table| sectors(table.len() as u64)).sum();
+    // Path tables usually fit between the descriptors and the anchor at sector 256. Those of tens of thousands of
+    // folders follow the head, with room to grow, so that adding a folder doesn't move what comes after them.
     let fit_in_head = n_table_sectors <= ANCHOR - PATH_TABLES;
     if fit_in_head {
         out.go_to(PATH_TABLES);
@@ -264,6 +266,8 @@ fn emit_files(disc: &DiscInput, made: ContentOrigin, found: &mut DiscPlaces, out
     let tree = &disc.tree;
     let n_items = tree.items().len();
     let mut things = Vec::new();
+    // Empty files have no extent. Large files are arranged alone, so that a patch can replace one without moving its
+    // neighbours.
     for item in 0..n_items {
         let is_alone = match &tree.items()[item].what {
             ItemKind::Folder { .. } => continue,

@@ -253,6 +253,8 @@ fn take_runs(
         if *head == 0 {
             return Ok(at);
         }
+        // A byte holds the widths of two numbers: the length of the run, and the distance of its
+        // first cluster from that of the run before. A width of 0 for the distance means a hole.
         let (len_len, by_len) = (usize::from(head & 15), usize::from(head >> 4));
         let (n_clusters, rest) = rest.split_at_checked(len_len).ok_or_else(broken)?;
         let (by, rest) = rest.split_at_checked(by_len).ok_or_else(broken)?;

@@ -88,6 +88,8 @@ pub fn files(medium: &mut (impl Read + Seek), place: Range<u64>) -> Result<NtfsC
         ));
     }
     let geometry = NtfsGeometry { place: place.clone(), cluster_len, n_clusters: n_sectors * SECTOR_LEN / cluster_len };
+    // The first record of the master file table is its own and says where the others are, as the
+    // table may be fragmented.
     let mft_at = geometry.place.start + u64_at(&sector, 0x30).saturating_mul(cluster_len);
     let first = parse(&read_at(medium, mft_at, RECORD_LEN)?, 0, &geometry)?
         .ok_or_else(|| Error::Damaged(wrong("it has no files")))?;

@@ -93,6 +93,8 @@ fn evaluate_rule(state: &RunState<'_>, rule: &Values, computer: &Computer) -> Tr
     .into_iter()
     .flatten()
     .collect();
+    // Criteria about one computer are alternatives, as a list of known computers would have them; everything else has
+    // to hold as well. An unknown fact makes the rule unknown only if the known ones leave it open.
     let parts = [
         (!of_computer.is_empty()).then(|| Truth::any(of_computer)),
         text(rule, "default-gateway")

@@ -15,6 +15,7 @@ pub fn always_fails(action: &Action) -> bool {
 impl World {
     /// Returns the possible states after a step of the catalog.
     pub fn after(mut self, action: &Action, index: usize) -> Vec<Self> {
+        // Every other step may set variables that begin with `OSD`, `SMSTS` or `TS`.
         if !matches!(action.kind.name, "set-variable" | "set-dynamic-variables" | "restart-computer") {
             self.forget_results();
         }

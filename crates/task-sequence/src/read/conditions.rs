@@ -56,6 +56,8 @@ impl TableReader<'_> {
             table.report(problem.at(node.place.clone(), ""));
             return None;
         }
+        // Exactly one key says what is tested; `pop` takes the last, so any left over is a second
+        // test.
         let (Some(kind), true) = (set.pop(), set.is_empty()) else {
             let list = authoring::suggestions::one_of(keys());
             let message = match set.first() {
@@ -76,6 +78,8 @@ impl TableReader<'_> {
             let parts: Vec<_> = parts
                 .map(|(index, node)| self.condition_at(node, &format!("{place}/{kind}/{index}"), depth + 1))
                 .collect();
+            // All parts were read before one that failed ends this, so that each wrong part is
+            // reported.
             let parts = parts.into_iter().collect::<Option<Vec<_>>>()?;
             return Some(match kind {
                 "all" => Condition::All(parts),

@@ -111,6 +111,8 @@ pub fn encode(
 ) -> der::Result<Vec<u8>> {
     let password = Password::new(password);
     let der = |other: &Certificate| other.der().to_vec();
+    // Salts are derived instead of random, so that the same inputs give the same bytes. They still differ for each
+    // certificate and purpose, which is what a salt is for.
     let seed: Vec<u8> = std::iter::once(certificate).chain(others).flat_map(der).collect();
     let salt = |purpose: &str| salt(key, purpose, &seed);
 
@@ -128,6 +130,7 @@ pub fn encode(
     let mut bags = Vec::new();
     for (at, certificate) in std::iter::once(certificate).chain(others).enumerate() {
         let bag = CertificateBag { kind: X509, der: OctetString::new(certificate.der())? };
+        // Windows finds the certificate of the key by this attribute; those of issuers have none.
         let attributes = if at == 0 { Some(key_id_attribute()?) } else { None };
         bags.push(Bag { kind: CERTIFICATE_BAG, value: Any::encode_from(&bag)?, attributes });
     }

@@ -64,6 +64,7 @@ pub fn read(source: &mut DiscReader<impl Read + Seek>) -> Result<Option<(String,
                 continue;
             }
             tree.add(&path, &name, true, Vec::new())?;
+            // A file may have several names, but a folder with two would let a small disc describe an endless tree.
             if !seen.insert(identifier.block) {
                 return Err(Error::damaged(format!("the folder {entry_what} contains itself")));
             }
@@ -114,6 +115,8 @@ fn anchors(source: &mut DiscReader<impl Read + Seek>) -> Result<UdfVolume> {
             source.note(IsoPart::Anchor, at * SECTOR, SECTOR);
         }
     }
+    // Truncated discs lack the anchors at their end, and damaged ones may lack the first; the first failure explains
+    // most.
     let mut failure = None;
     for at in places {
         let anchor = match tagged(source, "the anchor", at * SECTOR, at as u32, tag::ANCHOR) {
