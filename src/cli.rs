@@ -9,6 +9,7 @@ mod cache;
 mod capture;
 mod certificate;
 mod check;
+mod completions;
 mod diff;
 mod file_kind;
 mod help;
@@ -17,6 +18,7 @@ mod init;
 mod inspect;
 mod lock;
 mod lsp;
+mod man;
 mod password;
 mod plan;
 mod project;
@@ -38,7 +40,8 @@ use std::process::ExitCode;
 
 use camino::Utf8PathBuf;
 use clap::error::ErrorKind;
-use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgAction, Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::engine::ArgValueCompleter;
 
 use crate::error::{self, Result};
 use crate::manifest;
@@ -73,6 +76,13 @@ struct Cli {
     /// Use this folder as the cache.
     #[arg(long, global = true, value_name = "FOLDER", help_heading = GLOBAL)]
     cache_dir: Option<Utf8PathBuf>,
+    /// Print only data and errors.
+    #[arg(short, long, global = true, help_heading = GLOBAL)]
+    quiet: bool,
+    /// When to use colours: in a terminal, always or never.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true,
+        hide_default_value = true, help_heading = GLOBAL)]
+    color: ColorChoice,
     /// Print all help; `-h` prints a summary.
     #[arg(short, long, global = true, action = ArgAction::Help, help_heading = GLOBAL)]
     help: Option<bool>,
@@ -178,6 +188,9 @@ enum Command {
         /// Shell.
         shell: clap_complete::Shell,
     },
+    /// Write man pages to a folder.
+    #[command(after_long_help = help::MAN)]
+    Man(man::Arguments),
     /// Print a generated page of the manual, in Markdown.
     #[command(hide = true)]
     Reference {
@@ -193,13 +206,14 @@ struct ManifestArguments {
     #[arg(value_name = "MANIFEST", default_value = "media.toml")]
     manifests: Vec<Utf8PathBuf>,
     /// Only this site; repeat for several.
-    #[arg(long = "site", value_name = "CODE", help_heading = MANIFEST)]
+    #[arg(long = "site", value_name = "CODE", help_heading = MANIFEST, add = ArgValueCompleter::new(completions::sites))]
     sites: Vec<String>,
     /// TOML file with template values; repeat for several.
     #[arg(long = "vars", value_name = "FILE", help_heading = MANIFEST)]
     vars_files: Vec<Utf8PathBuf>,
     /// Template value; takes precedence over files.
-    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_var, help_heading = MANIFEST)]
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_var, help_heading = MANIFEST,
+        add = ArgValueCompleter::new(completions::vars))]
     vars: Vec<(String, String)>,
 }
 
@@ -252,7 +266,8 @@ const INTERRUPTED: u8 = 130;
 
 /// Runs the command line and returns the exit code.
 pub fn main() -> ExitCode {
-    let parsed = command().try_get_matches_from(std::env::args_os());
+    completions::answer_shell();
+    let parsed = command().color(screen::color_argument(std::env::args_os())).try_get_matches_from(std::env::args_os());
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
@@ -266,7 +281,7 @@ pub fn main() -> ExitCode {
             return code.into();
         }
     };
-    let screen = Screen::for_process(cli.json);
+    let screen = Screen::for_process(cli.json, cli.quiet, cli.color);
     cli.cache_dir.into_iter().for_each(project::set_cache_dir);
     signals::survive_file_size_limit();
     match run(cli.command, &screen) {
@@ -317,10 +332,7 @@ fn run(command: Command, screen: &Screen) -> Result<Outcome> {
         Command::Reference { page } => screen.print_document(&page.text()),
         Command::Schema(arguments) => schema::run(&arguments, screen),
         Command::Lsp(arguments) => lsp::run(&arguments),
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut help::command(), "tsmedia", &mut script);
-            screen.print_document(&String::from_utf8_lossy(&script))
-        }
+        Command::Completions { shell } => screen.print_document(&completions::script(shell)?),
+        Command::Man(arguments) => man::run(&arguments, screen),
     }
 }

@@ -6,6 +6,7 @@
 //! image, boot files and all other files are used.
 
 mod manifest;
+mod outline;
 mod sequences;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -15,6 +16,7 @@ use crate::media::data::BaseData;
 use crate::resolve::ForeignMedium;
 
 pub use manifest::PasswordSource;
+pub use outline::{ContentOutline, MediumOutline, SequenceOutline};
 pub use sequences::RecoveredSequence;
 
 /// Name of the manifest in a project.

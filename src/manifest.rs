@@ -46,6 +46,7 @@ use authoring::values::{Context, UsedNames};
 
 use profile::ManifestReader;
 use shared_problems::merge_site_problems;
+pub use site::KnownSites;
 use site::SelectedSite;
 
 pub use authoring::{SecretRef, suggestions as suggest};
@@ -71,6 +72,8 @@ pub struct Options {
     pub sites: Vec<String>,
     /// Names that templates used, of everything read with these options.
     pub used: UsedNames,
+    /// Sites of all manifests that were read with these options.
+    pub known_sites: KnownSites,
 }
 
 /// Warns of single template values (`--var`) that no template used, in anything read with these
@@ -203,6 +206,30 @@ pub fn load_with_inputs(
     problems: &mut Problems,
     inputs: &mut Inputs,
 ) -> Result<Loaded> {
+    let loaded = load_one(path, options, problems, inputs)?;
+    site::report_unknown_sites(options, 1, problems);
+    Ok(loaded)
+}
+
+/// Reads several manifests like [`load_with_inputs`], and warns of template values that none of them
+/// uses. Selected sites need not be in all manifests, but each must be in one.
+///
+/// # Errors
+///
+/// A file can't be read.
+pub fn load_several(
+    paths: &[Utf8PathBuf],
+    options: &Options,
+    problems: &mut Problems,
+    inputs: &mut Inputs,
+) -> Result<Vec<Loaded>> {
+    let loaded = paths.iter().map(|path| load_one(path, options, problems, inputs)).collect::<Result<_>>()?;
+    site::report_unknown_sites(options, paths.len(), problems);
+    warn_unused_vars(options, problems);
+    Ok(loaded)
+}
+
+fn load_one(path: &Utf8Path, options: &Options, problems: &mut Problems, inputs: &mut Inputs) -> Result<Loaded> {
     let mut reader = ManifestReader::new(problems, inputs);
     let (tree, is_sound) = reader.read_manifest(path)?;
     let (given_vars, are_vars_sound) = template_vars::command_line_vars(options, &mut reader)?;

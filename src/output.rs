@@ -6,6 +6,7 @@
 //! their digests are known ([`Sealed`]).
 
 mod capacity;
+mod contents;
 mod draft;
 mod form;
 mod identity;
@@ -21,6 +22,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use serde::{Deserialize, Serialize};
 
 pub use capacity::Overflow;
+pub use contents::MEDIUM_FILES;
 pub use draft::{CopyJob, Draft, PlacedFile, Sealed};
 pub use form::{Form, WIM_MAGIC, read, starts_with};
 pub use identity::{BootImage, Identity, IdentityFile};

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::content::{Source, SourceKey};
 use crate::digest::{Digest, Digests};
 use crate::error::Result;
-use crate::output::{Prompt, Sealed, SetDisc};
+use crate::output::{DiscPart, Prompt, Sealed, SetDisc};
 use crate::record::{Record, Recorded, RecordedMedium};
 use crate::target::{self, Recipe, Target};
 use crate::write::PatchEstimate;
@@ -56,6 +56,17 @@ pub struct PlannedChange {
     pub n_capture: Option<u64>,
     /// Content taken from libraries.
     pub taken: Vec<LibraryContent>,
+    /// What a medium to be created will contain; `None` for any other action, a capture or a disc of a set.
+    pub contents: Option<MediumSummary>,
+}
+
+/// Contents of a medium that does not exist yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MediumSummary {
+    /// Content entries in the order of the manifest, and the files of the medium itself.
+    pub parts: Vec<DiscPart>,
+    /// Name of the task sequence, and its number of steps.
+    pub sequence: Option<(String, usize)>,
 }
 
 /// Content that a medium takes from a library.
@@ -192,6 +203,7 @@ impl PlannedChange {
             prompt: None,
             n_capture: None,
             taken: Vec::new(),
+            contents: None,
         }
     }
 }

@@ -324,11 +324,7 @@ struct ManifestOutputs {
 /// Loads manifests and renders them for each selected site.
 pub fn render(request: &Request, problems: &mut Problems, inputs: &mut Inputs) -> Result<Vec<Loaded>> {
     request.manifests.iter().for_each(|manifest| inputs.note(manifest));
-    let manifests = request.manifests.iter();
-    let loaded: Result<Vec<_>> =
-        manifests.map(|manifest| manifest::load_with_inputs(manifest, &request.options, problems, inputs)).collect();
-    manifest::warn_unused_vars(&request.options, problems);
-    loaded
+    manifest::load_several(&request.manifests, &request.options, problems, inputs)
 }
 
 fn resolve(

@@ -69,6 +69,10 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     if let Some(path) = path.filter(|_| whole.is_up_to_date()) {
         screen.status(&format!("nothing to do: the saved plan `{path}` was applied already"));
     }
+    // The line of a single output says as much.
+    if whole.changes.len() > 1 {
+        screen.status(&report::plan::applied_summary(&whole));
+    }
     if screen.json {
         screen.print_json(&report::plan::json(&whole))?;
     }
@@ -110,7 +114,7 @@ fn refuse_stale_plan(
         let n_lines = (!arguments.verbose).then_some(report::SCREEN_LINES - N_ERROR_LINES);
         let mut page = report::stale_plan(&moved, n_lines).trimmed();
         page.gap();
-        screen.status_page(&page);
+        screen.error_page(&page);
     }
     let n_moved = report::counted(moved.len(), "output");
     Err(Error::new(format!("the saved plan `{path}` is out of date for {n_moved}; nothing was written"))

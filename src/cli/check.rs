@@ -2,7 +2,9 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum};
+use clap_complete::engine::ArgValueCompleter;
 
+use super::completions;
 use super::project;
 use super::screen::Screen;
 use super::{ManifestArguments, Outcome};
@@ -10,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::manifest::{self, Kind, suggest, task_sequence};
 use crate::output::Output;
 use crate::problem::Problems;
+use crate::project::Project;
 use crate::report;
 use crate::rule::Rule;
 use crate::sequence;
@@ -27,7 +30,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "KIND")]
     media_kind: Option<MediaKindArgument>,
     /// Explain a rule, such as `weak-password` or `R52`; without one, list all rules.
-    #[arg(long, value_name = "RULE", num_args = 0..=1)]
+    #[arg(long, value_name = "RULE", num_args = 0..=1, add = ArgValueCompleter::new(completions::rules))]
     explain: Option<Option<String>>,
 }
 
@@ -90,7 +93,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         if problems.has_errors() {
             return Ok(Outcome::ProblemsFound);
         }
-        return print_sequences(&sequences, &n_steps, &problems, screen);
+        screen.status(&CheckedFiles::new(&sequences, &n_steps, &[]).summary(&problems));
+        return Ok(Outcome::Done);
     }
     let manifests = manifests.into_iter().cloned().collect();
     let expires_within = arguments.expires_within;
@@ -100,33 +104,15 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     if problems.has_errors() {
         return Ok(Outcome::ProblemsFound);
     }
-    print_sequences(&sequences, &n_steps, &problems, screen)?;
-    let verdict = verdict(&problems);
-    for (manifest, project) in arguments.manifests.iter().zip(&projects) {
-        let outputs: Vec<_> = project.media().map(|(_, output)| output).collect();
-        if !project.awaited().is_empty() {
-            let files: Vec<_> = project.awaited().iter().map(|file| format!("`{file}`")).collect();
-            screen.status(&format!(
-                "no errors in `{manifest}` so far; check it again once {} is captured",
-                files.join(", ")
-            ));
-            continue;
-        }
-        if project.is_capture() {
-            let files = report::counted(project.targets().len(), "WIM file");
-            screen.status(&format!("{verdict} in `{manifest}`: it captures {files}"));
-            continue;
-        }
-        // A media set counts as one medium, so count its first discs.
-        let is_first = |output: &&&Output| output.disc.as_ref().is_none_or(|disc| disc.number == 1);
-        let mut media = match outputs.iter().filter(is_first).count() {
-            1 => "1 medium".to_owned(),
-            n => format!("{n} media"),
-        };
-        if outputs.iter().any(|output| output.disc.is_some()) {
-            media += &format!(" on {}", report::counted(outputs.len(), "disc"));
-        }
-        screen.status(&format!("{verdict} in `{manifest}`: it builds {media}"));
+    let (ready, waiting): (Vec<_>, Vec<_>) = projects.iter().partition(|project| project.awaited().is_empty());
+    for project in waiting {
+        let files: Vec<_> = project.awaited().iter().map(|file| format!("`{file}`")).collect();
+        let (manifest, files) = (project.manifest(), files.join(", "));
+        screen.status(&format!("no errors in `{manifest}` so far; check it again once {files} is captured"));
+    }
+    let checked = CheckedFiles::new(&sequences, &n_steps, &ready);
+    if checked.n_files() > 0 {
+        screen.status(&checked.summary(&problems));
     }
     Ok(Outcome::Done)
 }
@@ -142,17 +128,70 @@ fn print_problems(problems: &Problems, screen: &Screen) -> Result<()> {
     Ok(())
 }
 
-fn verdict(problems: &Problems) -> &'static str {
-    if problems.sorted().is_empty() { "no problems" } else { "no errors" }
+/// Files without errors, and what they describe.
+#[derive(Default)]
+struct CheckedFiles<'a> {
+    paths: Vec<&'a Utf8Path>,
+    n_manifests: usize,
+    n_media: usize,
+    /// Discs of media sets, or 0 if there are no sets.
+    n_discs: usize,
+    n_captures: usize,
+    n_steps: usize,
 }
 
-fn print_sequences(paths: &[&Utf8PathBuf], n_steps: &[usize], problems: &Problems, screen: &Screen) -> Result<Outcome> {
-    for (path, n_steps) in paths.iter().zip(n_steps) {
-        let path: &Utf8Path = path;
-        let steps = report::counted(*n_steps, "step");
-        screen.status(&format!("{} in `{path}`: a task sequence with {steps}", verdict(problems)));
+impl<'a> CheckedFiles<'a> {
+    /// Counts task sequences with their steps, and the outputs of projects.
+    fn new(sequences: &[&'a Utf8PathBuf], n_steps: &[usize], projects: &[&'a Project]) -> Self {
+        let mut files = Self { n_manifests: projects.len(), n_steps: n_steps.iter().sum(), ..Self::default() };
+        files.paths.extend(projects.iter().map(|project| project.manifest()));
+        files.paths.extend(sequences.iter().map(|path| path.as_path()));
+        let outputs: Vec<_> = projects.iter().flat_map(|project| project.media()).map(|(_, output)| output).collect();
+        // A media set counts as one medium, so count its first discs.
+        let is_first = |output: &&&Output| output.disc.as_ref().is_none_or(|disc| disc.number == 1);
+        files.n_media = outputs.iter().filter(is_first).count();
+        files.n_discs = if outputs.iter().any(|output| output.disc.is_some()) { outputs.len() } else { 0 };
+        files.n_captures = projects.iter().flat_map(|project| project.targets()).count() - outputs.len();
+        files
     }
-    Ok(Outcome::Done)
+
+    fn n_files(&self) -> usize {
+        self.paths.len()
+    }
+
+    /// Returns the result in one line, such as ``no problems in `media.toml`: it builds 2 media``.
+    fn summary(&self, problems: &Problems) -> String {
+        let verdict = if problems.sorted().is_empty() { "no problems" } else { "no errors" };
+        let n_sequences = self.n_files() - self.n_manifests;
+        let steps = format!("a task sequence with {}", report::counted(self.n_steps, "step"));
+        let one = self.n_files() == 1;
+        let mut made = Vec::new();
+        if self.n_media > 0 {
+            let media = if self.n_media == 1 { "1 medium".to_owned() } else { format!("{} media", self.n_media) };
+            let discs = format!(" on {}", report::counted(self.n_discs, "disc"));
+            made.push(format!("{} {media}{}", verb(one, "build"), if self.n_discs > 0 { &discs } else { "" }));
+        }
+        if self.n_captures > 0 {
+            made.push(format!("{} {}", verb(one, "capture"), report::counted(self.n_captures, "WIM file")));
+        }
+        let made = made.join(", ");
+        match &self.paths[..] {
+            [path] if n_sequences == 1 => format!("{verdict} in `{path}`: {steps}"),
+            [path] => format!("{verdict} in `{path}`: it {made}"),
+            _ => {
+                let counts = [(self.n_manifests, "manifest"), (n_sequences, "task sequence")];
+                let counts = counts.into_iter().filter(|(n, _)| *n > 0);
+                let files: Vec<_> = counts.map(|(n, noun)| report::counted(n, noun)).collect();
+                let made = if made.is_empty() { String::new() } else { format!(": they {made}") };
+                format!("{verdict} in {}{made}", files.join(" and "))
+            }
+        }
+    }
+}
+
+/// Returns the form of a verb for one thing or several.
+fn verb(one: bool, verb: &str) -> String {
+    if one { format!("{verb}s") } else { verb.to_owned() }
 }
 
 fn explain(name: Option<&str>, screen: &Screen) -> Result<Outcome> {

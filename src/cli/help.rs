@@ -2,7 +2,10 @@
 //!
 //! Lines have at most 80 columns. A test feeds every example to the parser.
 
-use clap::{Command, CommandFactory};
+use std::any::TypeId;
+
+use camino::Utf8PathBuf;
+use clap::{Arg, Command, CommandFactory, ValueHint};
 
 use super::Cli;
 
@@ -19,12 +22,12 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("Check and build", &["check", "render", "lock", "plan", "apply", "watch"]),
     ("Finished media", &["inspect", "verify", "diff", "write", "certificate"]),
     ("Task sequences and images", &["sequence", "simulate", "capture"]),
-    ("Tools", &["cache", "schema", "lsp", "completions"]),
+    ("Tools", &["cache", "schema", "lsp", "completions", "man"]),
 ];
 
 /// Returns the command line with its commands listed in groups, which clap has no setting for.
 pub fn command() -> Command {
-    let command = Cli::command();
+    let command = with_path_hints(Cli::command());
     let (header, literal) = (*command.get_styles().get_header(), *command.get_styles().get_literal());
     let width = GROUPS.iter().flat_map(|(_, names)| *names).map(|name| name.len()).max().unwrap_or_default();
     let mut template = "{about-with-newline}\n{usage-heading} {usage}\n".to_owned();
@@ -37,6 +40,13 @@ pub fn command() -> Command {
     }
     template += &format!("\n{header}{GLOBAL}:{header:#}\n{{options}}{{after-help}}");
     command.help_template(template)
+}
+
+/// Marks every argument that is a path, so that shells complete it.
+fn with_path_hints(command: Command) -> Command {
+    let is_path = |arg: &Arg| arg.get_value_parser().type_id() == TypeId::of::<Utf8PathBuf>();
+    let hinted = command.mut_args(|arg| if is_path(&arg) { arg.value_hint(ValueHint::AnyPath) } else { arg });
+    hinted.mut_subcommands(with_path_hints)
 }
 
 /// End of the summary of all commands.
@@ -62,6 +72,7 @@ Environment:
   TSMEDIA_CACHE_DIR    folder of the cache, like `--cache-dir`
   TSMEDIA_CACHE_LIMIT  size limit of the cache's objects, such as `20GB`
   NO_COLOR             no colours if set
+  CLICOLOR_FORCE       colours also outside of a terminal, unless 0
 
 Run `tsmedia COMMAND --help` for details and examples of a command.";
 
@@ -306,6 +317,23 @@ Examples:
   tsmedia lsp";
 
 pub(super) const COMPLETIONS: &str = "\
+The script asks tsmedia itself for completions, such as the sites and template
+values of the manifests on the command line.
+
 Examples:
-  tsmedia completions bash > tsmedia.bash
-  tsmedia completions powershell > tsmedia.ps1";
+  # Bash, for this shell and for new ones
+  source <(tsmedia completions bash)
+  tsmedia completions bash > ~/.local/share/bash-completion/completions/tsmedia
+
+  # Zsh, in a folder of $fpath
+  tsmedia completions zsh > ~/.zfunc/_tsmedia
+
+  # Fish
+  tsmedia completions fish > ~/.config/fish/completions/tsmedia.fish
+
+  # PowerShell
+  tsmedia completions powershell >> $PROFILE";
+
+pub(super) const MAN: &str = "\
+Examples:
+  tsmedia man ~/.local/share/man/man1";

@@ -27,10 +27,13 @@ use crate::format::revocations::Revocations;
 use crate::format::wim::header::PIPABLE_MAGIC;
 use crate::format::wim::{Wim, WimImageFacts};
 use crate::format::windows::{self, WindowsFacts};
+use crate::import::MediumOutline;
 use crate::limits::{self, MAX_BOOT_STORE_LEN, MAX_PROGRAM_LEN};
 use crate::output::{Listing, ParsedMedium, WIM_MAGIC, starts_with};
 use crate::report;
 use crate::report::html::{self, MediumReport};
+use crate::resolve::ForeignMedium;
+use crate::secret::Secret;
 use crate::verify::programs::read_programs;
 
 /// Headings of options.
@@ -119,8 +122,19 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     if screen.json {
         screen.print_json(&report::parsed_medium_json(&parsed, &details))
     } else {
-        screen.print_page(&report::parsed_medium(&parsed, &details, arguments.files))
+        let mut page = report::parsed_medium(&parsed, &details, arguments.files);
+        report::add_outline(&mut page, &outline(arguments)?);
+        screen.print_page(&page)
     }
+}
+
+/// Reads the content and task sequences of a medium; empty if its files can't be read, which `verify` reports.
+fn outline(arguments: &Arguments) -> Result<MediumOutline> {
+    let Ok(medium) = ForeignMedium::open(&arguments.medium) else {
+        return Ok(MediumOutline { sequences: Some(Vec::new()), ..MediumOutline::default() });
+    };
+    let password = arguments.password_from.as_ref().map(password::read).transpose()?;
+    MediumOutline::read(&medium, password.as_ref().and_then(Secret::text))
 }
 
 /// Reads the parts of a WIM file beyond its header and XML.

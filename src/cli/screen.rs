@@ -2,11 +2,13 @@
 //! terminal. All text is escaped by [`foreign_text`], here or in [`Page`], so that names in foreign files can't control
 //! the terminal.
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use camino::Utf8Path;
+use clap::ColorChoice;
 use clap::error::{ContextKind, ContextValue};
 use terminal_size::{Height, Width, terminal_size_of};
 
@@ -23,6 +25,8 @@ use crate::write;
 pub(super) struct Screen {
     /// `true` with `--json`.
     pub json: bool,
+    /// `true` with `--quiet`: only data and errors are printed.
+    quiet: bool,
     style: TextStyle,
     is_terminal: bool,
     /// Columns of standard output and standard error, if known.
@@ -68,11 +72,39 @@ pub(super) fn print_usage_error(mut error: clap::Error) {
     }
 }
 
+/// Returns the value of `--color` in arguments that are not parsed yet, for errors and help of the parser itself.
+pub(super) fn color_argument(arguments: impl Iterator<Item = OsString>) -> ColorChoice {
+    let mut arguments = arguments.map(|argument| argument.to_string_lossy().into_owned()).take_while(|it| it != "--");
+    let mut choice = None;
+    while let Some(argument) = arguments.next() {
+        choice = match argument.strip_prefix("--color") {
+            Some("") => arguments.next().and_then(|value| value.parse().ok()),
+            Some(value) => value.strip_prefix('=').and_then(|value| value.parse().ok()),
+            None => choice,
+        };
+    }
+    choice.unwrap_or_default()
+}
+
+/// Returns `true` if text for people has colours. `--color` goes before `NO_COLOR`, which goes before `CLICOLOR_FORCE` and
+/// `CLICOLOR` (<https://bixense.com/clicolors/>), as in clap, which prints the help.
+fn use_color(choice: ColorChoice, is_terminal: bool, env: impl Fn(&str) -> Option<OsString>) -> bool {
+    let is_set = |name| env(name).is_some_and(|value| !value.is_empty());
+    match choice {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto if is_set("NO_COLOR") => false,
+        ColorChoice::Auto if is_set("CLICOLOR_FORCE") && env("CLICOLOR_FORCE").is_some_and(|value| value != "0") => {
+            true
+        }
+        ColorChoice::Auto => is_terminal && env("CLICOLOR").is_none_or(|value| value != "0"),
+    }
+}
+
 impl Screen {
     /// Returns the screen of this process.
-    pub fn for_process(json: bool) -> Self {
+    pub fn for_process(json: bool, quiet: bool, color: ColorChoice) -> Self {
         let is_terminal = io::stderr().is_terminal();
-        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         // Without a terminal, COLUMNS sets the width, as it does for the help.
         let columns = || std::env::var("COLUMNS").ok()?.parse::<usize>().ok();
@@ -80,11 +112,11 @@ impl Screen {
         let widths = [of(terminal_size_of(io::stdout())), of(terminal_size_of(io::stderr()))];
         let widths = widths.map(|width| width.map(|width| width.max(MIN_WIDTH)));
         let style = TextStyle {
-            colour: is_terminal && !is_dumb && !is_set("NO_COLOR"),
+            colour: use_color(color, is_terminal && !is_dumb, |name| std::env::var_os(name)),
             unicode: !is_dumb,
             width: widths[1].unwrap_or(TextStyle::default().width).min(MAX_WIDTH),
         };
-        Self { json, style, is_terminal, widths, progress: Arc::default(), has_data: Arc::default() }
+        Self { json, quiet, style, is_terminal, widths, progress: Arc::default(), has_data: Arc::default() }
     }
 
     /// Returns the progress of the command.
@@ -137,11 +169,23 @@ impl Screen {
 
     /// Prints a page to standard error.
     pub fn status_page(&self, page: &Page) {
+        if !self.quiet {
+            self.error_page(page);
+        }
+    }
+
+    /// Prints a page that belongs to an error, also with `--quiet`.
+    pub fn error_page(&self, page: &Page) {
         write_stderr(&in_width(page, self.widths[1]));
     }
 
     /// Prints problems to standard error, if there are any.
     pub fn print_problems(&self, problems: &Problems) {
+        let mut errors = problems.clone();
+        if self.quiet {
+            errors.keep_errors();
+        }
+        let problems = &errors;
         write_stderr(&foreign_text::styled(&report::graphical(problems, self.style)));
     }
 
@@ -164,7 +208,7 @@ impl Screen {
 
     /// Prints an error with its causes and help.
     pub fn print_error(&self, error: &Error) {
-        self.status_page(&report::failure(error));
+        self.error_page(&report::failure(error));
     }
 
     /// Prints the error that ends the command. With `--json` and no data printed yet, prints it as JSON too, so that
@@ -199,7 +243,7 @@ impl Screen {
         self.catch_interrupts();
         self.progress.start(0);
         self.progress.set_subject("");
-        let terminal = self.is_terminal.then(|| self.widths[1].unwrap_or(self.style.width));
+        let terminal = (self.is_terminal && !self.quiet).then(|| self.widths[1].unwrap_or(self.style.width));
         bar::with_bar(doing, &self.progress, terminal, |line| self.status(line), work)
     }
 }

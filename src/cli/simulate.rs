@@ -219,7 +219,7 @@ fn print_runs(runs: &[SimulatedRun], as_matrix: bool, screen: &Screen) -> Result
     }
     if !screen.json {
         let unmet = titles.iter().zip(runs).filter(|(_, run)| !run.unmet.is_empty());
-        unmet.for_each(|(title, run)| screen.status_page(&simulated::unmet(title, &run.unmet)));
+        unmet.for_each(|(title, run)| screen.error_page(&simulated::unmet(title, &run.unmet)));
     }
     Ok(Outcome::ProblemsFound)
 }

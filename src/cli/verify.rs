@@ -14,7 +14,7 @@ use crate::limits;
 use crate::output::lists::{DiscOfSet, MediumToml};
 use crate::output::{Listing, Output, ParsedMedium};
 use crate::project::Project;
-use crate::report;
+use crate::report::{self, Page};
 use crate::verify::programs;
 use crate::verify::set::{self, SetFault};
 use crate::verify::{self, Verified, verify};
@@ -209,12 +209,16 @@ fn print_verdict(verified: &Verified, path: &Utf8Path, manifest: Option<&Utf8Pat
         0 => format!("sound: `{path}` ({}), {files}{disc}", verified.label),
         n => format!("not sound: `{path}`, {} in {files}", report::counted(n, "fault")),
     };
-    screen.status(&match (manifest, n_differences) {
+    let line = Page::of_line(match (manifest, n_differences) {
         (None, _) => verdict,
         (Some(_), 0) if !verified.faults.is_empty() => verdict,
         (Some(manifest), 0) => format!("{verdict}; matches `{manifest}`"),
         (Some(manifest), n) => format!("{verdict}; differs from `{manifest}`: {}", report::counted(n, "difference")),
     });
+    match verified.faults.is_empty() {
+        true => screen.status_page(&line),
+        false => screen.error_page(&line),
+    }
 }
 
 /// Prints the faults of media sets, or the sets that are complete.
@@ -228,7 +232,7 @@ fn print_sets(all: &[(String, Verified)], faults: &[SetFault], screen: &Screen) 
             screen.status(&format!("complete: {} of the set {set}", report::counted(n_discs.unwrap_or(0), "disc")));
         }
     } else {
-        screen.status(&format!("incomplete set: {}", report::counted(faults.len(), "fault")));
+        screen.error_page(&Page::of_line(format!("incomplete set: {}", report::counted(faults.len(), "fault"))));
     }
     Ok(())
 }

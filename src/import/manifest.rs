@@ -157,14 +157,20 @@ fn write_content(text: &mut String, medium: &ForeignMedium, sequences: &[Recover
 /// Returns the table for a content ID, according to the steps that refer to it; other content is
 /// assumed to be a package.
 fn table_of(sequences: &[RecoveredSequence], id: &str) -> &'static str {
+    table_or_default(find_table(sequences, id), id)
+}
+
+/// Returns the table for a content ID, according to the first step that refers to it.
+pub(super) fn find_table(sequences: &[RecoveredSequence], id: &str) -> Option<&'static str> {
     let steps = sequences.iter().flat_map(|one| one.sequence.walk());
     let mut tables = steps.filter_map(|(_, step)| step.action()).flat_map(crate::sequence::rules::step_references);
     let table = tables.find(|(_, step_references, ..)| *step_references == id).map(|(_, _, table, _)| table);
-    match table {
-        Some("") | None if id.starts_with("Content_") => "application",
-        Some("") | None => "package",
-        Some(table) => table,
-    }
+    table.filter(|table| !table.is_empty())
+}
+
+/// Returns the table for content that no step refers to, unless one is known.
+pub(super) fn table_or_default(table: Option<&'static str>, id: &str) -> &'static str {
+    table.unwrap_or(if id.starts_with("Content_") { "application" } else { "package" })
 }
 
 fn write_sequences(text: &mut String, sequences: &[RecoveredSequence]) {

@@ -1,5 +1,6 @@
 //! Selects the sites of a manifest, and reads their site files.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -25,6 +26,34 @@ pub struct SelectedSite {
     pub data: Option<Arc<SiteFile>>,
     /// The site file is invalid, which was reported. Missing values must not be reported then.
     pub is_unusable: bool,
+}
+
+/// Site codes of manifests, in the order in which they were read. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct KnownSites(Rc<RefCell<SiteCodes>>);
+
+#[derive(Debug, Default)]
+struct SiteCodes {
+    codes: Vec<String>,
+    /// Manifests whose sites are in `codes`.
+    n_manifests: usize,
+}
+
+impl KnownSites {
+    /// Returns the codes.
+    pub fn codes(&self) -> Vec<String> {
+        self.0.borrow().codes.clone()
+    }
+
+    fn add(&self, sites: &[SelectedSite]) {
+        let mut known = self.0.borrow_mut();
+        known.n_manifests += 1;
+        for code in sites.iter().filter_map(|site| site.code.as_ref()) {
+            if !known.codes.contains(code) {
+                known.codes.push(code.clone());
+            }
+        }
+    }
 }
 
 /// Returns the sites selected on the command line (or all of them), and all sites of the manifest.
@@ -57,11 +86,9 @@ pub fn select_sites(
     }
     report_duplicates(&sites, &mut found);
     found.into_iter().for_each(|problem| reader.problems.add(problem));
+    options.known_sites.add(&sites);
     if nodes.is_empty() && wanted.is_empty() {
         return (vec![None], Vec::new());
-    }
-    for code in wanted {
-        report_unknown_site(code, &sites, reader);
     }
     let keep = |site: &SelectedSite| wanted.is_empty() || site.code.as_ref().is_some_and(|code| wanted.contains(code));
     let chosen = sites.iter().filter(|site| keep(site)).cloned().map(Some).collect();
@@ -179,18 +206,30 @@ fn report_duplicates(sites: &[SelectedSite], found: &mut Vec<Problem>) {
     }
 }
 
-fn report_unknown_site(wanted: &str, sites: &[SelectedSite], reader: &mut ManifestReader<'_>) {
-    let codes: Vec<&str> = sites.iter().filter_map(|site| site.code.as_deref()).collect();
-    if codes.contains(&wanted) {
+/// Reports sites selected on the command line that none of `n_manifests` manifests has. If the sites
+/// of a manifest are unknown because of an error, nothing is reported.
+pub fn report_unknown_sites(options: &Options, n_manifests: usize, problems: &mut Problems) {
+    let known = options.known_sites.0.borrow();
+    if known.n_manifests < n_manifests {
         return;
     }
-    let text = format!("--site {wanted}");
-    let source = reader.problems.add_source("command line", text.as_str());
-    let place = Place { source, span: "--site ".len()..text.len() };
-    let help = match nearest(wanted, codes.iter().copied()) {
-        _ if codes.is_empty() => "remove `--site`; the manifest has no `[[sites]]`".to_owned(),
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("use one of its sites: {}", one_of(codes).replace(" or ", " and ")),
-    };
-    reader.problems.add(Problem::error(format!("the manifest has no site `{wanted}`")).at(place, "").help(help));
+    let codes = || known.codes.iter().map(String::as_str);
+    for wanted in options.sites.iter().filter(|wanted| !known.codes.contains(wanted)) {
+        let text = format!("--site {wanted}");
+        let source = problems.add_source_once("command line", &text);
+        let place = Place { source, span: "--site ".len()..text.len() };
+        let (message, owner) = match n_manifests {
+            1 => (format!("the manifest has no site `{wanted}`"), "the manifest has"),
+            n => (format!("none of the {n} manifests has a site `{wanted}`"), "the manifests have"),
+        };
+        let help = match nearest(wanted, codes()) {
+            _ if known.codes.is_empty() => format!("remove `--site`; {owner} no `[[sites]]`"),
+            Some(near) => format!("did you mean `{near}`?"),
+            None => {
+                let whose = if n_manifests == 1 { "its" } else { "their" };
+                format!("use one of {whose} sites: {}", one_of(codes()).replace(" or ", " and "))
+            }
+        };
+        problems.add(Problem::error(message).at(place, "").help(help));
+    }
 }

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Action, ExistingFile, Inputs, LibraryContent, PlannedChange, Reason, finished_file, reason};
+use super::{
+    Action, ExistingFile, Inputs, LibraryContent, MediumSummary, PlannedChange, Reason, finished_file, reason,
+};
 use crate::content::{Content, Source, SourceKey};
 use crate::digest::{Digest, Digests};
 use crate::error::Result;
@@ -93,6 +95,13 @@ pub(super) fn change(inputs: &Inputs, target: &Target, output: &Output) -> Resul
         in_the_way: matches!(existing, ExistingFile::Foreign { .. }) && recorded.is_none(),
         ..change(action, draft.len(), reasons(inputs, target, output, wanted_id)?)
     };
+    if action == Action::Create && output.disc.is_none() {
+        let sequence = target.facts.sequence.as_ref();
+        change.contents = Some(MediumSummary {
+            parts: output.contents(),
+            sequence: sequence.map(|sequence| (sequence.name.clone(), sequence.n_steps())),
+        });
+    }
     if is_cut_off {
         // The cost of the patch can only be estimated after recovery.
         change.action = Action::Patch;

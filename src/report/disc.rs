@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::condense::ReportItem;
 use super::counted;
 use super::map::share;
-use crate::output::{DiscPart, SetDisc};
+use crate::output::{DiscPart, MEDIUM_FILES, SetDisc};
+use crate::plan::MediumSummary;
 use crate::size::Size;
 
 /// Returns the lines for a disc whose image has `len` bytes.
@@ -20,6 +21,20 @@ pub(super) fn item(disc: &SetDisc, len: u64) -> ReportItem {
     }
 }
 
+/// Returns the lines for a medium that does not exist yet. If there is little room, the largest entries come first.
+pub(super) fn contents_item(contents: &MediumSummary) -> ReportItem {
+    let MediumSummary { parts, sequence } = contents;
+    let sum = |of: fn(&DiscPart) -> u64| parts.iter().map(of).sum::<u64>();
+    let (len, n_files) = (Size(sum(|part| part.len)), counted(sum(|part| part.n_files) as usize, "file"));
+    let sequence = sequence.iter();
+    let sequence = sequence.map(|(name, n_steps)| format!("task sequence `{name}` with {}", counted(*n_steps, "step")));
+    let lines = |parts: &[&DiscPart]| sequence.clone().chain(parts.iter().map(|part| line(part))).collect();
+    let mut parts: Vec<_> = parts.iter().collect();
+    let details = lines(&parts);
+    parts.sort_by_key(|part| std::cmp::Reverse(part.len));
+    ReportItem { line: format!("contents: {len} in {n_files}"), details, brief: lines(&parts) }
+}
+
 fn line(part: &DiscPart) -> String {
     let DiscPart { title, n_files, len, is_whole } = part;
     let a_part = if *is_whole { "" } else { "part of " };
@@ -31,7 +46,7 @@ fn medium_files(disc: &SetDisc) -> Option<DiscPart> {
     let sum = |of: fn(&DiscPart) -> u64| disc.parts.iter().map(of).sum::<u64>();
     let n_files = disc.n_files.saturating_sub(sum(|part| part.n_files));
     let len = disc.len.saturating_sub(sum(|part| part.len));
-    (n_files > 0).then(|| DiscPart { title: "files of the medium itself".into(), n_files, len, is_whole: true })
+    (n_files > 0).then(|| DiscPart { title: MEDIUM_FILES.into(), n_files, len, is_whole: true })
 }
 
 /// Returns a disc as JSON.

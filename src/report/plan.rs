@@ -21,6 +21,7 @@ pub fn text(plan: &Plan, n_lines: Option<usize>) -> Page {
                 && first.in_the_way == change.in_the_way
                 && first.prompt == change.prompt
                 && (first.action == Action::Keep || first.taken == change.taken)
+                && contents(first) == contents(change)
         };
         match sections.iter_mut().find(|(first, _)| is_alike(first)) {
             Some((_, section)) => {
@@ -52,6 +53,7 @@ fn items(change: &PlannedChange) -> Vec<ReportItem> {
     let prompt = change.prompt.filter(|_| change.action != Action::Keep);
     items.extend(prompt.map(|prompt| ReportItem { line: prompt_text(prompt), ..ReportItem::default() }));
     items.extend(change.disc.as_ref().map(|disc| disc::item(disc, change.len)));
+    items.extend(contents(change));
     items.extend(library_content(change));
     items
 }
@@ -68,6 +70,11 @@ fn head(change: &PlannedChange) -> String {
         }
         Action::Create | Action::Rebuild => format!("{action:8} {name} ({len}, {} to write)", Size(change.n_write)),
     }
+}
+
+/// Returns what a new medium will contain. Media that differ only in a few bytes have the same lines.
+fn contents(change: &PlannedChange) -> Option<ReportItem> {
+    change.contents.as_ref().map(disc::contents_item)
 }
 
 /// Returns the content that a medium takes from libraries, unless the medium is kept.
@@ -163,6 +170,23 @@ pub fn summary(plan: &Plan) -> String {
         Some(n_capture) => format!("{n_capture} to capture, {n_write} to write"),
     };
     format!("{}; {rest}", parts.join(", "))
+}
+
+/// Returns a summary of an applied plan in one line: the number of outputs for each action, and the bytes written.
+pub fn applied_summary(plan: &Plan) -> String {
+    if plan.is_up_to_date() {
+        return summary(plan);
+    }
+    let actions = [
+        (Action::Create, "created"),
+        (Action::Patch, "patched"),
+        (Action::Rebuild, "rebuilt"),
+        (Action::Delete, "deleted"),
+        (Action::Keep, "kept"),
+    ];
+    let counts = actions.iter().map(|(action, done)| (plan.count(*action), done)).filter(|(n, _)| *n > 0);
+    let parts: Vec<_> = counts.map(|(n, done)| format!("{n} {done}")).collect();
+    format!("{}; {} written", parts.join(", "), Size(plan.n_write()))
 }
 
 /// Returns the first reason for a change, and the number of others.

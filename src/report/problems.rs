@@ -17,6 +17,7 @@ use crate::rule::Rule;
 
 use super::TextStyle;
 use super::page::wrapped;
+use super::repeated::{self, RepeatedProblem};
 use crate::foreign_text;
 
 /// Lines of context before and after the labelled ones.
@@ -31,19 +32,26 @@ const GAP: usize = 1 << 16;
 /// Minimum indentation of continuations in [`wrapped`].
 const HANG: usize = 2;
 
-/// Draws all problems in the order of their lines, and a summary; empty if there are none.
+/// Draws all problems in the order of their lines, and a summary; empty if there are none. Equal warnings and notes are
+/// drawn once.
 pub fn graphical(problems: &Problems, style: TextStyle) -> String {
     let width = style.width.max(40);
     let mut text = String::new();
-    for problem in problems.sorted() {
+    let groups = repeated::group(problems);
+    for group in &groups {
+        let problem = group.first;
         let marker = marker(problem, style.unicode);
         let drawn =
             ProblemDiagnostic::new(problem, problems, width, (&marker, if style.unicode { MASK } else { PLAIN_MASK }));
         // Writing to a `String` does not fail. If miette fails, the summary still counts the problem.
         let _ = handler(marker, style, width).render_report(&mut text, &drawn);
+        if let Some(elsewhere) = group.elsewhere() {
+            text.push_str(&wrapped("  ", HANG, &foreign_text::line(&elsewhere), width));
+            text.push('\n');
+        }
         text.push('\n');
     }
-    if let Some(summary) = summary(problems) {
+    if let Some(summary) = summary(&groups) {
         text.push_str(&summary);
         text.push('\n');
     }
@@ -82,10 +90,10 @@ fn marker(problem: &Problem, unicode: bool) -> String {
 }
 
 /// Counts problems by severity, such as `3 errors, 1 warning`; `None` if there are none.
-pub fn summary(problems: &Problems) -> Option<String> {
+fn summary(groups: &[RepeatedProblem]) -> Option<String> {
     let counted: Vec<_> = [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Note, "note")]
         .into_iter()
-        .map(|(severity, word)| (problems.count(severity), word))
+        .map(|(severity, word)| (groups.iter().filter(|group| group.first.severity == severity).count(), word))
         .filter(|(n_problems, _)| *n_problems > 0)
         .map(|(n_problems, word)| super::counted(n_problems, word))
         .collect();

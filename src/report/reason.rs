@@ -6,6 +6,7 @@ use super::condense::ReportItem;
 use super::counted;
 use super::folders::{self, mark};
 use crate::manifest;
+use crate::output::MEDIUM_FILES;
 use crate::plan::{Action, BootChange, EntryChange, FileChange, FileCount, FileStatus, PlannedChange, Reason};
 use crate::size::Size;
 
@@ -106,7 +107,7 @@ fn quoted(value: &str) -> String {
 }
 
 fn entry_item(entry: &EntryChange) -> ReportItem {
-    let title = entry.title.as_deref().unwrap_or("files of the medium itself");
+    let title = entry.title.as_deref().unwrap_or(MEDIUM_FILES);
     let tally = |tally: &FileCount| format!("{} in {}", Size(tally.len), counted(tally.n_files as usize, "file"));
     let (old, new) = match (&entry.old, &entry.new) {
         (Some(old), Some(new)) => (old, new),

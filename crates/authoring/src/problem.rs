@@ -260,6 +260,11 @@ impl Problems {
         self.list.retain(|problem| problem.severity != Severity::Note);
     }
 
+    /// Removes all warnings and notes.
+    pub fn keep_errors(&mut self) {
+        self.list.retain(|problem| problem.severity == Severity::Error);
+    }
+
     /// Returns `true` if there are errors.
     pub fn has_errors(&self) -> bool {
         self.count(Severity::Error) > 0
