@@ -4,9 +4,11 @@
 //! cache keeps a second run out. [`survey`] makes the plan that `plan` shows and [`apply`] starts from.
 
 mod capture;
+mod deletion;
 mod existing_output;
 mod locked;
 mod medium;
+mod moved_outputs;
 mod patch;
 mod saved_plan;
 
@@ -21,15 +23,17 @@ use crate::digest::DigestKinds;
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::Sealed;
 use crate::plan::saved::SavedManifest;
-use crate::plan::{self, Action, Claim, Plan, PlannedChange};
+use crate::plan::{self, Action, Plan, PlannedChange};
 use crate::progress::Progress;
 use crate::record::{Record, Recorded, RecordedMedium};
 use crate::store::{Lock, Store};
 use crate::target::{self, Recipe, Target};
 use crate::write::{self, Journal, WriteOptions, open};
 
+pub use deletion::{Deletion, find_deletions, without_deletions};
 use existing_output::{FoundOutput, look_at, path_of};
 pub use locked::LockedSource;
+use moved_outputs::MovedOutputs;
 use patch::{Patcher, recover};
 pub use saved_plan::{find_stale, survey_to_save};
 
@@ -54,6 +58,8 @@ pub struct ApplyContext<'a> {
     pub force: bool,
     /// `true` to rebuild what changed and never patch it.
     pub no_patch: bool,
+    /// `true` to delete also the files that need [consent](find_deletions); otherwise they and their records stay.
+    pub deletes: bool,
 }
 
 impl ApplyContext<'_> {
@@ -77,6 +83,13 @@ pub struct Applied {
     pub captured: Vec<(String, Captured)>,
     /// Number of source bytes that were read rather than copied by the kernel.
     pub n_read: u64,
+}
+
+impl Applied {
+    /// Sets the manifest of all changes.
+    pub fn with_manifest(self, manifest: &Utf8Path) -> Self {
+        Self { plan: self.plan.with_manifest(manifest), ..self }
+    }
 }
 
 /// Makes a plan. Reads sources whose digests are needed but not known, and stores these in the cache. Writes nothing
@@ -123,16 +136,21 @@ fn apply_if(
     let (record, _) = Record::load_or_empty(work.record)?;
     let n_recovered = recover(work, store, &record, progress)?;
     let patcher = Patcher::default();
-    let (Decided { plan, looked }, mut n_read) = decide(work, store, &record, &patcher, progress)?;
+    let (Decided { plan, mut looked, moved }, mut n_read) = decide(work, store, &record, &patcher, progress)?;
     n_read += locked::verify(work, &plan, store, progress)?;
     if let Some(planned) = planned {
         saved_plan::check(work, planned, store, &record, &plan)?;
     }
+    let plan = match work.deletes {
+        true => plan,
+        false => without_deletions(plan, &deletion::unconfirmed(work, &record, store)?),
+    };
     refuse_strangers(work, &plan)?;
     refuse_unreadable(work, &plan)?;
     store.start_reading();
     let mut run =
         ApplyRun { work, store, record, patcher, progress, applied: Applied { n_read, ..Applied::default() } };
+    run.rename(&moved, &mut looked)?;
     let mut plan = plan;
     let mut is_saved = false;
     for change in &mut plan.changes {
@@ -166,7 +184,7 @@ impl ApplyRun<'_> {
     fn carry_out(&mut self, change: &mut PlannedChange, looked: Option<Stat>) -> Result<bool> {
         let mut journal = None;
         let is_news = match (change.action, target::find(self.work.targets, &change.name)) {
-            (Action::Keep, Some(target)) => self.keep(target, looked)?,
+            (Action::Keep | Action::Rename, Some(target)) => self.keep(target, looked)?,
             (Action::Create | Action::Patch | Action::Rebuild, Some(target)) => {
                 journal = self.make(target, change, looked)?;
                 true
@@ -216,9 +234,7 @@ impl ApplyRun<'_> {
     /// Deletes the file of a target that the manifest no longer makes, if it is the recorded one, and forgets the
     /// target.
     fn delete(&mut self, name: &str) -> Result<()> {
-        let found = look_at(self.work, name, self.store, &self.record)?;
-        let is_ours = self.record.get(name).is_some_and(|recorded| found.existing.is_recorded(recorded));
-        if let Some(path) = path_of(self.work, name).filter(|_| is_ours && found.claim == Claim::Made) {
+        if let Some(Deletion { path, .. }) = deletion::find_deletion(self.work, name, self.store, &self.record)? {
             self.work.options.disk.remove(&path).map_err(|error| Error::io("removing", &path, error))?;
         }
         self.store.forget_finished(name);
@@ -231,6 +247,8 @@ impl ApplyRun<'_> {
 struct Decided {
     plan: Plan,
     looked: BTreeMap<String, FoundOutput>,
+    /// Media to rename before anything else. The plan is made as if they were renamed already.
+    moved: MovedOutputs,
 }
 
 fn decide(
@@ -242,7 +260,13 @@ fn decide(
 ) -> Result<(Decided, u64)> {
     let mut n_read = 0;
     refuse_links(work)?;
-    let looked = look_at_all(work, record, store)?;
+    let moved = moved_outputs::find(work, record, store)?;
+    let renamed = moved_outputs::renamed_record(record, &moved)?;
+    let record = renamed.as_ref().unwrap_or(record);
+    let mut looked = look_at_all(work, record, store)?;
+    for (name, moved) in &moved {
+        looked.insert(name.clone(), moved_outputs::look(work, name, moved, store)?);
+    }
     let found = |name: &str| looked.get(name).copied().unwrap_or(FoundOutput::missing());
     // Planning finds digests that it needs and doesn't have. They are computed, and planning starts again: with one
     // digest known, others may be needed, such as those of files inside a boot image.
@@ -251,7 +275,8 @@ fn decide(
             let store = &*store;
             let patching = |target: &Target, sealed: Sealed, recorded: &RecordedMedium| {
                 let stat = found(&target.name).stat;
-                patcher.cost(target, stat, sealed, recorded, work)
+                let path = moved.get(&target.name).map_or(&target.path, |moved| &moved.old_path);
+                patcher.cost((target, path), stat, sealed, recorded, work)
             };
             let inputs = plan::Inputs {
                 targets: work.targets,
@@ -265,7 +290,9 @@ fn decide(
             };
             let unknown = plan::to_hash(&inputs)?;
             if unknown.is_empty() {
-                return Ok((Decided { plan: plan::plan(&inputs)?, looked }, n_read));
+                let mut plan = plan::plan(&inputs)?;
+                moved_outputs::mark(&mut plan, &moved);
+                return Ok((Decided { plan, looked, moved }, n_read));
             }
             unknown
         };
@@ -301,8 +328,9 @@ fn refuse_strangers(work: &ApplyContext, plan: &Plan) -> Result<()> {
     let stranger = |change: &&PlannedChange| change.in_the_way && change.action != Action::Delete;
     match plan.changes.iter().find(stranger) {
         Some(change) if !work.force => {
-            let name = &change.name;
-            let is_capture = target::find(work.targets, name).is_some_and(Target::is_capture);
+            let target = target::find(work.targets, &change.name);
+            let is_capture = target.is_some_and(Target::is_capture);
+            let name = target.map_or(change.name.as_str(), |target| target.path.as_str());
             Err(Error::new(format!("`{name}` already exists and was not made by tsmedia")).help(format!(
                 "move `{name}` away, choose another `path` in `[{}]`, or replace it with `--force`",
                 if is_capture { "capture" } else { "output" }

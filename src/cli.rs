@@ -10,6 +10,8 @@ mod capture;
 mod certificate;
 mod check;
 mod completions;
+mod confirm;
+mod destroy;
 mod diff;
 mod file_kind;
 mod help;
@@ -124,6 +126,12 @@ enum Command {
     /// Each file is written beside the old one and then takes its place, or is patched in place under a journal.
     #[command(after_long_help = help::APPLY)]
     Apply(apply::Arguments),
+    /// Delete the finished media of manifests.
+    ///
+    /// Deletes the files that the records list and that were built with this cache, after a question. Captured WIM files
+    /// stay.
+    #[command(after_long_help = help::DESTROY)]
+    Destroy(destroy::Arguments),
     /// Rebuild media whenever one of their inputs changes.
     #[command(after_long_help = help::WATCH)]
     Watch(watch::Arguments),
@@ -225,11 +233,14 @@ struct BuildArguments {
     /// Rebuild instead of patching existing media.
     #[arg(long, help_heading = BUILD)]
     no_patch: bool,
+    /// Delete finished files of removed sites without a question.
+    #[arg(long, help_heading = BUILD)]
+    yes: bool,
 }
 
 impl BuildArguments {
     fn options(&self) -> BuildOptions {
-        BuildOptions { force: self.force, no_patch: self.no_patch }
+        BuildOptions { force: self.force, no_patch: self.no_patch, deletes: self.yes }
     }
 }
 
@@ -317,6 +328,7 @@ fn run(command: Command, screen: &Screen) -> Result<Outcome> {
         Command::Render(arguments) => render::run(&arguments, screen),
         Command::Plan(arguments) => plan::run(&arguments, screen),
         Command::Apply(arguments) => apply::run(&arguments, screen),
+        Command::Destroy(arguments) => destroy::run(&arguments, screen),
         Command::Watch(arguments) => watch::run(&arguments, screen),
         Command::Diff(arguments) => diff::run(&arguments, screen),
         Command::Inspect(arguments) => inspect::run(&arguments, screen),

@@ -11,6 +11,7 @@ pub mod saved;
 
 use std::sync::Arc;
 
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::content::{Source, SourceKey};
@@ -33,6 +34,8 @@ pub struct Plan {
 /// Planned change of one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlannedChange {
+    /// Path of the manifest, as given; set by [`Plan::with_manifest`].
+    pub manifest: Utf8PathBuf,
     /// Name of the target, as in the manifest.
     pub name: String,
     /// Action to take.
@@ -43,6 +46,8 @@ pub struct PlannedChange {
     pub n_write: u64,
     /// Number of bytes that a patch keeps.
     pub n_keep: u64,
+    /// Path of the finished medium that is renamed first. `None` if its path did not change.
+    pub renamed_from: Option<Utf8PathBuf>,
     /// Reasons for the action; empty if the output is kept.
     pub reasons: Vec<Reason>,
     /// `true` if a file that tsmedia did not make has the name.
@@ -56,7 +61,7 @@ pub struct PlannedChange {
     pub n_capture: Option<u64>,
     /// Content taken from libraries.
     pub taken: Vec<LibraryContent>,
-    /// What a medium to be created will contain; `None` for any other action, a capture or a disc of a set.
+    /// Contents of a medium to be created; `None` for any other action, a capture or a disc of a set.
     pub contents: Option<MediumSummary>,
 }
 
@@ -88,6 +93,8 @@ pub enum Action {
     Create,
     /// Change the parts that are out of date.
     Patch,
+    /// Rename it: only its path changed.
+    Rename,
     /// Replace it as a whole.
     Rebuild,
     /// Delete it: the manifest no longer makes it.
@@ -101,6 +108,7 @@ impl Action {
             Self::Keep => "keep",
             Self::Create => "create",
             Self::Patch => "patch",
+            Self::Rename => "rename",
             Self::Rebuild => "rebuild",
             Self::Delete => "delete",
         }
@@ -145,7 +153,8 @@ impl ExistingFile {
         }
     }
 
-    fn len(self) -> u64 {
+    /// Length in bytes; 0 if it is missing.
+    pub fn len(self) -> u64 {
         match self {
             Self::Missing => 0,
             Self::Medium { len, .. } | Self::Touched { len } | Self::Foreign { len } => len,
@@ -192,11 +201,13 @@ impl PlannedChange {
     /// Creates a change that writes nothing.
     fn new(name: &str, action: Action, len: u64, reasons: Vec<Reason>) -> Self {
         Self {
+            manifest: Utf8PathBuf::new(),
             name: name.to_owned(),
             action,
             len,
             n_write: 0,
             n_keep: 0,
+            renamed_from: None,
             reasons,
             in_the_way: false,
             disc: None,
@@ -206,12 +217,23 @@ impl PlannedChange {
             contents: None,
         }
     }
+
+    /// Path of the target, relative to the current folder.
+    pub fn path(&self) -> Utf8PathBuf {
+        self.manifest.with_file_name(&self.name)
+    }
 }
 
 impl Plan {
     /// Returns `true` if every target is up to date.
     pub fn is_up_to_date(&self) -> bool {
         self.changes.iter().all(|change| change.action == Action::Keep)
+    }
+
+    /// Sets the manifest of all changes.
+    pub fn with_manifest(mut self, manifest: &Utf8Path) -> Self {
+        self.changes.iter_mut().for_each(|change| change.manifest = manifest.to_owned());
+        self
     }
 
     /// Number of targets with this action.

@@ -14,13 +14,13 @@ use std::rc::Rc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::apply::{self, Applied, ApplyContext, LockedSource};
+use crate::apply::{self, Applied, ApplyContext, Deletion, LockedSource};
 use crate::date::Date;
 use crate::error::{Error, Result};
 use crate::gather;
 use crate::inputs::Inputs;
 use crate::layout::Layout;
-use crate::manifest::{self, Loaded};
+use crate::manifest::{self, Loaded, suggest};
 use crate::output::Output;
 use crate::plan;
 use crate::plan::saved::{SavedManifest, StaleTarget};
@@ -82,6 +82,8 @@ pub struct BuildOptions {
     pub force: bool,
     /// `true` to rebuild what changed and never patch it.
     pub no_patch: bool,
+    /// `true` to delete also the files that need [consent](Project::find_deletions); otherwise they stay.
+    pub deletes: bool,
 }
 
 /// Manifest with its targets for the selected sites.
@@ -112,7 +114,8 @@ impl ProjectPlan<'_> {
     /// Applies the plan and records each target as soon as it is finished. Plans again under the lock, since another
     /// run may have made changes.
     pub fn apply(mut self, progress: &Progress) -> Result<Applied> {
-        apply::apply(&self.project.work(self.options), &mut self.store, progress)
+        let applied = apply::apply(&self.project.work(self.options), &mut self.store, progress)?;
+        Ok(applied.with_manifest(&self.project.manifest))
     }
 }
 
@@ -176,6 +179,39 @@ impl Project {
         let others = others.map(|recorded| recorded.name().to_owned()).collect();
         let ManifestOutputs { targets, awaited } = made;
         Self { manifest: manifest.to_owned(), folder, record, targets, others, awaited, cache, locked: Rc::from([]) }
+    }
+
+    /// Returns projects that have no targets, so that applying them deletes the finished media of the selected sites. Only
+    /// the records are read; the manifests may be wrong or gone. Captured WIM files are left alone.
+    ///
+    /// # Errors
+    ///
+    /// There is neither a manifest nor a record, or no record has a selected site.
+    pub fn without_targets(request: &Request, environment: &Environment, problems: &mut Problems) -> Result<Vec<Self>> {
+        let sites = &request.options.sites;
+        let mut caches = environment.caches();
+        let mut projects = Vec::new();
+        let mut known = Vec::new();
+        for manifest in &request.manifests {
+            let record = Record::path_beside(manifest);
+            if !manifest.exists() && !record.exists() {
+                return Err(Error::new(format!("there is neither `{manifest}` nor its record `{record}`")));
+            }
+            let mut project = Self::new(manifest, ManifestOutputs::default(), caches.open(manifest), sites, problems);
+            let (recorded, _) = Record::load_or_empty(&record)?;
+            let captures = recorded.targets().filter(|recorded| recorded.capture().is_some());
+            project.others.extend(captures.map(|recorded| recorded.name().to_owned()));
+            known.extend(recorded.targets().filter_map(|recorded| recorded.site().cloned()));
+            projects.push(project);
+        }
+        if let Some(unknown) = sites.iter().find(|site| !known.contains(site)) {
+            let error = Error::new(format!("no finished medium of the site `{unknown}` is recorded"));
+            return Err(match suggest::nearest(unknown, known.iter().map(String::as_str)) {
+                Some(near) => error.help(format!("did you mean `{near}`?")),
+                None => error,
+            });
+        }
+        Ok(projects)
     }
 
     /// Path of the manifest, as given.
@@ -244,7 +280,7 @@ impl Project {
             !target.is_capture() && matches!(unsettled, Ok(Some(Unsettled::Foreign)))
         };
         let warning = |target: &Target| {
-            let (name, manifest) = (&target.name, &self.manifest);
+            let (name, manifest) = (&target.path, &self.manifest);
             Error::new(format!("the journal beside `{name}` is ignored, since it was not created with this cache"))
                 .help(format!(
                     "run `tsmedia apply {manifest}` to remove it, and to rebuild `{name}` if it is incomplete"
@@ -265,13 +301,15 @@ impl Project {
     /// Makes a plan.
     pub fn plan(&self, options: BuildOptions, progress: &Progress) -> Result<ProjectPlan<'_>> {
         let mut store = self.open_store();
-        let plan = apply::survey(&self.work(options), &mut store, progress)?;
+        let plan = apply::survey(&self.work(options), &mut store, progress)?.with_manifest(&self.manifest);
         Ok(ProjectPlan { project: self, options, store, plan })
     }
 
     /// Makes a plan with every digest known, so that it can be saved.
     pub fn plan_to_save(&self, options: BuildOptions, progress: &Progress) -> Result<(plan::Plan, SavedManifest)> {
-        apply::survey_to_save(&self.work(options), &self.manifest, &mut self.open_store(), progress)
+        let (plan, saved) =
+            apply::survey_to_save(&self.work(options), &self.manifest, &mut self.open_store(), progress)?;
+        Ok((plan.with_manifest(&self.manifest), saved))
     }
 
     /// Lays a medium out as it will be. Sources whose digests are not known are read.
@@ -289,17 +327,24 @@ impl Project {
         apply::find_stale(&self.work(options), saved, &mut self.open_store(), progress)
     }
 
+    /// Lists the finished files that [`apply`](Self::apply) deletes only with consent.
+    pub fn find_deletions(&self) -> Result<Vec<Deletion>> {
+        apply::find_deletions(&self.work(BuildOptions::default()), &self.open_store())
+    }
+
     /// Makes a plan and applies it.
     pub fn apply(&self, options: BuildOptions, progress: &Progress) -> Result<Applied> {
-        apply::apply(&self.work(options), &mut self.open_store(), progress)
+        let applied = apply::apply(&self.work(options), &mut self.open_store(), progress)?;
+        Ok(applied.with_manifest(&self.manifest))
     }
 
     /// Applies a saved plan, or does nothing if it is out of date.
     pub fn apply_saved(&self, saved: &SavedManifest, options: BuildOptions, progress: &Progress) -> Result<Applied> {
-        apply::apply_saved(&self.work(options), saved, &mut self.open_store(), progress)
+        let applied = apply::apply_saved(&self.work(options), saved, &mut self.open_store(), progress)?;
+        Ok(applied.with_manifest(&self.manifest))
     }
 
-    fn work(&self, BuildOptions { force, no_patch }: BuildOptions) -> ApplyContext<'_> {
+    fn work(&self, BuildOptions { force, no_patch, deletes }: BuildOptions) -> ApplyContext<'_> {
         ApplyContext {
             targets: &self.targets,
             sysfs: Utf8Path::new("/sys"),
@@ -310,6 +355,7 @@ impl Project {
             options: WriteOptions::default(),
             force,
             no_patch,
+            deletes,
         }
     }
 }

@@ -32,7 +32,7 @@ const RECORD_VERSION: u32 = 3;
 const OLDEST_VERSION: u32 = 1;
 
 /// Record of one manifest.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Record {
     text: String,
     targets: BTreeMap<String, Recorded>,
@@ -243,6 +243,17 @@ impl Record {
     /// Updates the template values of a target whose bytes are unchanged. Returns `true` if they differed.
     pub fn renew_values(&mut self, target: &Target) -> bool {
         self.targets.get_mut(&target.name).is_some_and(|recorded| recorded.renew_values(&target.values))
+    }
+
+    /// Gives a recorded medium another name. Does nothing if there is none of the old name.
+    pub fn rename(&mut self, old: &str, new: &str) -> Result<()> {
+        let files = self.files(old)?.to_vec();
+        if let Some(Recorded::Medium(medium)) = self.targets.remove(old) {
+            self.targets.insert(new.to_owned(), Recorded::Medium(RecordedMedium { name: new.to_owned(), ..medium }));
+            self.files.remove(old);
+            self.files.insert(new.to_owned(), files);
+        }
+        Ok(())
     }
 
     /// Forgets a target.

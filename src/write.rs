@@ -26,7 +26,7 @@ pub use patch::{
     NewKey, OldOutput, PatchEstimate, Patched, Recovered, Unsettled, cost, has_journal, open_finished, patch, recover,
     refuse_cut_off, unsettled,
 };
-pub use temporary::{IfBusy, Temporary, replace, temporary_path};
+pub use temporary::{IfBusy, Temporary, rename_new, replace, temporary_path};
 
 use crate::content::{Source, SourceKey, Stat};
 use crate::digest::{DigestKinds, Digests};

@@ -18,7 +18,7 @@ use crate::output::{self, Output, ReadSeek};
 use crate::plan::{Claim, ExistingFile};
 use crate::record::{Record, Recorded, RecordedCapture};
 use crate::store::Store;
-use crate::target::{self, Recipe};
+use crate::target::{self, Recipe, Target};
 use crate::write::{self, Unsettled, open};
 
 /// Placeholder for the digest of unknown secrets.
@@ -70,6 +70,21 @@ pub(super) fn look_at(work: &ApplyContext, name: &str, store: &Store, record: &R
         },
     };
     look(&path, name, expected, store)
+}
+
+/// Examines the file of a medium that is to be renamed: recorded under another name, at another path.
+///
+/// # Errors
+///
+/// If another process is patching it.
+pub(super) fn look_at_moved(
+    work: &ApplyContext,
+    name: &str,
+    old_name: &str,
+    old_path: &Utf8Path,
+    store: &Store,
+) -> Result<FoundOutput> {
+    look(old_path, old_name, Expected::Medium(target::find(work.targets, name).and_then(Target::medium)), store)
 }
 
 /// Expected kind of a file, by which it is identified if the cache does not know it.
@@ -142,7 +157,8 @@ pub(super) fn path_of(work: &ApplyContext, name: &str) -> Option<Utf8PathBuf> {
 /// Path of a recorded target that the manifest no longer makes. `None` if the record has no authority over it: since
 /// records come with Git clones, they may only name files below the manifest's folder, and not through links.
 fn recorded_path(work: &ApplyContext, name: &str) -> Option<Utf8PathBuf> {
-    let mut path = work.base.to_owned();
+    // Without `./` in front, as in messages.
+    let mut path = if work.base == "." { Utf8PathBuf::new() } else { work.base.to_owned() };
     let mut parts = Utf8Path::new(name).components().peekable();
     while let Some(part) = parts.next() {
         match part {

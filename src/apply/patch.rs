@@ -27,17 +27,17 @@ pub(super) struct Patcher {
 }
 
 impl Patcher {
-    /// Estimates the cost of patching the recorded medium.
+    /// Estimates the cost of patching the recorded medium, which is at `path` until it is renamed.
     pub(super) fn cost(
         &self,
-        target: &Target,
+        (target, path): (&Target, &Utf8Path),
         looked: Option<Stat>,
         sealed: Sealed,
         recorded: &RecordedMedium,
         work: &ApplyContext,
     ) -> Result<PatchEstimate> {
-        let Some(old) = old(&target.path, recorded, looked) else { return Ok(PatchEstimate::Impossible) };
-        let patching = write::cost(&target.path, &old, &sealed, &work.options)?;
+        let Some(old) = old(path, recorded, looked) else { return Ok(PatchEstimate::Impossible) };
+        let patching = write::cost(path, &old, &sealed, &work.options)?;
         *self.latest.borrow_mut() = Some((target.name.clone(), sealed));
         Ok(patching)
     }

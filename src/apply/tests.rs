@@ -41,6 +41,7 @@ fn work<'a>(
         options,
         force: false,
         no_patch: false,
+        deletes: true,
     }
 }
 

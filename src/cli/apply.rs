@@ -3,13 +3,14 @@
 use camino::Utf8Path;
 use clap::Args;
 
+use super::confirm::{self, Asking};
 use super::saved::ApplyInput;
 use super::screen::Screen;
 use super::{BuildArguments, ManifestArguments, Outcome, project, saved};
 use crate::apply::Applied;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::saved::SavedPlan;
-use crate::plan::{Action, Plan};
+use crate::plan::{Action, Plan, Reason};
 use crate::project::Project;
 use crate::report;
 use crate::size::Size;
@@ -40,6 +41,12 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     if let (Some(path), Some(saved)) = (path, &saved) {
         refuse_stale_plan(path, saved, &projects, arguments, screen)?;
     }
+    if saved.is_none() {
+        let deletions: Result<Vec<_>> = projects.iter().map(Project::find_deletions).collect();
+        confirm::confirm(&deletions?.concat(), arguments.build.yes, Asking::Apply, screen)?;
+    }
+    // Confirmed above, or by the approval of the saved plan.
+    options.deletes = true;
     let mut whole = Plan::default();
     let mut is_captured = false;
     // Captures run first: other manifests may put the new WIM files on their media, and have to see them.
@@ -69,8 +76,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     if let Some(path) = path.filter(|_| whole.is_up_to_date()) {
         screen.status(&format!("nothing to do: the saved plan `{path}` was applied already"));
     }
-    // The line of a single output says as much.
-    if whole.changes.len() > 1 {
+    // The line of a single output says as much, and so does the one about a saved plan.
+    if whole.changes.len() > 1 && !(path.is_some() && whole.is_up_to_date()) {
         screen.status(&report::plan::applied_summary(&whole));
     }
     if screen.json {
@@ -131,11 +138,14 @@ pub(super) fn print_applied(applied: &Applied, screen: &Screen) {
         let done = match change.action {
             Action::Keep => "kept",
             Action::Create => "created",
+            Action::Rename => "renamed",
             Action::Patch => "patched",
             Action::Rebuild => "rebuilt",
-            Action::Delete if change.in_the_way => "forgotten",
-            Action::Delete => "deleted",
+            Action::Delete if change.reasons.contains(&Reason::Unclaimed) => "deleted",
+            Action::Delete => "forgotten",
         };
-        screen.status(&format!("{done:9} {} ({})", change.name, Size(change.len)));
+        let from = change.renamed_from.iter().filter(|_| change.action == Action::Rename);
+        let from: String = from.map(|from| format!("{from} → ")).collect();
+        screen.status(&format!("{done:9} {from}{} ({})", change.path(), Size(change.len)));
     }
 }

@@ -19,7 +19,7 @@ pub(super) const GLOBAL: &str = "Global options";
 /// Commands in the order of use, below their headings.
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Start", &["init", "import"]),
-    ("Check and build", &["check", "render", "lock", "plan", "apply", "watch"]),
+    ("Check and build", &["check", "render", "lock", "plan", "apply", "destroy", "watch"]),
     ("Finished media", &["inspect", "verify", "diff", "write", "certificate"]),
     ("Task sequences and images", &["sequence", "simulate", "capture"]),
     ("Tools", &["cache", "schema", "lsp", "completions", "man"]),
@@ -136,10 +136,23 @@ Examples:
   tsmedia apply media.toml --site BER
   tsmedia apply plan.json
 
+  # In a pipeline that may delete media of removed sites
+  tsmedia apply --yes
+
 Exit codes:
   0    all media are up to date
   1    failure, or problems in the manifest
   130  interrupted; media are as before, or finished by the next `apply`";
+
+pub(super) const DESTROY: &str = "\
+Examples:
+  tsmedia destroy
+  tsmedia destroy media.toml --site BER
+  tsmedia destroy --yes
+
+Exit codes:
+  0  deleted, or nothing to delete
+  1  refused, with nothing deleted; or failure";
 
 pub(super) const WATCH: &str = "\
 Examples:

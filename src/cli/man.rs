@@ -21,7 +21,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let folder = &arguments.folder;
-    let mut cli = help::command();
+    let mut cli = help::command().disable_help_subcommand(true);
     // Propagates global options and the full names of commands to each of them.
     cli.build();
     let pages = pages(&cli)?;
@@ -49,7 +49,12 @@ fn page(command: &Command) -> std::io::Result<(String, String)> {
     let mut text = Vec::new();
     man.render_title(&mut text)?;
     man.render_name_section(&mut text)?;
-    man.render_synopsis_section(&mut text)?;
+    // The usage of the help names values and lists.
+    let usage = command.clone().render_usage().to_string();
+    let mut synopsis = Roff::new();
+    synopsis.control("SH", ["SYNOPSIS"]);
+    synopsis.text([roman(usage.trim_start_matches("Usage: "))]);
+    synopsis.to_writer(&mut text)?;
     man.render_description_section(&mut text)?;
     man.render_options_section(&mut text)?;
     if command.get_subcommands().any(|below| !below.is_hide_set()) {

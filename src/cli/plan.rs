@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
             continue;
         }
         project::warn_of_foreign_journals(project, screen)?;
-        let options = BuildOptions { force: false, no_patch: arguments.no_patch };
+        let options = BuildOptions { no_patch: arguments.no_patch, ..BuildOptions::default() };
         let plan = match arguments.out {
             None => screen.with_progress(&project.reading(), |progress| project.plan(options, progress))?.plan,
             Some(_) => {

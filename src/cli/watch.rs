@@ -14,6 +14,7 @@ use serde_json::json;
 use super::project;
 use super::screen::Screen;
 use super::{BuildArguments, ManifestArguments, Outcome};
+use crate::apply::without_deletions;
 use crate::content::Stat;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
@@ -220,7 +221,11 @@ fn report_failure(error: &Error, last: &LastReport, screen: &Screen) -> Result<L
 /// Builds the outputs of a manifest that are out of date.
 fn build(project: &Project, arguments: &Arguments, screen: &Screen) -> Result<Plan> {
     let options = arguments.build.options();
-    let planned = screen.with_progress(&project.reading(), |progress| project.plan(options, progress))?;
+    let mut planned = screen.with_progress(&project.reading(), |progress| project.plan(options, progress))?;
+    if !options.deletes {
+        // A manifest that is being edited may lack a site for a moment.
+        planned.plan = without_deletions(planned.plan, &project.find_deletions()?);
+    }
     if planned.plan.is_up_to_date() {
         return Ok(planned.plan);
     }
@@ -228,7 +233,7 @@ fn build(project: &Project, arguments: &Arguments, screen: &Screen) -> Result<Pl
     wait_for_lock(project, screen)?;
     for change in planned.plan.changes.iter().filter(|change| change.action != Action::Keep) {
         let reason = report::plan::first_reason(change).map(|reason| format!(": {reason}")).unwrap_or_default();
-        screen.status(&format!("{:9} {}{reason}", change.action.as_str(), change.name));
+        screen.status(&format!("{:9} {}{reason}", change.action.as_str(), change.path()));
     }
     let start = Instant::now();
     let mut applied = screen.with_progress("building", |progress| planned.apply(progress))?;

@@ -6,7 +6,7 @@ use super::condense::ReportItem;
 use super::counted;
 use super::map::share;
 use crate::output::{DiscPart, MEDIUM_FILES, SetDisc};
-use crate::plan::MediumSummary;
+use crate::plan::{LibraryContent, MediumSummary};
 use crate::size::Size;
 
 /// Returns the lines for a disc whose image has `len` bytes.
@@ -22,13 +22,17 @@ pub(super) fn item(disc: &SetDisc, len: u64) -> ReportItem {
 }
 
 /// Returns the lines for a medium that does not exist yet. If there is little room, the largest entries come first.
-pub(super) fn contents_item(contents: &MediumSummary) -> ReportItem {
+pub(super) fn contents_item(contents: &MediumSummary, taken: &[LibraryContent]) -> ReportItem {
     let MediumSummary { parts, sequence } = contents;
     let sum = |of: fn(&DiscPart) -> u64| parts.iter().map(of).sum::<u64>();
     let (len, n_files) = (Size(sum(|part| part.len)), counted(sum(|part| part.n_files) as usize, "file"));
     let sequence = sequence.iter();
     let sequence = sequence.map(|(name, n_steps)| format!("task sequence `{name}` with {}", counted(*n_steps, "step")));
-    let lines = |parts: &[&DiscPart]| sequence.clone().chain(parts.iter().map(|part| line(part))).collect();
+    let part_line = |part: &&DiscPart| match taken.iter().find(|taken| taken.title == part.title) {
+        Some(taken) => format!("{}, from the library for {}", line(part), taken.needed_by),
+        None => line(part),
+    };
+    let lines = |parts: &[&DiscPart]| sequence.clone().chain(parts.iter().map(part_line)).collect();
     let mut parts: Vec<_> = parts.iter().collect();
     let details = lines(&parts);
     parts.sort_by_key(|part| std::cmp::Reverse(part.len));

@@ -17,10 +17,11 @@ pub fn text(plan: &Plan, n_lines: Option<usize>) -> Page {
     for change in &plan.changes {
         let is_alike = |first: &PlannedChange| {
             first.action == change.action
+                && (first.action == Action::Rename || first.renamed_from == change.renamed_from)
                 && first.reasons == change.reasons
                 && first.in_the_way == change.in_the_way
                 && first.prompt == change.prompt
-                && (first.action == Action::Keep || first.taken == change.taken)
+                && (matches!(first.action, Action::Keep | Action::Rename) || first.taken == change.taken)
                 && contents(first) == contents(change)
         };
         match sections.iter_mut().find(|(first, _)| is_alike(first)) {
@@ -49,8 +50,11 @@ pub(super) fn details(change: &PlannedChange) -> String {
 
 fn items(change: &PlannedChange) -> Vec<ReportItem> {
     let mut items: Vec<_> = change.reasons.iter().map(|reason| reason::item(reason, change)).collect();
-    // Not for media that are kept: nothing changes.
-    let prompt = change.prompt.filter(|_| change.action != Action::Keep);
+    let renamed = change.renamed_from.as_ref().filter(|_| change.action != Action::Rename);
+    let renamed = renamed.map(|from| format!("renamed first, from `{from}`"));
+    items.extend(renamed.map(|line| ReportItem { line, ..ReportItem::default() }));
+    // Not for media whose bytes stay.
+    let prompt = change.prompt.filter(|_| !matches!(change.action, Action::Keep | Action::Rename));
     items.extend(prompt.map(|prompt| ReportItem { line: prompt_text(prompt), ..ReportItem::default() }));
     items.extend(change.disc.as_ref().map(|disc| disc::item(disc, change.len)));
     items.extend(contents(change));
@@ -59,11 +63,14 @@ fn items(change: &PlannedChange) -> Vec<ReportItem> {
 }
 
 fn head(change: &PlannedChange) -> String {
-    let (action, name, len) = (change.action.as_str(), &change.name, Size(change.len));
+    let (action, name, len) = (change.action.as_str(), change.path(), Size(change.len));
     if let Some(n_capture) = change.n_capture {
         return format!("{action:8} {name} ({} to capture)", Size(n_capture));
     }
     match change.action {
+        Action::Rename => {
+            format!("{action:8} {} → {name} ({len})", change.renamed_from.as_deref().unwrap_or("".into()))
+        }
         Action::Keep | Action::Delete => format!("{action:8} {name} ({len})"),
         Action::Patch => {
             format!("{action:8} {name} ({len}, {} to write, {} kept)", Size(change.n_write), Size(change.n_keep))
@@ -74,12 +81,12 @@ fn head(change: &PlannedChange) -> String {
 
 /// Returns what a new medium will contain. Media that differ only in a few bytes have the same lines.
 fn contents(change: &PlannedChange) -> Option<ReportItem> {
-    change.contents.as_ref().map(disc::contents_item)
+    change.contents.as_ref().map(|contents| disc::contents_item(contents, &change.taken))
 }
 
 /// Returns the content that a medium takes from libraries, unless the medium is kept.
 fn library_content(change: &PlannedChange) -> Option<ReportItem> {
-    if change.taken.is_empty() || change.action == Action::Keep {
+    if change.taken.is_empty() || matches!(change.action, Action::Keep | Action::Rename) || change.contents.is_some() {
         return None;
     }
     let details = change.taken.iter().map(|taken| format!("{}: {}", taken.title, taken.needed_by)).collect();
@@ -112,6 +119,9 @@ pub fn json(plan: &Plan) -> Value {
                 "in-the-way": change.in_the_way,
                 "reasons": change.reasons.iter().map(reason::json).collect::<Vec<_>>(),
             });
+            if let Some(from) = &change.renamed_from {
+                value["renamed-from"] = from.as_str().into();
+            }
             if let Some(prompt) = change.prompt {
                 value["prompt"] = json!({ "bios": prompt.bios, "uefi": prompt.uefi });
             }
@@ -137,6 +147,7 @@ pub fn json(plan: &Plan) -> Value {
             "keep": count(Action::Keep),
             "create": count(Action::Create),
             "patch": count(Action::Patch),
+            "rename": count(Action::Rename),
             "rebuild": count(Action::Rebuild),
             "delete": count(Action::Delete),
             "to-write": plan.n_write(),
@@ -158,7 +169,7 @@ pub fn summary(plan: &Plan) -> String {
             n => format!("nothing to do: all {n} outputs are up to date"),
         };
     }
-    let parts: Vec<_> = [Action::Create, Action::Patch, Action::Rebuild, Action::Delete, Action::Keep]
+    let parts: Vec<_> = [Action::Create, Action::Rename, Action::Patch, Action::Rebuild, Action::Delete, Action::Keep]
         .into_iter()
         .filter(|action| plan.count(*action) > 0)
         .map(|action| format!("{} to {}", plan.count(action), action.as_str()))
@@ -179,6 +190,7 @@ pub fn applied_summary(plan: &Plan) -> String {
     }
     let actions = [
         (Action::Create, "created"),
+        (Action::Rename, "renamed"),
         (Action::Patch, "patched"),
         (Action::Rebuild, "rebuilt"),
         (Action::Delete, "deleted"),

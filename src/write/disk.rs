@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use camino::Utf8Path;
-use rustix::fs::FallocateFlags;
+use rustix::fs::{CWD, FallocateFlags, RenameFlags, renameat_with};
 
 use super::open;
 use crate::layout::Region;
@@ -126,6 +126,19 @@ impl DiskOps {
     pub(super) fn rename(&self, from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
         self.about_to(Call::Rename)?;
         fs::rename(from, to)
+    }
+
+    /// Renames a file to a name that must be free.
+    pub(super) fn rename_new(&self, from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
+        self.about_to(Call::Rename)?;
+        let renamed = renameat_with(CWD, from.as_std_path(), CWD, to.as_std_path(), RenameFlags::NOREPLACE);
+        match renamed.map_err(io::Error::from) {
+            // Not every file system can refuse to replace a file.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput && fs::symlink_metadata(to).is_err() => {
+                fs::rename(from, to)
+            }
+            done => done,
+        }
     }
 
     /// Removes a file if it exists.

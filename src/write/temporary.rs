@@ -55,6 +55,18 @@ pub fn replace(disk: &DiskOps, target: &Utf8Path, bytes: &[u8]) -> Result<()> {
     temporary.finish().map(drop)
 }
 
+/// Renames a finished file to a path that is free, and creates the folders above it.
+///
+/// # Errors
+///
+/// If there is a file at the new path, or it is on another file system.
+pub fn rename_new(disk: &DiskOps, old: &Utf8Path, new: &Utf8Path) -> Result<()> {
+    let failed = |error| Error::io(&format!("renaming `{old}` to"), new, error);
+    disk.create_parent(new).map_err(failed)?;
+    disk.rename_new(old, new).map_err(failed)?;
+    [new, old].into_iter().try_for_each(|path| sync_folder(disk, path))
+}
+
 impl<'a> Temporary<'a> {
     /// Creates an empty file that will become `target`, and the parent folders.
     pub fn create(disk: &'a DiskOps, target: &Utf8Path, if_busy: IfBusy) -> Result<Self> {

@@ -75,6 +75,7 @@ fn build(len: u64) -> (u64, u64, u64, u64) {
         options,
         force: false,
         no_patch: false,
+        deletes: true,
     };
     let before = own("io", "rchar:");
     let applied = apply(&work, &mut store, &Progress::default()).unwrap();

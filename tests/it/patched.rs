@@ -149,6 +149,7 @@ fn with_work<T>(project: &Project, ability: Ability, deed: impl FnOnce(&ApplyCon
         options: WriteOptions { ability: Some(ability), ..WriteOptions::default() },
         force: false,
         no_patch: false,
+        deletes: true,
     })
 }
 

@@ -77,7 +77,7 @@ impl<'a> PlanPage<'a> {
             blocks.push(fold("Secure Boot", true, programs));
         }
         blocks.push(files(medium.parsed));
-        let title = format!("{} {}", change.action.as_str(), change.name);
+        let title = format!("{} {}", change.action.as_str(), change.path());
         self.media.push(Block::Folded { title, is_open: self.media.is_empty(), blocks });
     }
 
@@ -115,7 +115,7 @@ fn changes(plan: &Plan) -> Block {
             None if change.n_write == 0 => (Size(change.len).to_string(), String::new()),
             None => (Size(change.len).to_string(), Size(change.n_write).to_string()),
         };
-        Row { cells: vec![change.action.as_str().to_owned(), change.name.clone(), len, n_write], state: None }
+        Row { cells: vec![change.action.as_str().to_owned(), change.path().into_string(), len, n_write], state: None }
     };
     Block::Table { head: vec!["action", "output", "length", "to write"], rows: changes.iter().map(row).collect() }
 }

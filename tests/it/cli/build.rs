@@ -96,7 +96,7 @@ fn an_output_that_was_written_to_is_rebuilt() {
 }
 
 #[test]
-fn an_output_elsewhere_is_created_and_the_old_one_deleted() {
+fn an_output_elsewhere_is_renamed() {
     insta::assert_snapshot!(changed(|sandbox| sandbox.edit("out/{{", "out/new-{{")));
 }
 
@@ -108,7 +108,7 @@ fn the_medium_of_a_site_that_is_gone_is_deleted_unless_other_sites_are_asked_for
     sandbox.edit("\n[[sites]]\ncode = \"HAM\"\n", "");
     seen += &sandbox.see("plan --site BER");
     seen += &sandbox.see("plan");
-    seen += &sandbox.see("apply");
+    seen += &sandbox.see("apply --yes");
     insta::assert_snapshot!(seen);
     assert_eq!(sandbox.list("out"), ["win11-BER.iso"]);
 }

@@ -72,7 +72,7 @@ fn a_capture_is_made_once_and_again_when_a_source_changes() {
     // What bears another name now is made under it, and the old one goes.
     edit(&sandbox, "name = \"reference\"\n", "name = \"golden\"\n");
     seen += &sandbox.see("plan capture.toml");
-    seen += &sandbox.see("apply capture.toml");
+    seen += &sandbox.see("apply capture.toml --yes");
     insta::assert_snapshot!(seen);
     assert_eq!(sandbox.list("images"), ["golden.wim"]);
 }

@@ -111,8 +111,8 @@ fn what_a_cache_beside_the_manifest_knew_of_outputs_is_still_known() {
     // Only a cache that knows an output lets it be deleted.
     let manifest = String::from_utf8(sandbox.get(BER)).unwrap();
     sandbox.put(BER, manifest.replace("\n[[sites]]\ncode = \"HAM\"\n", ""));
-    let seen = sandbox.see(&format!("apply {BER}"));
-    assert!(seen.contains("deleted   out/win11-HAM.iso"), "{seen}");
+    let seen = sandbox.see(&format!("apply {BER} --yes"));
+    assert!(seen.contains("deleted   sites/ber/out/win11-HAM.iso"), "{seen}");
     assert!(!sandbox.path("sites/ber/out/win11-HAM.iso").exists());
 }
 
