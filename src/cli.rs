@@ -1,7 +1,7 @@
 //! The command line. Only this module reads arguments, the environment, the clock and the terminal.
 //!
 //! Data goes to standard output, everything else to standard error. Exit codes: 0 success, 1 failure, 2 changes pending
-//! (`plan --detailed-exitcode`), 64 wrong usage, 130 interrupted.
+//! (`--detailed-exitcode`), 64 wrong usage, 130 interrupted.
 
 mod apply;
 mod bar;
@@ -31,6 +31,7 @@ mod saved;
 mod schema;
 mod screen;
 mod sequence;
+mod show;
 mod signals;
 mod simulate;
 mod verify;
@@ -48,6 +49,7 @@ use clap_complete::engine::ArgValueCompleter;
 use crate::error::{self, Result};
 use crate::manifest;
 use crate::project::BuildOptions;
+use crate::report::DocumentKind;
 
 pub use help::command;
 use help::{BUILD, GLOBAL, MANIFEST};
@@ -121,6 +123,11 @@ enum Command {
     /// Compares each medium with the record of its last build and with the file on disk. Writes nothing but the cache.
     #[command(after_long_help = help::PLAN)]
     Plan(plan::Arguments),
+    /// Show a saved plan.
+    ///
+    /// Prints it as `plan` did, with the actions and reasons of the time it was saved.
+    #[command(after_long_help = help::SHOW)]
+    Show(show::Arguments),
     /// Build the media that are out of date, or apply a saved plan.
     ///
     /// Each file is written beside the old one and then takes its place, or is patched in place under a journal.
@@ -181,7 +188,7 @@ enum Command {
     /// of which can be computed again.
     #[command(after_long_help = help::CACHE)]
     Cache(cache::Arguments),
-    /// Print the JSON Schema of a file format, for editors.
+    /// Print the JSON Schema of a file format or of JSON output.
     #[command(after_long_help = help::SCHEMA)]
     Schema(schema::Arguments),
     /// Run the language server for editors.
@@ -258,13 +265,45 @@ fn parse_var(text: &str) -> std::result::Result<(String, String), String> {
     }
 }
 
+impl Command {
+    /// Returns the kind of JSON document that the command prints.
+    fn document(&self) -> DocumentKind {
+        match self {
+            Self::Init(_) => DocumentKind::Other("init"),
+            Self::Import(_) => DocumentKind::Import,
+            Self::Check(arguments) => arguments.document(),
+            Self::Render(_) => DocumentKind::Render,
+            Self::Plan(_) => DocumentKind::Plan,
+            Self::Show(_) => DocumentKind::Show,
+            Self::Apply(_) => DocumentKind::Apply,
+            Self::Destroy(_) => DocumentKind::Destroy,
+            Self::Watch(_) => DocumentKind::Watch,
+            Self::Inspect(arguments) => arguments.document(),
+            Self::Verify(_) => DocumentKind::Verify,
+            Self::Diff(_) => DocumentKind::Diff,
+            Self::Write(_) => DocumentKind::Write,
+            Self::Certificate(_) => DocumentKind::Certificate,
+            Self::Sequence(command) => command.document(),
+            Self::Simulate(_) => DocumentKind::Simulate,
+            Self::Capture(_) => DocumentKind::Capture,
+            Self::Lock(_) => DocumentKind::Lock,
+            Self::Cache(_) => DocumentKind::Cache,
+            Self::Man(_) => DocumentKind::Other("man"),
+            Self::Schema(_) => DocumentKind::Other("schema"),
+            Self::Lsp(_) => DocumentKind::Other("lsp"),
+            Self::Completions { .. } => DocumentKind::Other("completions"),
+            Self::Reference { .. } => DocumentKind::Other("reference"),
+        }
+    }
+}
+
 /// Outcome of a command that ran without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Done,
     /// The command found problems and has reported them.
     ProblemsFound,
-    /// `plan --detailed-exitcode` found changes to apply.
+    /// `--detailed-exitcode` found changes to apply, or differences.
     ChangesPending,
     /// A signal ended a command that runs until it is stopped.
     Interrupted,
@@ -272,6 +311,7 @@ enum Outcome {
     WrongUsage,
 }
 
+const CHANGES_PENDING: u8 = 2;
 const WRONG_USAGE: u8 = 64;
 const INTERRUPTED: u8 = 130;
 
@@ -292,24 +332,25 @@ pub fn main() -> ExitCode {
             return code.into();
         }
     };
-    let screen = Screen::for_process(cli.json, cli.quiet, cli.color);
+    let screen = Screen::for_process(cli.json, cli.quiet, cli.color, cli.command.document());
     cli.cache_dir.into_iter().for_each(project::set_cache_dir);
     signals::survive_file_size_limit();
-    match run(cli.command, &screen) {
+    let code = match run(cli.command, &screen) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::ProblemsFound) => ExitCode::FAILURE,
-        Ok(Outcome::ChangesPending) => 2.into(),
-        Ok(Outcome::Interrupted) => INTERRUPTED.into(),
-        Ok(Outcome::WrongUsage) => WRONG_USAGE.into(),
-        Err(error) if error.kind() == error::ErrorKind::Interrupted => {
-            screen.print_error(&error);
-            INTERRUPTED.into()
-        }
+        Ok(Outcome::ChangesPending) => CHANGES_PENDING.into(),
+        Ok(Outcome::Interrupted) => return INTERRUPTED.into(),
+        Ok(Outcome::WrongUsage) => return WRONG_USAGE.into(),
         Err(error) => {
-            screen.print_failure(&error);
+            screen.print_error(&error);
+            if error.kind() == error::ErrorKind::Interrupted {
+                return INTERRUPTED.into();
+            }
             ExitCode::FAILURE
         }
-    }
+    };
+    screen.finish();
+    code
 }
 
 /// Lists the commands that can follow `parent`, or all commands: help for a misspelt one.
@@ -327,6 +368,7 @@ fn run(command: Command, screen: &Screen) -> Result<Outcome> {
         Command::Check(arguments) => check::run(&arguments, screen),
         Command::Render(arguments) => render::run(&arguments, screen),
         Command::Plan(arguments) => plan::run(&arguments, screen),
+        Command::Show(arguments) => show::run(&arguments, screen),
         Command::Apply(arguments) => apply::run(&arguments, screen),
         Command::Destroy(arguments) => destroy::run(&arguments, screen),
         Command::Watch(arguments) => watch::run(&arguments, screen),

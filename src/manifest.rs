@@ -34,7 +34,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::de::DeserializeOwned;
 
 use crate::date::Date;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::file_identity::FileIdentity;
 use crate::inputs::Inputs;
 use crate::problem::{Place, Problem, Problems, Severity};
@@ -220,10 +220,22 @@ pub fn load_with_inputs(
 pub fn load_several(
     paths: &[Utf8PathBuf],
     options: &Options,
+    keep_going: bool,
     problems: &mut Problems,
     inputs: &mut Inputs,
 ) -> Result<Vec<Loaded>> {
-    let loaded = paths.iter().map(|path| load_one(path, options, problems, inputs)).collect::<Result<_>>()?;
+    let mut loaded = Vec::new();
+    for path in paths {
+        problems.enter(path.as_str(), None);
+        match load_one(path, options, problems, inputs) {
+            Err(error) if keep_going && error.kind() != ErrorKind::Interrupted => {
+                problems.add(Problem::from(&error));
+                loaded.push(Loaded::Media(Vec::new()));
+            }
+            one => loaded.push(one?),
+        }
+    }
+    problems.enter("", None);
     site::report_unknown_sites(options, paths.len(), problems);
     warn_unused_vars(options, problems);
     Ok(loaded)

@@ -67,9 +67,16 @@ pub struct Output {
     pub disc: Option<SetDisc>,
 }
 
+impl Output {
+    /// Returns a value of the description.
+    pub fn described(&self, key: &str) -> Option<&str> {
+        self.description.iter().find(|(known, _)| *known == key).map(|(_, value)| value.as_str())
+    }
+}
+
 /// Summary of one disc of a set, for reports. It does not affect any byte; `medium.toml` gets its values from the
 /// description.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetDisc {
     /// Identifier of the set.
     pub set: String,
@@ -78,6 +85,7 @@ pub struct SetDisc {
     /// Number of discs in the set.
     pub n_discs: usize,
     /// Maximum length of the disc.
+    #[serde(with = "bytes")]
     pub capacity: Size,
     /// Number of files on the disc, without its own lists.
     pub n_files: u64,
@@ -87,8 +95,23 @@ pub struct SetDisc {
     pub parts: Vec<DiscPart>,
 }
 
+/// Writes a [`Size`] as a number of bytes.
+mod bytes {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::size::Size;
+
+    pub(super) fn serialize<S: Serializer>(size: &Size, serializer: S) -> Result<S::Ok, S::Error> {
+        size.0.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Size, D::Error> {
+        u64::deserialize(deserializer).map(Size)
+    }
+}
+
 /// Share of a content entry on one disc.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiscPart {
     /// Title of the entry in the manifest.
     pub title: String,

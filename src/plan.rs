@@ -5,6 +5,7 @@
 
 mod capture;
 mod finished_file;
+pub mod jobs;
 mod medium;
 mod reason;
 pub mod saved;
@@ -32,10 +33,14 @@ pub struct Plan {
 }
 
 /// Planned change of one target.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedChange {
     /// Path of the manifest, as given; set by [`Plan::with_manifest`].
     pub manifest: Utf8PathBuf,
+    /// Site that the target is made for, if any.
+    pub site: Option<String>,
+    /// Kind of the medium, or [`target::WIM`].
+    pub kind: String,
     /// Name of the target, as in the manifest.
     pub name: String,
     /// Action to take.
@@ -66,7 +71,7 @@ pub struct PlannedChange {
 }
 
 /// Contents of a medium that does not exist yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MediumSummary {
     /// Content entries in the order of the manifest, and the files of the medium itself.
     pub parts: Vec<DiscPart>,
@@ -75,7 +80,7 @@ pub struct MediumSummary {
 }
 
 /// Content that a medium takes from a library.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LibraryContent {
     /// Title of the entry, such as ``package `BER00021` ``.
     pub title: String,
@@ -202,6 +207,8 @@ impl PlannedChange {
     fn new(name: &str, action: Action, len: u64, reasons: Vec<Reason>) -> Self {
         Self {
             manifest: Utf8PathBuf::new(),
+            site: None,
+            kind: String::new(),
             name: name.to_owned(),
             action,
             len,
@@ -256,10 +263,12 @@ impl Plan {
 pub fn plan(inputs: &Inputs) -> Result<Plan> {
     let mut changes = Vec::new();
     for target in inputs.targets {
-        changes.push(match &target.recipe {
+        let change = match &target.recipe {
             Recipe::Medium(output) => medium::change(inputs, target, output)?,
             Recipe::Capture(request) => capture::change(inputs, target, request),
-        });
+        };
+        let (site, kind) = (target.site().map(str::to_owned), target.kind().to_owned());
+        changes.push(PlannedChange { site, kind, ..change });
     }
     let is_made =
         |name: &str| target::find(inputs.targets, name).is_some() || inputs.others.iter().any(|other| other == name);
@@ -268,7 +277,8 @@ pub fn plan(inputs: &Inputs) -> Result<Plan> {
         let reason = finished_file::unclaimed(existing, recorded, (inputs.claim)(recorded.name()));
         let in_the_way = reason != Reason::Unclaimed && reason != Reason::Gone;
         let change = PlannedChange::new(recorded.name(), Action::Delete, existing.len(), vec![reason]);
-        changes.push(PlannedChange { in_the_way, ..change });
+        let (site, kind) = (recorded.site().cloned(), recorded.kind().to_owned());
+        changes.push(PlannedChange { in_the_way, site, kind, ..change });
     }
     Ok(Plan { changes })
 }

@@ -51,6 +51,8 @@ pub struct Request {
     pub manifests: Vec<Utf8PathBuf>,
     /// Sites and template values.
     pub options: manifest::Options,
+    /// `true` to load the other manifests if one can't be read. Its error becomes a problem.
+    pub keep_going: bool,
 }
 
 /// Inputs other than manifests and their files.
@@ -98,6 +100,7 @@ pub struct Project {
     cache: Cache,
     /// Content of the run that has to be compared with `tsmedia.lock` before anything is built.
     locked: Rc<[LockedSource]>,
+    sites: Vec<String>,
 }
 
 /// Plan of a project.
@@ -177,8 +180,9 @@ impl Project {
         }
         let others = recorded.targets().filter(|recorded| is_other(recorded.site()));
         let others = others.map(|recorded| recorded.name().to_owned()).collect();
-        let ManifestOutputs { targets, awaited } = made;
-        Self { manifest: manifest.to_owned(), folder, record, targets, others, awaited, cache, locked: Rc::from([]) }
+        let ManifestOutputs { targets, awaited, sites } = made;
+        let (manifest, locked) = (manifest.to_owned(), Rc::from([]));
+        Self { manifest, folder, record, targets, others, awaited, cache, locked, sites }
     }
 
     /// Returns projects that have no targets, so that applying them deletes the finished media of the selected sites. Only
@@ -217,6 +221,16 @@ impl Project {
     /// Path of the manifest, as given.
     pub fn manifest(&self) -> &Utf8Path {
         &self.manifest
+    }
+
+    /// Path of the manifest, as given, as the owned path that [`Request`] has.
+    pub fn manifest_path(&self) -> &Utf8PathBuf {
+        &self.manifest
+    }
+
+    /// Selected sites of the manifest, errors or not; empty if it has none, or none could be read.
+    pub fn sites(&self) -> &[String] {
+        &self.sites
     }
 
     /// Path of the record beside the manifest.
@@ -365,12 +379,13 @@ impl Project {
 struct ManifestOutputs {
     targets: Vec<Target>,
     awaited: BTreeSet<Utf8PathBuf>,
+    sites: Vec<String>,
 }
 
 /// Loads manifests and renders them for each selected site.
 pub fn render(request: &Request, problems: &mut Problems, inputs: &mut Inputs) -> Result<Vec<Loaded>> {
     request.manifests.iter().for_each(|manifest| inputs.note(manifest));
-    manifest::load_several(&request.manifests, &request.options, problems, inputs)
+    manifest::load_several(&request.manifests, &request.options, request.keep_going, problems, inputs)
 }
 
 fn resolve(
@@ -399,7 +414,12 @@ fn resolve(
     let mut written = WrittenFiles::default();
     for (at, ((manifest, loaded), cache)) in request.manifests.iter().zip(all).zip(opened).enumerate() {
         resolver.use_cache(&cache);
-        let mut made = ManifestOutputs::default();
+        problems.enter(manifest.as_str(), None);
+        let sites = match &loaded {
+            Loaded::Media(rendered) => rendered.iter().filter_map(|rendered| rendered.site.clone()).collect(),
+            Loaded::Captures(rendered) => rendered.iter().filter_map(|rendered| rendered.site.clone()).collect(),
+        };
+        let mut made = ManifestOutputs { sites, ..ManifestOutputs::default() };
         let rendered = match loaded {
             Loaded::Media(rendered) => rendered,
             Loaded::Captures(rendered) => {
@@ -418,6 +438,7 @@ fn resolve(
         let mark = problems.mark();
         for rendered in &rendered {
             let place = rendered.place("/output/path");
+            problems.enter(manifest.as_str(), rendered.site.as_deref());
             match resolver.resolve(rendered, date, problems) {
                 Some(media) => {
                     let facts =
@@ -435,6 +456,7 @@ fn resolve(
                 }
             }
         }
+        problems.enter(manifest.as_str(), None);
         let is_shared = |problem: &Problem| {
             let place = problem.labels.first().map(|(place, _)| place);
             place.is_some_and(|place| rendered.iter().all(|rendered| !rendered.is_in_manifest(place)))
@@ -446,6 +468,7 @@ fn resolve(
         made.awaited = resolver.take_awaited();
         projects.push(Project::new(manifest, made, cache, &request.options.sites, problems));
     }
+    problems.enter("", None);
     inputs.extend(&resolver.inputs());
     let outputs: Vec<_> = projects.iter().flat_map(|project| project.media().map(|(_, output)| output)).collect();
     // Only now are all outputs known, those of other manifests included.

@@ -16,6 +16,9 @@ use crate::sequence::Sequence;
 pub use capture::{CaptureRequest, CaptureSource, ExclusionList};
 pub use snapshot::SourceSnapshot;
 
+/// Kind of a captured WIM file. Media have the kind of their manifest.
+pub const WIM: &str = "wim";
+
 /// A file to build.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -74,6 +77,19 @@ impl Target {
             Recipe::Medium(_) => None,
             Recipe::Capture(request) => Some(request),
         }
+    }
+
+    /// Site that it is made for, if any.
+    pub fn site(&self) -> Option<&str> {
+        match &self.recipe {
+            Recipe::Medium(output) => output.described("site"),
+            Recipe::Capture(request) => request.description.get("site").map(String::as_str),
+        }
+    }
+
+    /// Kind of the medium, or [`WIM`].
+    pub fn kind(&self) -> &str {
+        self.medium().map_or(WIM, |output| output.described("kind").unwrap_or_default())
     }
 
     /// Returns `true` for a capture.

@@ -27,10 +27,11 @@ pub fn survey_to_save(
     progress: &Progress,
 ) -> Result<(Plan, SavedManifest)> {
     hash_sources(work, store, progress)?;
-    let plan = survey(work, store, progress)?;
+    let plan = survey(work, store, progress)?.with_manifest(manifest);
     let (record, _) = Record::load_or_empty(work.record)?;
     let targets = plan.changes.iter().map(|change| planned(change, work, store, &record)).collect::<Result<_>>()?;
-    Ok((plan, SavedManifest { manifest: manifest.to_owned(), targets }))
+    let changes = plan.changes.clone();
+    Ok((plan, SavedManifest { manifest: manifest.to_owned(), targets, changes }))
 }
 
 /// Converts a change for a saved plan. A deletion has the kind of the recorded target.

@@ -9,9 +9,10 @@ use super::screen::Screen;
 use super::{BuildArguments, ManifestArguments, Outcome, project, saved};
 use crate::apply::Applied;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::saved::SavedPlan;
+use crate::inputs::Inputs;
+use crate::plan::saved::{SavedManifest, SavedPlan};
 use crate::plan::{Action, Plan, Reason};
-use crate::project::Project;
+use crate::project::{BuildOptions, Project};
 use crate::report;
 use crate::size::Size;
 
@@ -21,6 +22,9 @@ pub(super) struct Arguments {
     manifests: ManifestArguments,
     #[command(flatten)]
     build: BuildArguments,
+    /// Build the media of the other manifests if one fails.
+    #[arg(long)]
+    keep_going: bool,
     /// List every file in which a saved plan is out of date.
     #[arg(short, long)]
     verbose: bool,
@@ -34,46 +38,51 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     };
     let saved = path.map(saved::load).transpose()?;
     let manifests = effective_arguments(saved.as_ref(), arguments);
-    let Some(mut projects) = project::load(&manifests, screen)? else { return Ok(Outcome::ProblemsFound) };
+    let load = || project::load_with_inputs(&manifests, arguments.keep_going, &mut Inputs::default(), screen);
+    let Some(mut loaded) = load()? else { return Ok(Outcome::ProblemsFound) };
     let mut options = arguments.build.options();
     // The reviewed plan may have ruled out patches; the command line can only add to that.
     options.no_patch |= saved.as_ref().is_some_and(|saved| saved.no_patch);
     if let (Some(path), Some(saved)) = (path, &saved) {
-        refuse_stale_plan(path, saved, &projects, arguments, screen)?;
+        refuse_stale_plan(path, saved, &loaded.projects, arguments, screen)?;
     }
     if saved.is_none() {
-        let deletions: Result<Vec<_>> = projects.iter().map(Project::find_deletions).collect();
+        let deletions: Result<Vec<_>> = loaded.projects.iter().map(Project::find_deletions).collect();
         confirm::confirm(&deletions?.concat(), arguments.build.yes, Asking::Apply, screen)?;
     }
     // Confirmed above, or by the approval of the saved plan.
     options.deletes = true;
     let mut whole = Plan::default();
+    let mut failed = loaded.failed.clone();
     let mut is_captured = false;
     // Captures run first: other manifests may put the new WIM files on their media, and have to see them.
     for is_capturing in [true, false] {
         if !is_capturing && is_captured {
-            let Some(reloaded) = project::load(&manifests, screen)? else { return Ok(Outcome::ProblemsFound) };
-            projects = reloaded;
+            let Some(reloaded) = load()? else { return Ok(Outcome::ProblemsFound) };
+            loaded = reloaded;
+            failed.extend(loaded.failed.iter().cloned());
         }
-        for (at, project) in projects.iter().enumerate() {
-            if project.is_capture() != is_capturing {
-                continue;
+        for project in loaded.projects.iter().filter(|project| project.is_capture() == is_capturing) {
+            let planned = saved
+                .as_ref()
+                .and_then(|saved| saved.manifests.iter().find(|planned| planned.manifest == project.manifest()));
+            match build(project, planned, options, screen) {
+                Err(error) if arguments.keep_going && error.kind() != ErrorKind::Interrupted => {
+                    screen.print_error(&error);
+                    failed.push(project.manifest_path().clone());
+                }
+                applied => {
+                    let applied = applied?;
+                    is_captured |= !applied.captured.is_empty();
+                    print_applied(&applied, screen);
+                    whole.changes.extend(applied.plan.changes);
+                }
             }
-            // Only possible if the capture this one waits for is in none of the manifests.
-            project.refuse_awaiting()?;
-            project::warn_of_foreign_journals(project, screen)?;
-            let planned = saved.as_ref().and_then(|saved| saved.manifests.get(at));
-            let doing = if is_capturing { "capturing" } else { "building" };
-            let applied = screen.with_progress(doing, |progress| match planned {
-                Some(planned) => project.apply_saved(planned, options, progress),
-                None => project.apply(options, progress),
-            })?;
-            is_captured |= !applied.captured.is_empty();
-            print_applied(&applied, screen);
-            whole.changes.extend(applied.plan.changes);
         }
     }
-    if let Some(path) = path.filter(|_| whole.is_up_to_date()) {
+    failed.sort();
+    failed.dedup();
+    if let Some(path) = path.filter(|_| whole.is_up_to_date() && failed.is_empty()) {
         screen.status(&format!("nothing to do: the saved plan `{path}` was applied already"));
     }
     // The line of a single output says as much, and so does the one about a saved plan.
@@ -81,9 +90,30 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         screen.status(&report::plan::applied_summary(&whole));
     }
     if screen.json {
-        screen.print_json(&report::plan::json(&whole))?;
+        screen.print_json(&report::plan::json(&whole, &failed))?;
+    }
+    if !failed.is_empty() {
+        project::print_failed(&failed, manifests.manifests.len(), screen);
+        return Ok(Outcome::ProblemsFound);
     }
     Ok(Outcome::Done)
+}
+
+/// Builds the outputs of one manifest.
+fn build(
+    project: &Project,
+    planned: Option<&SavedManifest>,
+    options: BuildOptions,
+    screen: &Screen,
+) -> Result<Applied> {
+    // Only possible if the capture this one waits for is in none of the manifests.
+    project.refuse_awaiting()?;
+    project::warn_of_foreign_journals(project, screen)?;
+    let doing = if project.is_capture() { "capturing" } else { "building" };
+    screen.with_progress(doing, |progress| match planned {
+        Some(planned) => project.apply_saved(planned, options, progress),
+        None => project.apply(options, progress),
+    })
 }
 
 /// Returns the arguments that a saved plan was made with, or those of the command line.
@@ -115,18 +145,20 @@ fn refuse_stale_plan(
     if moved.is_empty() {
         return Ok(());
     }
+    let n_moved = report::counted(moved.len(), "output");
+    let error = Error::new(format!("the saved plan `{path}` is out of date for {n_moved}; nothing was written"))
+        .with_kind(ErrorKind::Stale)
+        .help("save a new plan with `tsmedia plan --out` and review it");
     if screen.json {
-        screen.print_json(&report::stale_plan_json(&moved))?;
+        screen.collect_error(&error);
+        screen.print_json(&report::with_stale(report::plan::json(&Plan::default(), &[]), &moved))?;
     } else {
         let n_lines = (!arguments.verbose).then_some(report::SCREEN_LINES - N_ERROR_LINES);
         let mut page = report::stale_plan(&moved, n_lines).trimmed();
         page.gap();
         screen.error_page(&page);
     }
-    let n_moved = report::counted(moved.len(), "output");
-    Err(Error::new(format!("the saved plan `{path}` is out of date for {n_moved}; nothing was written"))
-        .with_kind(ErrorKind::Stale)
-        .help("save a new plan with `tsmedia plan --out` and review it"))
+    Err(error)
 }
 
 /// Prints a line for each output, with the images of captures before it.

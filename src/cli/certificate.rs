@@ -13,11 +13,7 @@ pub(super) fn run(arguments: &ManifestArguments, screen: &Screen) -> Result<Outc
     let mut problems = Problems::default();
     let certificate = projects::certificate(&arguments.into(), &environment, project::secrets(), &mut problems)?;
     problems.drop_notes();
-    if screen.json && certificate.is_none() {
-        screen.print_json(&report::json(&problems))?;
-    } else {
-        screen.print_problems(&problems);
-    }
+    screen.report_problems(&problems);
     match certificate.filter(|_| !problems.has_errors()) {
         Some(certificate) if screen.json => screen.print_json(&report::certificate_json(&certificate)),
         Some(certificate) => screen.print_document(&pem::encode(&certificate)),

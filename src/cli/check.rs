@@ -1,19 +1,23 @@
 //! `tsmedia check`: reports all problems, each at the line that causes it.
 
+mod format;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum};
 use clap_complete::engine::ArgValueCompleter;
+
+use format::CheckFormat;
 
 use super::completions;
 use super::project;
 use super::screen::Screen;
 use super::{ManifestArguments, Outcome};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{self, Kind, suggest, task_sequence};
 use crate::output::Output;
-use crate::problem::Problems;
+use crate::problem::{Problem, Problems};
 use crate::project::Project;
-use crate::report;
+use crate::report::{self, DocumentKind};
 use crate::rule::Rule;
 use crate::sequence;
 
@@ -29,6 +33,14 @@ pub(super) struct Arguments {
     /// Kind of medium that task sequences given by themselves are checked for.
     #[arg(long, value_name = "KIND")]
     media_kind: Option<MediaKindArgument>,
+    /// Print the problems in the format of a code forge or a test report.
+    ///
+    /// Paths start at the root of the Git repository, or else at the current folder.
+    #[arg(long, value_name = "FORMAT", conflicts_with_all = ["explain", "json"])]
+    format: Option<CheckFormat>,
+    /// Check the other manifests if one can't be read.
+    #[arg(long)]
+    keep_going: bool,
     /// Explain a rule, such as `weak-password` or `R52`; without one, list all rules.
     #[arg(long, value_name = "RULE", num_args = 0..=1, add = ArgValueCompleter::new(completions::rules))]
     explain: Option<Option<String>>,
@@ -67,6 +79,13 @@ impl From<MediaKindArgument> for Kind {
     }
 }
 
+impl Arguments {
+    /// Returns the kind of JSON document that the command prints.
+    pub fn document(&self) -> DocumentKind {
+        if self.explain.is_some() { DocumentKind::Rules } else { DocumentKind::Check }
+    }
+}
+
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     if let Some(rule) = &arguments.explain {
         return explain(rule.as_deref(), screen);
@@ -78,54 +97,91 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         return Err(Error::new(format!("`{path}` is a manifest, whose `media.kind` can't be overridden"))
             .help("use `--media-kind` only with task sequence files"));
     }
-    let mut problems = Problems::default();
-    // One list: problems of manifests are added to those of task sequences and printed with them.
-    let options = arguments.manifests.options();
-    let mut n_steps = Vec::new();
-    for path in &sequences {
-        let found =
-            task_sequence::check_standalone(path, &options, arguments.media_kind.map(Kind::from), &mut problems)?;
-        n_steps.push(found.map_or(0, |sequence| sequence.n_steps()));
-    }
-    if manifests.is_empty() {
-        manifest::warn_unused_vars(&options, &mut problems);
-        print_problems(&problems, screen)?;
-        if problems.has_errors() {
-            return Ok(Outcome::ProblemsFound);
+    let (mut checked, mut problems) = (Checked::default(), Problems::default());
+    let result = check(arguments, &sequences, manifests, &mut checked, &mut problems);
+    let Some(format) = arguments.format else {
+        result?;
+        return finish(&problems, &checked, arguments.keep_going, screen);
+    };
+    match result {
+        Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
+        Err(error) => {
+            screen.print_error(&error);
+            problems.add(Problem::from(&error));
         }
-        screen.status(&CheckedFiles::new(&sequences, &n_steps, &[]).summary(&problems));
-        return Ok(Outcome::Done);
+        Ok(()) => {}
+    }
+    format::print(format, &problems, &arguments.manifests.manifests, &checked.projects, screen)?;
+    screen.status(&report::summary(&problems).unwrap_or_else(|| "no problems".into()));
+    Ok(if problems.has_errors() { Outcome::ProblemsFound } else { Outcome::Done })
+}
+
+/// What was checked.
+#[derive(Default)]
+struct Checked {
+    /// Task sequence files, with the number of their steps.
+    sequences: Vec<(Utf8PathBuf, usize)>,
+    projects: Vec<Project>,
+}
+
+/// Checks task sequences and manifests. Their problems are in one list.
+fn check(
+    arguments: &Arguments,
+    sequences: &[&Utf8PathBuf],
+    manifests: Vec<&Utf8PathBuf>,
+    checked: &mut Checked,
+    problems: &mut Problems,
+) -> Result<()> {
+    let options = arguments.manifests.options();
+    for path in sequences.iter().copied() {
+        problems.enter(path.as_str(), None);
+        let found = task_sequence::check_standalone(path, &options, arguments.media_kind.map(Kind::from), problems)?;
+        checked.sequences.push((path.clone(), found.map_or(0, |sequence| sequence.n_steps())));
+    }
+    problems.enter("", None);
+    if manifests.is_empty() {
+        manifest::warn_unused_vars(&options, problems);
+        return Ok(());
     }
     let manifests = manifests.into_iter().cloned().collect();
-    let expires_within = arguments.expires_within;
-    let arguments = &ManifestArguments { manifests, ..arguments.manifests.clone() };
-    let projects = project::resolve(arguments, expires_within, &mut problems)?;
-    print_problems(&problems, screen)?;
-    if problems.has_errors() {
-        return Ok(Outcome::ProblemsFound);
+    let manifests = ManifestArguments { manifests, ..arguments.manifests.clone() };
+    checked.projects = project::resolve(&manifests, arguments.keep_going, arguments.expires_within, problems)?;
+    Ok(())
+}
+
+/// Prints the problems and a verdict for each file: if there are errors, only with `keep_going`, for the other files.
+fn finish(problems: &Problems, checked: &Checked, keep_going: bool, screen: &Screen) -> Result<Outcome> {
+    if screen.json {
+        screen.collect_problems(problems);
+        screen.print_json(&report::checked_json(&checked.projects, &checked.sequences, problems.lowerings()))?;
+    } else {
+        screen.report_problems(problems);
     }
-    let (ready, waiting): (Vec<_>, Vec<_>) = projects.iter().partition(|project| project.awaited().is_empty());
+    problems.lowerings().iter().for_each(|lowering| screen.status(&report::lowering(lowering)));
+    let files = checked.sequences.iter().map(|(path, _)| path);
+    let files: Vec<_> = files.chain(checked.projects.iter().map(Project::manifest_path)).cloned().collect();
+    let failed = match problems.has_errors() {
+        false => Vec::new(),
+        true if keep_going => project::failed(problems, &files),
+        true => return Ok(Outcome::ProblemsFound),
+    };
+    let sound = checked.projects.iter().filter(|project| !failed.contains(project.manifest_path()));
+    let (ready, waiting): (Vec<_>, Vec<_>) = sound.partition(|project| project.awaited().is_empty());
     for project in waiting {
         let files: Vec<_> = project.awaited().iter().map(|file| format!("`{file}`")).collect();
         let (manifest, files) = (project.manifest(), files.join(", "));
         screen.status(&format!("no errors in `{manifest}` so far; check it again once {files} is captured"));
     }
-    let checked = CheckedFiles::new(&sequences, &n_steps, &ready);
-    if checked.n_files() > 0 {
-        screen.status(&checked.summary(&problems));
+    let sequences: Vec<_> = checked.sequences.iter().filter(|(path, _)| !failed.contains(path)).collect();
+    let sound = CheckedFiles::new(&sequences, &ready);
+    if sound.n_files() > 0 {
+        screen.status(&sound.summary(problems));
+    }
+    if problems.has_errors() {
+        project::print_failed(&failed, files.len(), screen);
+        return Ok(Outcome::ProblemsFound);
     }
     Ok(Outcome::Done)
-}
-
-/// Prints the problems, and the rules whose severity was lowered.
-fn print_problems(problems: &Problems, screen: &Screen) -> Result<()> {
-    if screen.json {
-        screen.print_json(&report::json(problems))?;
-    } else {
-        screen.print_problems(problems);
-    }
-    problems.lowerings().iter().for_each(|lowering| screen.status(&report::lowering(lowering)));
-    Ok(())
 }
 
 /// Files without errors, and what they describe.
@@ -142,10 +198,11 @@ struct CheckedFiles<'a> {
 
 impl<'a> CheckedFiles<'a> {
     /// Counts task sequences with their steps, and the outputs of projects.
-    fn new(sequences: &[&'a Utf8PathBuf], n_steps: &[usize], projects: &[&'a Project]) -> Self {
-        let mut files = Self { n_manifests: projects.len(), n_steps: n_steps.iter().sum(), ..Self::default() };
+    fn new(sequences: &[&'a (Utf8PathBuf, usize)], projects: &[&'a Project]) -> Self {
+        let n_steps = sequences.iter().map(|(_, n_steps)| n_steps).sum();
+        let mut files = Self { n_manifests: projects.len(), n_steps, ..Self::default() };
         files.paths.extend(projects.iter().map(|project| project.manifest()));
-        files.paths.extend(sequences.iter().map(|path| path.as_path()));
+        files.paths.extend(sequences.iter().map(|(path, _)| path.as_path()));
         let outputs: Vec<_> = projects.iter().flat_map(|project| project.media()).map(|(_, output)| output).collect();
         // A media set counts as one medium, so count its first discs.
         let is_first = |output: &&&Output| output.disc.as_ref().is_none_or(|disc| disc.number == 1);
@@ -197,7 +254,7 @@ fn verb(one: bool, verb: &str) -> String {
 fn explain(name: Option<&str>, screen: &Screen) -> Result<Outcome> {
     let Some(name) = name else {
         return match screen.json {
-            true => screen.print_json(&report::rules_json()),
+            true => screen.print_json(&report::rules_json(&Rule::all())),
             false => screen.print_page(&report::rules()),
         };
     };
@@ -209,7 +266,7 @@ fn explain(name: Option<&str>, screen: &Screen) -> Result<Outcome> {
         return Err(Error::new(format!("there is no rule `{name}`")).help(help));
     };
     match screen.json {
-        true => screen.print_json(&report::rule_json(rule)),
+        true => screen.print_json(&report::rules_json(&[rule])),
         false => screen.print_page(&report::rule(rule)),
     }
 }

@@ -77,6 +77,6 @@ fn load_manifests() -> Options {
     }
     let options = Options::default();
     // An error leaves fewer candidates; the command itself reports it.
-    let _ = manifest::load_several(&manifests, &options, &mut Problems::default(), &mut Inputs::default());
+    let _ = manifest::load_several(&manifests, &options, false, &mut Problems::default(), &mut Inputs::default());
     options
 }

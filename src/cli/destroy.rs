@@ -30,11 +30,11 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let options = manifest::Options { sites: arguments.sites.clone(), ..manifest::Options::default() };
-    let request = Request { manifests: arguments.manifests.clone(), options };
+    let request = Request { manifests: arguments.manifests.clone(), options, keep_going: false };
     let environment = project::environment(None, screen.reporter())?;
     let mut problems = Problems::default();
     let projects = Project::without_targets(&request, &environment, &mut problems)?;
-    screen.print_problems(&problems);
+    screen.report_problems(&problems);
     let build = BuildOptions { deletes: true, ..BuildOptions::default() };
     let mut preview = Plan::default();
     let mut deletions = Vec::new();
@@ -57,7 +57,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         screen.status("nothing to do: no finished media are recorded");
     }
     if screen.json {
-        screen.print_json(&report::plan::json(&done))?;
+        screen.print_json(&report::plan::json(&done, &[]))?;
     }
     Ok(Outcome::Done)
 }

@@ -1,10 +1,13 @@
 //! `tsmedia diff`: compares two media, each given as a manifest, a record or a finished medium; or two task sequences.
 
+mod pairs;
+
 use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
-use serde_json::{Value as Json, json};
+
+use pairs::{Candidate, OutputPair, Pairing, list_sites, pair_outputs};
 
 use super::file_kind::{self, FileKind};
 use super::help::MANIFEST;
@@ -19,6 +22,7 @@ use crate::output::lists::MediumToml;
 use crate::project::{DEFAULT_MANIFEST, Project};
 use crate::record::Record;
 use crate::report;
+use crate::report::diff::{ComparedMedium, DiffSide, SideKind, Unpaired};
 use crate::sequence::difference::differences;
 use crate::write::WriteOptions;
 
@@ -29,7 +33,7 @@ pub(super) struct Arguments {
     /// Manifest, record, finished medium or task sequence to compare with.
     #[arg(default_value = DEFAULT_MANIFEST)]
     new: Utf8PathBuf,
-    /// Site, if a manifest or record has several.
+    /// Only this site of manifests and records.
     #[arg(long, value_name = "CODE", help_heading = MANIFEST)]
     site: Option<String>,
     /// TOML file with template values; repeat for several.
@@ -38,9 +42,18 @@ pub(super) struct Arguments {
     /// Template value; takes precedence over files.
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_var, help_heading = MANIFEST)]
     vars: Vec<(String, String)>,
+    /// Exit with 2 if there are differences.
+    #[arg(long)]
+    detailed_exitcode: bool,
     /// List every file with its digests.
     #[arg(short, long)]
     verbose: bool,
+}
+
+impl Arguments {
+    fn outcome(&self, is_same: bool) -> Outcome {
+        if is_same || !self.detailed_exitcode { Outcome::Done } else { Outcome::ChangesPending }
+    }
 }
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
@@ -58,20 +71,40 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     }
     screen.warn_of_journal(&arguments.old);
     screen.warn_of_journal(&arguments.new);
-    let Some(old) = ComparedSide::load(&arguments.old, arguments, screen)? else { return Ok(Outcome::ProblemsFound) };
-    let Some(new) = ComparedSide::load(&arguments.new, arguments, screen)? else { return Ok(Outcome::ProblemsFound) };
-    let chosen = choose_outputs([&old, &new])?;
-    let [old, new] = [(old, &chosen[0]), (new, &chosen[1])].map(|(mut side, chosen)| -> Result<_> {
-        let contents: Result<Vec<_>> = chosen.iter().map(|candidate| side.contents(candidate, screen)).collect();
-        Ok::<_, Error>((side.title(chosen), side.json(chosen), MediumContents::from_discs(contents?)))
-    });
-    let ((old_title, old_json, old), (new_title, new_json, new)) = (old?, new?);
-    let diff = diff(&old, &new);
-    if screen.json {
-        screen.print_json(&report::diff::json(&diff, [old_json, new_json]))
-    } else {
-        screen.print_page(&report::diff::text(&diff, [&old_title, &new_title], arguments.verbose))
+    let mut sides = Vec::new();
+    for path in [&arguments.old, &arguments.new] {
+        match ComparedSide::load(path, arguments, screen)? {
+            Some(side) => sides.push(side),
+            None => return Ok(Outcome::ProblemsFound),
+        }
     }
+    let candidates = [(&*sides[0].path, &sides[0].candidates[..]), (&*sides[1].path, &sides[1].candidates[..])];
+    // A finished medium names what it is compared with.
+    let has_medium = sides.iter().any(|side| matches!(side.kind, SideSource::Medium(_)));
+    let Pairing { pairs, only } = pair_outputs(candidates, !has_medium)?;
+    let only: Vec<_> = only
+        .into_iter()
+        .map(|(at, one)| Unpaired { is_old: at == 0, path: sides[at].path.clone(), site: one.site, output: one.name })
+        .collect();
+    let mut compared = Vec::new();
+    for OutputPair { site, outputs } in pairs {
+        let mut both = Vec::new();
+        for (side, chosen) in sides.iter_mut().zip(&outputs) {
+            let contents: Result<Vec<_>> = chosen.iter().map(|candidate| side.contents(candidate, screen)).collect();
+            both.push((side.compared(chosen), MediumContents::from_discs(contents?)));
+        }
+        let [(old_side, old), (new_side, new)] = &both[..] else { continue };
+        let kind = new.description.get("kind").or(old.description.get("kind")).cloned();
+        let sides = [old_side.clone(), new_side.clone()];
+        compared.push(ComparedMedium { site, kind, sides, diff: diff(old, new) });
+    }
+    if screen.json {
+        screen.print_json(&report::diff::json(&compared, &only))?;
+    } else {
+        screen.print_page(&report::diff::text(&compared, &only, arguments.verbose))?;
+    }
+    let is_same = only.is_empty() && compared.iter().all(|one| one.diff.is_empty());
+    Ok(arguments.outcome(is_same))
 }
 
 /// Compares two task sequences step by step.
@@ -86,12 +119,14 @@ fn sequences(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     };
     let found = differences(&old, &new);
     if screen.json {
-        return screen.print_json(&report::sequence::differences_json(&found));
+        screen.print_json(&report::sequence::differences_json(&found))?;
+    } else {
+        if found.is_empty() {
+            screen.status("the task sequences are equal");
+        }
+        screen.print_page(&report::sequence::differences(&found))?;
     }
-    if found.is_empty() {
-        screen.status("the task sequences are equal");
-    }
-    screen.print_page(&report::sequence::differences(&found))
+    Ok(arguments.outcome(found.is_empty()))
 }
 
 /// One of the two things to compare.
@@ -106,18 +141,6 @@ enum SideSource {
     Manifest(Project),
     Record(Record),
     Medium(Box<FinishedMedium>),
-}
-
-/// Output of a side that can be compared.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Candidate {
-    /// Path as written in the manifest or record.
-    name: String,
-    /// Path relative to the current folder.
-    path: Utf8PathBuf,
-    site: Option<String>,
-    /// Number of the disc, if the output is one of a media set.
-    disc: Option<usize>,
 }
 
 impl ComparedSide {
@@ -214,30 +237,15 @@ impl ComparedSide {
         }
     }
 
-    fn title(&self, chosen: &[Candidate]) -> String {
-        let path = &self.path;
-        let name = match chosen {
-            [first, .., last] => format!("{} to {}", first.name, last.name),
-            _ => chosen.iter().map(|one| one.name.as_str()).collect(),
+    /// Describes the outputs of this side that are compared.
+    fn compared(&self, chosen: &[Candidate]) -> DiffSide {
+        let kind = match self.kind {
+            SideSource::Manifest(_) => SideKind::Manifest,
+            SideSource::Record(_) => SideKind::Record,
+            SideSource::Medium(_) => SideKind::Medium,
         };
-        match self.kind {
-            SideSource::Manifest(_) => format!("{name}, from {path}"),
-            SideSource::Record(_) => format!("{name}, from {path}"),
-            SideSource::Medium(_) => path.to_string(),
-        }
-    }
-
-    fn json(&self, chosen: &[Candidate]) -> Json {
-        let outputs = match chosen {
-            [one] => json!(one.name),
-            several => json!(several.iter().map(|one| &one.name).collect::<Vec<_>>()),
-        };
-        let (kind, output) = match self.kind {
-            SideSource::Manifest(_) => ("manifest", outputs),
-            SideSource::Record(_) => ("record", outputs),
-            SideSource::Medium(_) => ("medium", Json::Null),
-        };
-        json!({ "kind": kind, "path": self.path, "output": output })
+        let outputs = chosen.iter().filter(|_| kind != SideKind::Medium).map(|one| one.name.clone()).collect();
+        DiffSide { kind, path: self.path.clone(), outputs }
     }
 }
 
@@ -253,55 +261,4 @@ fn load_manifest(path: &Utf8Path, arguments: &Arguments, screen: &Screen) -> Res
 
 fn site<'a>(mut description: impl Iterator<Item = (&'a str, &'a str)>) -> Option<String> {
     description.find(|(key, _)| *key == "site").map(|(_, value)| value.to_owned())
-}
-
-/// Chooses the outputs to compare.
-///
-/// Tries in turn: the only output of both sides, outputs at the same path, of the same name, for the same site with the
-/// same number. The first way that finds exactly one pair is taken. Otherwise, if all outputs of either side are the
-/// discs of one media set, compares the sets.
-fn choose_outputs(sides: [&ComparedSide; 2]) -> Result<[Vec<Candidate>; 2]> {
-    let [old, new] = sides.map(|side| &side.candidates);
-    let pairs: Vec<_> = old.iter().flat_map(|old| new.iter().map(move |new| (old, new))).collect();
-    let place = |path: &Utf8Path| path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned());
-    let is_pair = |way: u8, old: &Candidate, new: &Candidate| match way {
-        0 => true,
-        1 => place(&old.path) == place(&new.path),
-        2 => old.name == new.name,
-        _ => (old.site.is_some() || old.disc.is_some()) && (&old.site, old.disc) == (&new.site, new.disc),
-    };
-    for way in 0..4 {
-        let mut found = pairs.iter().filter(|(old, new)| is_pair(way, old, new));
-        if let (Some((old, new)), None) = (found.next(), found.next()) {
-            return Ok([vec![(*old).clone()], vec![(*new).clone()]]);
-        }
-    }
-    if let [Some(old), Some(new)] = sides.map(|side| as_disc_set(&side.candidates)) {
-        return Ok([old, new]);
-    }
-    let several = sides.into_iter().find(|side| side.candidates.len() > 1).unwrap_or(sides[0]);
-    Err(Error::new(format!("`{}` has several outputs, and none matches the other side", several.path))
-        .help(format!("choose one with `--site`: {}", list_sites(&several.candidates))))
-}
-
-/// Returns all candidates in the order of their numbers, if they are the discs of one media set or a single medium.
-fn as_disc_set(candidates: &[Candidate]) -> Option<Vec<Candidate>> {
-    let mut discs = candidates.to_vec();
-    discs.sort_by_key(|candidate| candidate.disc);
-    let is_next = |(number, disc): (usize, &Candidate)| disc.disc == Some(number) && disc.site == candidates[0].site;
-    (candidates.len() == 1 || (1..).zip(&discs).all(is_next)).then_some(discs)
-}
-
-/// Lists outputs with their sites for a message.
-fn list_sites(candidates: &[Candidate]) -> String {
-    const MAX: usize = 10;
-    let one = |candidate: &Candidate| match &candidate.site {
-        Some(site) => format!("`{site}` ({})", candidate.name),
-        None => format!("{} (no site)", candidate.name),
-    };
-    let mut listed: Vec<_> = candidates.iter().take(MAX).map(one).collect();
-    if candidates.len() > MAX {
-        listed.push(format!("and {} more", candidates.len() - MAX));
-    }
-    listed.join(", ")
 }

@@ -19,7 +19,7 @@ pub(super) const GLOBAL: &str = "Global options";
 /// Commands in the order of use, below their headings.
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Start", &["init", "import"]),
-    ("Check and build", &["check", "render", "lock", "plan", "apply", "destroy", "watch"]),
+    ("Check and build", &["check", "render", "lock", "plan", "show", "apply", "destroy", "watch"]),
     ("Finished media", &["inspect", "verify", "diff", "write", "certificate"]),
     ("Task sequences and images", &["sequence", "simulate", "capture"]),
     ("Tools", &["cache", "schema", "lsp", "completions", "man"]),
@@ -63,7 +63,7 @@ Examples:
 Exit codes:
   0    success
   1    failure, or problems found
-  2    changes pending (`plan --detailed-exitcode`)
+  2    changes pending or differences found (`--detailed-exitcode`)
   64   wrong usage
   130  interrupted
 
@@ -100,6 +100,10 @@ Examples:
   # A task sequence by itself
   tsmedia check sequences/deploy.toml --media-kind stand-alone
 
+  # Annotations of a pull request, and a test report
+  tsmedia check --format github
+  tsmedia check --format junit
+
   # What a rule means, and all rules
   tsmedia check --explain weak-password
   tsmedia check --explain
@@ -120,15 +124,25 @@ Examples:
 
   # Save a plan, review it, apply exactly that
   tsmedia plan --out plan.json
+  tsmedia show plan.json
   tsmedia apply plan.json
 
   # A page for a browser
   tsmedia plan --html plan.html
 
+  # Four jobs of GitHub Actions that share the work
+  tsmedia plan a.toml b.toml --matrix github --max-jobs 4
+
 Exit codes:
   0  done; with --detailed-exitcode, nothing to do
   1  failure, or problems in the manifest
   2  with --detailed-exitcode, changes pending";
+
+pub(super) const SHOW: &str = "\
+Examples:
+  tsmedia show plan.json
+  tsmedia show plan.json --verbose
+  tsmedia show plan.json --json";
 
 pub(super) const APPLY: &str = "\
 Examples:
@@ -196,14 +210,20 @@ Examples:
   # Finished medium and manifest
   tsmedia diff out/win11-BER.iso media.toml
 
-  # Last build and manifest
+  # Last build and manifest: all sites, or one
+  tsmedia diff media.record.json
   tsmedia diff media.record.json --site BER
 
   # Two media, file by file
   tsmedia diff old.iso new.iso --verbose
 
   # Two task sequences, step by step
-  tsmedia diff old/deploy.toml sequences/deploy.toml";
+  tsmedia diff old/deploy.toml sequences/deploy.toml
+
+Exit codes:
+  0  done; with --detailed-exitcode, no differences
+  1  failure, or problems in a manifest
+  2  with --detailed-exitcode, differences";
 
 pub(super) const WRITE: &str = "\
 Examples:
@@ -323,7 +343,10 @@ pub(super) const SCHEMA: &str = "\
 Examples:
   tsmedia schema > media.schema.json
   tsmedia schema sequence > sequence.schema.json
-  tsmedia schema --manual https://intranet.example.com/tsmedia/";
+  tsmedia schema --manual https://intranet.example.com/tsmedia/
+
+  # JSON that `tsmedia plan --json` prints
+  tsmedia schema plan";
 
 pub(super) const LSP: &str = "\
 Examples:

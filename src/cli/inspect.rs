@@ -30,8 +30,8 @@ use crate::format::windows::{self, WindowsFacts};
 use crate::import::MediumOutline;
 use crate::limits::{self, MAX_BOOT_STORE_LEN, MAX_PROGRAM_LEN};
 use crate::output::{Listing, ParsedMedium, WIM_MAGIC, starts_with};
-use crate::report;
 use crate::report::html::{self, MediumReport};
+use crate::report::{self, DocumentKind};
 use crate::resolve::ForeignMedium;
 use crate::secret::Secret;
 use crate::verify::programs::read_programs;
@@ -65,6 +65,13 @@ pub(super) struct Arguments {
     /// Show the values of variables, including secrets.
     #[arg(long, help_heading = ENCRYPTED)]
     values: bool,
+}
+
+impl Arguments {
+    /// Returns the kind of JSON document that the command prints.
+    pub fn document(&self) -> DocumentKind {
+        if self.layout { DocumentKind::Layout } else { DocumentKind::Inspect }
+    }
 }
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
@@ -102,7 +109,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         let wim = Wim::open(path)?;
         let details = wim_details(&wim)?;
         return match screen.json {
-            true => screen.print_json(&report::wim_json(&wim, &details)),
+            true => screen.print_json(&report::inspected(path, &report::wim_json(&wim, &details))),
             false => screen.print_page(&report::wim(&wim, &details)),
         };
     }
@@ -120,7 +127,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         screen.status(&format!("wrote `{target}`"));
     }
     if screen.json {
-        screen.print_json(&report::parsed_medium_json(&parsed, &details))
+        screen.print_json(&report::inspected(path, &report::parsed_medium_json(&parsed, &details)))
     } else {
         let mut page = report::parsed_medium(&parsed, &details, arguments.files);
         report::add_outline(&mut page, &outline(arguments)?);
@@ -168,7 +175,7 @@ fn inspect_boot_store(file: &mut impl Read, path: &Utf8Path, screen: &Screen) ->
     let read = Hive::read(&bytes).and_then(|hive| Ok((BcdStore::read(&hive)?, hive.is_dirty())));
     let (store, is_dirty) = read.map_err(|error| Error::new(format!("reading `{path}`")).because(error))?;
     if screen.json {
-        screen.print_json(&report::boot_store_json(&store, is_dirty))
+        screen.print_json(&report::inspected(path, &report::boot_store_json(&store, is_dirty)))
     } else {
         screen.print_page(&report::boot_store(&store, is_dirty))
     }
@@ -180,7 +187,7 @@ fn inspect_program(path: &Utf8Path, screen: &Screen) -> Result<Outcome> {
     let program = BootProgram::read(&bytes);
     let program = program.map_err(|why| Error::new(format!("`{path}` can't be read as a program: {why}")))?;
     if screen.json {
-        screen.print_json(&report::program_json(&program))
+        screen.print_json(&report::inspected(path, &report::program_json(&program)))
     } else {
         screen.print_page(&report::program(&program))
     }

@@ -3,6 +3,7 @@
 use camino::Utf8PathBuf;
 use clap::Args;
 
+use super::project::LoadedProjects;
 use super::screen::Screen;
 use super::{ManifestArguments, Outcome, project};
 use crate::error::Result;
@@ -39,8 +40,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
             }
             None => {
                 let mut inputs = Inputs::default();
-                let loaded = project::load_with_inputs(&arguments.manifests, &mut inputs, screen)?;
-                let Some(projects) = loaded else { return Ok(Outcome::ProblemsFound) };
+                let loaded = project::load_with_inputs(&arguments.manifests, false, &mut inputs, screen)?;
+                let Some(LoadedProjects { projects, .. }) = loaded else { return Ok(Outcome::ProblemsFound) };
                 screen.with_progress("reading content", |progress| {
                     lock_content(&projects, &inputs, arguments.min_size.0, progress)
                 })?

@@ -5,9 +5,10 @@ mod html;
 use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::help::BUILD;
+use super::project::LoadedProjects;
 use super::report_file::ReportFile;
 use super::screen::Screen;
 use super::{ManifestArguments, Outcome, project, saved};
@@ -15,8 +16,9 @@ use crate::content::Content;
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
 use crate::plan::Plan;
+use crate::plan::jobs::{self, JobUnit};
 use crate::project::{BuildOptions, Project, refuse_input};
-use crate::report;
+use crate::report::{self, matrix};
 use crate::target::Target;
 
 #[derive(Debug, Args)]
@@ -35,9 +37,73 @@ pub(super) struct Arguments {
     /// Also write a page about the plan and its media (HTML).
     #[arg(long, value_name = "FILE")]
     html: Option<Utf8PathBuf>,
+    /// Plan the other manifests if one has errors.
+    #[arg(long, conflicts_with = "out")]
+    keep_going: bool,
+    /// Print jobs that share the work, as the matrix of a pipeline.
+    #[arg(long, value_name = "SYSTEM", conflicts_with_all = ["json", "out"], help_heading = JOBS)]
+    matrix: Option<MatrixSystem>,
+    /// Maximum number of jobs.
+    #[arg(long, value_name = "N", default_value_t = MAX_JOBS, value_parser = jobs, requires = "matrix", help_heading = JOBS)]
+    max_jobs: usize,
+    /// Work that stays in one job.
+    #[arg(long, value_name = "UNIT", default_value = "medium", requires = "matrix", help_heading = JOBS)]
+    by: UnitArgument,
     /// List every changed file.
     #[arg(short, long)]
     verbose: bool,
+}
+
+/// Heading of the options for parallel jobs.
+const JOBS: &str = "Parallel jobs";
+/// Maximum number of jobs of a matrix of GitHub Actions.
+const MAX_JOBS: usize = 256;
+
+fn jobs(text: &str) -> std::result::Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=MAX_JOBS).contains(number));
+    number.ok_or_else(|| format!("write a number between 1 and {MAX_JOBS}"))
+}
+
+/// System that runs the jobs.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum MatrixSystem {
+    /// `strategy.matrix` of GitHub Actions.
+    Github,
+    /// Child pipeline of GitLab, whose jobs extend `.tsmedia-apply`.
+    Gitlab,
+    /// `strategy.matrix` of Azure Pipelines.
+    Azure,
+}
+
+/// Unit of work given with `--by`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum UnitArgument {
+    /// Media of one manifest and site.
+    Medium,
+    /// Media of one site.
+    Site,
+}
+
+impl Arguments {
+    /// Prints the jobs of a plan.
+    fn print_matrix(&self, system: MatrixSystem, plan: &Plan, screen: &Screen) -> Result<Outcome> {
+        let unit = match self.by {
+            UnitArgument::Medium => JobUnit::Medium,
+            UnitArgument::Site => JobUnit::Site,
+        };
+        let jobs = jobs::distribute(jobs::work(plan), unit, self.max_jobs);
+        let ManifestArguments { vars_files, vars, .. } = &self.manifests;
+        let files = vars_files.iter().flat_map(|file| ["--vars".to_owned(), file.to_string()]);
+        let values = vars.iter().flat_map(|(name, value)| ["--var".to_owned(), format!("{name}={value}")]);
+        let mut options: Vec<_> = files.chain(values).collect();
+        options.extend(self.no_patch.then(|| "--no-patch".to_owned()));
+        match system {
+            // One line, for a variable of a step.
+            MatrixSystem::Github => screen.print_value_line(&matrix::github(&jobs, &options)),
+            MatrixSystem::Azure => screen.print_value_line(&matrix::azure(&jobs, &options)),
+            MatrixSystem::Gitlab => screen.print_value(&matrix::gitlab(&jobs, &options)),
+        }
+    }
 }
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
@@ -48,8 +114,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         ReportFile::Html.check_name(path)?;
     }
     let mut inputs = Inputs::default();
-    let loaded = project::load_with_inputs(&arguments.manifests, &mut inputs, screen)?;
-    let Some(projects) = loaded else { return Ok(Outcome::ProblemsFound) };
+    let loaded = project::load_with_inputs(&arguments.manifests, arguments.keep_going, &mut inputs, screen)?;
+    let Some(LoadedProjects { projects, failed }) = loaded else { return Ok(Outcome::ProblemsFound) };
     if let Some(path) = &arguments.out {
         projects.iter().for_each(|project| inputs.note_output(project.record()));
         refuse_input(path, &inputs)?;
@@ -84,8 +150,11 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     if let Some(path) = &arguments.html {
         html::write(path, &whole, &projects, screen)?;
     }
-    if screen.json {
-        screen.print_json(&report::plan::json(&whole))?;
+    if let Some(system) = arguments.matrix {
+        arguments.print_matrix(system, &whole, screen)?;
+        screen.status(&report::plan::summary(&whole));
+    } else if screen.json {
+        screen.print_json(&report::plan::json(&whole, &failed))?;
     } else {
         let n_lines = (!arguments.verbose).then_some(report::SCREEN_LINES);
         screen.print_page(&report::plan::text(&whole, n_lines))?;
@@ -93,6 +162,10 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     waiting.iter().for_each(|line| screen.status(line));
     if let Some(path) = &arguments.out {
         screen.status(&format!("saved the plan; apply it with `tsmedia apply {path}`"));
+    }
+    if !failed.is_empty() {
+        project::print_failed(&failed, arguments.manifests.manifests.len(), screen);
+        return Ok(Outcome::ProblemsFound);
     }
     let is_done = whole.is_up_to_date() || !arguments.detailed_exitcode;
     Ok(if is_done { Outcome::Done } else { Outcome::ChangesPending })

@@ -1,5 +1,6 @@
 //! Loads manifests for commands, with the environment, the clock and progress reports.
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
@@ -12,7 +13,7 @@ use crate::date::Date;
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
 use crate::manifest::Loaded;
-use crate::problem::Problems;
+use crate::problem::{Problem, Problems, Severity};
 use crate::progress::ProgressReporter;
 use crate::project::{self, Environment, Project, Request};
 use crate::report;
@@ -42,7 +43,7 @@ pub(super) fn cache_dir() -> Option<Utf8PathBuf> {
 
 impl From<&ManifestArguments> for Request {
     fn from(arguments: &ManifestArguments) -> Self {
-        Self { manifests: arguments.manifests.clone(), options: arguments.options() }
+        Self { manifests: arguments.manifests.clone(), options: arguments.options(), keep_going: false }
     }
 }
 
@@ -52,39 +53,95 @@ pub(super) fn render(arguments: &ManifestArguments, problems: &mut Problems) -> 
     project::render(&arguments.into(), problems, &mut Inputs::default())
 }
 
-/// Loads manifests and resolves everything they name. Prints the problems; returns `None` if there are errors.
+/// Loads manifests and resolves everything they name. Reports the problems; returns `None` if there are errors.
 pub(super) fn load(arguments: &ManifestArguments, screen: &Screen) -> Result<Option<Vec<Project>>> {
-    load_with_inputs(arguments, &mut Inputs::default(), screen)
+    let loaded = load_with_inputs(arguments, false, &mut Inputs::default(), screen)?;
+    Ok(loaded.map(|loaded| loaded.projects))
 }
 
-/// Loads manifests like [`load`], and adds every file they depend on to `inputs`.
+/// Manifests without errors, and the paths of the others.
+pub(super) struct LoadedProjects {
+    pub projects: Vec<Project>,
+    pub failed: Vec<Utf8PathBuf>,
+}
+
+/// Loads manifests like [`load`], and adds every file they depend on to `inputs`. With `keep_going`, a manifest with errors
+/// is left out, unless all have some.
 pub(super) fn load_with_inputs(
     arguments: &ManifestArguments,
+    keep_going: bool,
     inputs: &mut Inputs,
     screen: &Screen,
-) -> Result<Option<Vec<Project>>> {
+) -> Result<Option<LoadedProjects>> {
     let mut problems = Problems::default();
-    let projects = resolve_with_inputs(arguments, &mut secrets(), &mut problems, inputs, screen)?;
+    let request = request(arguments, keep_going, &mut problems)?;
+    let mut projects = resolve_request(&request, &mut secrets(), &mut problems, inputs, screen)?;
     // Only `check` shows notes.
     problems.drop_notes();
-    if problems.has_errors() && screen.json {
-        screen.print_json(&report::json(&problems))?;
-    } else {
-        screen.print_problems(&problems);
+    screen.report_problems(&problems);
+    if !problems.has_errors() {
+        return Ok(Some(LoadedProjects { projects, failed: Vec::new() }));
     }
-    Ok((!problems.has_errors()).then_some(projects))
+    let failed = failed(&problems, &arguments.manifests);
+    projects.retain(|project| !failed.contains(project.manifest_path()));
+    if projects.is_empty() || !keep_going {
+        return Ok(None);
+    }
+    Ok(Some(LoadedProjects { projects, failed }))
+}
+
+/// Returns the request for manifests. With `keep_going`, those that are other files become problems and are left out.
+fn request(arguments: &ManifestArguments, keep_going: bool, problems: &mut Problems) -> Result<Request> {
+    let mut manifests = Vec::new();
+    for path in &arguments.manifests {
+        match file_kind::expect_manifest(path) {
+            Err(error) if keep_going => {
+                problems.enter(path.as_str(), None);
+                problems.add(Problem::from(&error));
+            }
+            found => {
+                found?;
+                manifests.push(path.clone());
+            }
+        }
+    }
+    problems.enter("", None);
+    Ok(Request { manifests, options: arguments.options(), keep_going })
+}
+
+/// Returns the files that have errors: all of them if an error is about none.
+pub(super) fn failed(problems: &Problems, files: &[Utf8PathBuf]) -> Vec<Utf8PathBuf> {
+    let mut failed = BTreeSet::new();
+    for problem in problems.sorted().into_iter().filter(|problem| problem.severity == Severity::Error) {
+        let origins = problem.origins.iter().map(|origin| origin.manifest.as_str());
+        let labels = problem.labels.iter().map(|(place, _)| problems.source(place.source).name.as_str());
+        let names: Vec<_> = if problem.origins.is_empty() { labels.collect() } else { origins.collect() };
+        let mut named = files.iter().filter(|file| names.contains(&file.as_str())).peekable();
+        if named.peek().is_none() {
+            return files.to_vec();
+        }
+        failed.extend(named);
+    }
+    files.iter().filter(|file| failed.contains(file)).cloned().collect()
+}
+
+/// Names the files that failed, after a command that kept going.
+pub(super) fn print_failed(failed: &[Utf8PathBuf], n_files: usize, screen: &Screen) {
+    let names: Vec<_> = failed.iter().map(|file| format!("`{file}`")).collect();
+    screen.status(&format!("failed: {} of {}: {}", failed.len(), report::counted(n_files, "file"), names.join(", ")));
 }
 
 /// Loads manifests for `check`, and leaves printing the problems to the caller. Writes nothing, not even to the cache.
 /// Certificates and media that expire within `failing_within` seconds are errors.
 pub(super) fn resolve(
     arguments: &ManifestArguments,
+    keep_going: bool,
     failing_within: Option<u64>,
     problems: &mut Problems,
 ) -> Result<Vec<Project>> {
     let environment = environment(failing_within, ProgressReporter::default())?;
-    arguments.manifests.iter().try_for_each(|path| file_kind::expect_manifest(path))?;
-    Project::check(&arguments.into(), &environment, secrets(), problems, &mut Inputs::default())
+    let request = request(arguments, keep_going, problems)?;
+    Project::check(&request, &environment, secrets(), problems, &mut Inputs::default())
 }
 
 /// Loads manifests and adds every file they depend on to `inputs`, also if there are errors. Updates the cache. Uses the
@@ -96,9 +153,19 @@ pub(super) fn resolve_with_inputs(
     inputs: &mut Inputs,
     screen: &Screen,
 ) -> Result<Vec<Project>> {
-    let environment = environment(None, screen.reporter())?;
     arguments.manifests.iter().try_for_each(|path| file_kind::expect_manifest(path))?;
-    let projects = Project::load(&arguments.into(), &environment, secrets, problems, inputs);
+    resolve_request(&arguments.into(), secrets, problems, inputs, screen)
+}
+
+fn resolve_request(
+    request: &Request,
+    secrets: &mut Secrets,
+    problems: &mut Problems,
+    inputs: &mut Inputs,
+    screen: &Screen,
+) -> Result<Vec<Project>> {
+    let environment = environment(None, screen.reporter())?;
+    let projects = Project::load(request, &environment, secrets, problems, inputs);
     // After Ctrl-C, a failed read is an interruption, not a fault of the manifest.
     screen.progress().check_cancelled()?;
     projects

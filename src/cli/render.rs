@@ -1,6 +1,6 @@
 //! `tsmedia render`: prints manifests with profiles and templates applied.
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::screen::Screen;
 use super::{ManifestArguments, Outcome, project};
@@ -8,22 +8,19 @@ use crate::error::Result;
 use crate::foreign_text;
 use crate::manifest::{Loaded, Rendered, TakenEntry};
 use crate::problem::Problems;
-use crate::report;
 use crate::resolve::Resolver;
+use crate::target::WIM;
 
 pub(super) fn run(arguments: &ManifestArguments, screen: &Screen) -> Result<Outcome> {
     let mut problems = Problems::default();
     let all = project::render(arguments, &mut problems)?;
     if problems.has_errors() {
-        if screen.json {
-            screen.print_json(&report::json(&problems))?;
-        } else {
-            screen.print_problems(&problems);
-        }
+        screen.report_problems(&problems);
         return Ok(Outcome::ProblemsFound);
     }
     if screen.json {
-        return screen.print_json(&all.iter().flat_map(values).collect());
+        let manifests: Vec<_> = all.iter().flat_map(values).collect();
+        return screen.print_json(&json!({ "manifests": manifests }));
     }
     let mut resolver = Resolver::new(project::secrets().only_present());
     let texts: Vec<_> = all.iter().flat_map(|loaded| texts(loaded, &mut resolver, &mut problems)).collect();
@@ -33,9 +30,15 @@ pub(super) fn run(arguments: &ManifestArguments, screen: &Screen) -> Result<Outc
 /// Returns the manifest of each site as JSON.
 fn values(loaded: &Loaded) -> Vec<Json> {
     match loaded {
-        Loaded::Media(all) => all.iter().map(Rendered::to_portable).collect(),
-        Loaded::Captures(all) => all.iter().map(|rendered| rendered.value().clone()).collect(),
+        Loaded::Media(all) => {
+            all.iter().map(|it| value(it, it.manifest.media.kind.as_str(), it.to_portable())).collect()
+        }
+        Loaded::Captures(all) => all.iter().map(|it| value(it, WIM, it.value().clone())).collect(),
     }
+}
+
+fn value<M>(rendered: &Rendered<M>, kind: &str, content: Json) -> Json {
+    json!({ "manifest": rendered.path, "site": rendered.site, "kind": kind, "content": content })
 }
 
 /// Returns the manifest of each site as TOML, with comments on values from site files, libraries and bases.

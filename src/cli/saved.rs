@@ -89,9 +89,14 @@ pub(super) fn save(
 }
 
 /// Reads a saved plan.
-pub(super) fn load(path: &Utf8Path) -> Result<SavedPlan> {
+pub(super) fn read(path: &Utf8Path) -> Result<SavedPlan> {
     let text = limits::read_text(path, limits::MAX_RECORD_LEN).map_err(|error| Error::io("reading", path, error))?;
-    let saved = SavedPlan::parse(&text, path)?;
+    SavedPlan::parse(&text, path)
+}
+
+/// Reads a saved plan to apply it.
+pub(super) fn load(path: &Utf8Path) -> Result<SavedPlan> {
+    let saved = read(path)?;
     let mut files = saved.manifests.iter().map(|of| &of.manifest).chain(&saved.vars_files);
     match files.find(|file| !file.exists()) {
         None => Ok(saved),

@@ -4,20 +4,21 @@
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use camino::Utf8Path;
 use clap::ColorChoice;
 use clap::error::{ContextKind, ContextValue};
+use serde_json::Value as Json;
 use terminal_size::{Height, Width, terminal_size_of};
 
 use super::{Outcome, bar, signals};
 use crate::error::{Error, Result};
 use crate::foreign_text;
-use crate::problem::{Problem, Problems};
+use crate::problem::{Problem, Problems, Severity};
 use crate::progress::{Progress, ProgressReporter};
-use crate::report::{self, Page, TextStyle};
+use crate::report::{self, DocumentKind, Page, TextStyle};
 use crate::write;
 
 /// Standard output and standard error of the process, with their widths and colours.
@@ -34,6 +35,10 @@ pub(super) struct Screen {
     progress: Arc<Progress>,
     /// Set once anything was written to standard output.
     has_data: Arc<AtomicBool>,
+    /// Kind of JSON document that the command prints.
+    document: DocumentKind,
+    /// Problems for the next JSON document.
+    problems: Arc<Mutex<Vec<Json>>>,
 }
 
 /// Minimum columns of a line; in narrower terminals, the terminal breaks lines.
@@ -103,7 +108,7 @@ fn use_color(choice: ColorChoice, is_terminal: bool, env: impl Fn(&str) -> Optio
 
 impl Screen {
     /// Returns the screen of this process.
-    pub fn for_process(json: bool, quiet: bool, color: ColorChoice) -> Self {
+    pub fn for_process(json: bool, quiet: bool, color: ColorChoice, document: DocumentKind) -> Self {
         let is_terminal = io::stderr().is_terminal();
         let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         // Without a terminal, COLUMNS sets the width, as it does for the help.
@@ -116,7 +121,8 @@ impl Screen {
             unicode: !is_dumb,
             width: widths[1].unwrap_or(TextStyle::default().width).min(MAX_WIDTH),
         };
-        Self { json, quiet, style, is_terminal, widths, progress: Arc::default(), has_data: Arc::default() }
+        let (progress, has_data, problems) = Default::default();
+        Self { json, quiet, style, is_terminal, widths, progress, has_data, document, problems }
     }
 
     /// Returns the progress of the command.
@@ -152,14 +158,52 @@ impl Screen {
         self.write_data(&foreign_text::lines(text))
     }
 
-    /// Prints a value as JSON.
-    pub fn print_json(&self, value: &serde_json::Value) -> Result<Outcome> {
+    /// Prints the result of the command as JSON, with the problems so far.
+    pub fn print_json(&self, result: &Json) -> Result<Outcome> {
+        let document = report::document(self.document, self.take_problems(), result);
+        self.write_data(&foreign_text::json(&format!("{document:#}\n")))
+    }
+
+    /// Prints a result as one line of JSON, for commands that print several.
+    pub fn print_json_line(&self, result: &Json) -> Result<Outcome> {
+        let document = report::document(self.document, self.take_problems(), result);
+        self.write_data(&foreign_text::json(&format!("{document}\n")))
+    }
+
+    /// Prints JSON in a format of others, without the envelope.
+    pub fn print_value(&self, value: &Json) -> Result<Outcome> {
         self.write_data(&foreign_text::json(&format!("{value:#}\n")))
     }
 
-    /// Prints a value as one line of JSON, for commands that print several.
-    pub fn print_json_line(&self, value: &serde_json::Value) -> Result<Outcome> {
+    /// Prints JSON in a format of others as one line.
+    pub fn print_value_line(&self, value: &Json) -> Result<Outcome> {
         self.write_data(&foreign_text::json(&format!("{value}\n")))
+    }
+
+    fn take_problems(&self) -> Vec<Json> {
+        self.problems.lock().map(|mut problems| std::mem::take(&mut *problems)).unwrap_or_default()
+    }
+
+    /// Adds problems to the next JSON document, unless it has them already.
+    pub fn collect_problems(&self, problems: &Problems) {
+        if let Ok(collected) = self.problems.lock().map_err(drop).as_mut() {
+            for problem in report::json(problems) {
+                if !collected.contains(&problem) {
+                    collected.push(problem);
+                }
+            }
+        }
+    }
+
+    /// Adds an error to the next JSON document.
+    pub fn collect_error(&self, error: &Error) {
+        self.collect(Problem::from(error));
+    }
+
+    fn collect(&self, problem: Problem) {
+        let mut problems = Problems::default();
+        problems.add(problem);
+        self.collect_problems(&problems);
     }
 
     /// Prints a line to standard error.
@@ -179,8 +223,15 @@ impl Screen {
         write_stderr(&in_width(page, self.widths[1]));
     }
 
-    /// Prints problems to standard error, if there are any.
-    pub fn print_problems(&self, problems: &Problems) {
+    /// Prints problems to standard error and adds them to the JSON document. With `--json`, errors are only in the document.
+    pub fn report_problems(&self, problems: &Problems) {
+        self.collect_problems(problems);
+        if !(self.json && problems.has_errors()) {
+            self.print_problems(problems);
+        }
+    }
+
+    fn print_problems(&self, problems: &Problems) {
         let mut errors = problems.clone();
         if self.quiet {
             errors.keep_errors();
@@ -191,6 +242,7 @@ impl Screen {
 
     /// Prints a warning.
     pub fn print_warning(&self, error: &Error) {
+        self.collect(Problem { severity: Severity::Warning, ..Problem::from(error) });
         self.status_page(&report::warning(error));
     }
 
@@ -208,17 +260,16 @@ impl Screen {
 
     /// Prints an error with its causes and help.
     pub fn print_error(&self, error: &Error) {
+        self.collect_error(error);
         self.error_page(&report::failure(error));
     }
 
-    /// Prints the error that ends the command. With `--json` and no data printed yet, prints it as JSON too, so that
-    /// standard output is valid JSON.
-    pub fn print_failure(&self, error: &Error) {
-        self.print_error(error);
-        if self.json && !self.has_data.load(Ordering::Relaxed) {
-            let mut problems = Problems::default();
-            problems.add(Problem::from(error));
-            let _ = self.print_json(&report::json(&problems));
+    /// Ends the output of a command. With `--json` and no data printed yet, prints a document without a result.
+    pub fn finish(&self) {
+        let has_problems = || self.problems.lock().is_ok_and(|problems| !problems.is_empty());
+        let is_due = self.json && !self.has_data.load(Ordering::Relaxed);
+        if is_due && (!matches!(self.document, DocumentKind::Other(_)) || has_problems()) {
+            let _ = self.print_json(&Json::Null);
         }
     }
 

@@ -16,7 +16,7 @@ use crate::inputs::Inputs;
 use crate::manifest::{self, task_sequence};
 use crate::problem::Problems;
 use crate::project::refuse_input;
-use crate::report;
+use crate::report::{self, DocumentKind};
 use crate::sequence::{self, Sequence};
 use crate::write::{DiskOps, open, replace};
 
@@ -34,6 +34,17 @@ pub(super) enum SequenceCommand {
     /// Draw a task sequence as a tree, an SVG picture or a Mermaid chart.
     #[command(after_long_help = SEQUENCE_SHOW)]
     Show(ShowArguments),
+}
+
+impl SequenceCommand {
+    /// Returns the kind of JSON document that the command prints.
+    pub fn document(&self) -> DocumentKind {
+        match self {
+            Self::Import(_) => DocumentKind::SequenceImport,
+            Self::Export(_) => DocumentKind::Other("sequence export"),
+            Self::Show(_) => DocumentKind::SequenceShow,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -101,11 +112,7 @@ fn read_with_inputs(arguments: &FileArguments, inputs: &mut Inputs, screen: &Scr
     };
     let sequence = task_sequence::read_standalone(&arguments.file, &options, &mut problems, inputs)?;
     manifest::warn_unused_vars(&options, &mut problems);
-    if problems.has_errors() && screen.json {
-        screen.print_json(&report::json(&problems))?;
-    } else {
-        screen.print_problems(&problems);
-    }
+    screen.report_problems(&problems);
     Ok(sequence)
 }
 

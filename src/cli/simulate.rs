@@ -62,11 +62,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let runs =
         if is_sequence { run_sequence(arguments, &mut problems) } else { run_manifest(arguments, &mut problems) };
     problems.drop_notes();
-    if problems.has_errors() && screen.json {
-        screen.print_json(&report::json(&problems))?;
-    } else {
-        screen.print_problems(&problems);
-    }
+    screen.report_problems(&problems);
     let runs = runs?;
     if problems.has_errors() {
         return Ok(Outcome::ProblemsFound);

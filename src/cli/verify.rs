@@ -75,27 +75,17 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         all.push((path.to_string(), verified));
     }
     let mut is_sound = all.iter().all(|(_, verified)| verified.faults.is_empty());
-    match &all[..] {
-        [(_, verified)] if screen.json => {
-            return exit_outcome(is_sound, screen.print_json(&report::verified_json(verified)));
-        }
-        [_] => {}
-        several => {
-            let faults =
-                set::check(&several.iter().map(|(path, it)| (path.clone(), disc_of_set(it))).collect::<Vec<_>>());
-            is_sound &= faults.is_empty();
-            if screen.json {
-                let media: Vec<_> = several.iter().map(|(path, verified)| (path.clone(), verified)).collect();
-                return exit_outcome(is_sound, screen.print_json(&report::set_json(&media, &faults)));
-            }
-            print_sets(&all, &faults, screen)?;
-        }
+    let faults = match &all[..] {
+        [_] => Vec::new(),
+        several => set::check(&several.iter().map(|(path, it)| (path.clone(), disc_of_set(it))).collect::<Vec<_>>()),
+    };
+    is_sound &= faults.is_empty();
+    if screen.json {
+        screen.print_json(&report::verified_json(&all, &faults))?;
+    } else if all.len() > 1 {
+        print_sets(&all, &faults, screen)?;
     }
     Ok(if is_sound { Outcome::Done } else { Outcome::ProblemsFound })
-}
-
-fn exit_outcome(is_sound: bool, printed: Result<Outcome>) -> Result<Outcome> {
-    printed.map(|outcome| if is_sound { outcome } else { Outcome::ProblemsFound })
 }
 
 /// Reads the revocation list; an empty one if no file is given.

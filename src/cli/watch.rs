@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::project;
 use super::screen::Screen;
@@ -171,14 +171,15 @@ impl Round {
             Err(error) if error.kind() == ErrorKind::Interrupted => return unfinished(LastReport::Nothing),
             Err(error) => return unfinished(report_failure(&error, last, screen)?),
         };
-        let text = report::json(&self.problems).to_string();
+        let text = Json::from(report::json(&self.problems)).to_string();
         // Compare reports as JSON, which contains the positions too: an error that moved is reported again.
         let news = if self.problems.has_errors() { LastReport::Wrong(text) } else { LastReport::Right(text) };
         if *last != news && !self.problems.sorted().is_empty() {
             if screen.json {
-                screen.print_json_line(&json!({ "problems": report::json(&self.problems) }))?;
+                screen.collect_problems(&self.problems);
+                screen.print_json_line(&json!({}))?;
             } else {
-                screen.print_problems(&self.problems);
+                screen.report_problems(&self.problems);
             }
         }
         if matches!(news, LastReport::Wrong(_)) {
@@ -208,11 +209,11 @@ impl Round {
 
 fn report_failure(error: &Error, last: &LastReport, screen: &Screen) -> Result<LastReport> {
     let text = report::failure(error).to_string();
-    let report = LastReport::Wrong(text.clone());
+    let report = LastReport::Wrong(text);
     if *last != report {
         screen.print_error(error);
         if screen.json {
-            screen.print_json_line(&json!({ "error": text.trim_end() }))?;
+            screen.print_json_line(&json!({}))?;
         }
     }
     Ok(report)
@@ -244,7 +245,7 @@ fn build(project: &Project, arguments: &Arguments, screen: &Screen) -> Result<Pl
     let done = std::mem::replace(&mut applied.plan, plan);
     screen.status(&format!("{:9} {} in {seconds:.1} s", "wrote", Size(done.n_write())));
     if screen.json {
-        screen.print_json_line(&report::plan::json(&applied.plan))?;
+        screen.print_json_line(&report::plan::json(&applied.plan, &[]))?;
     }
     Ok(applied.plan)
 }

@@ -51,12 +51,14 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     }
     let tell = |outcome: &report::WriteOutcome| report::json(&target, contents.as_ref(), status, outcome);
     let Some((status, contents)) = status.zip(contents.as_ref()).filter(|_| refusals.is_empty()) else {
+        let line = format!("tsmedia write {} {}", arguments.medium, arguments.device);
+        let errors: Vec<_> = refusals.iter().map(|refusal| report::refusal(refusal, &target, &line)).collect();
         if screen.json {
+            errors.iter().for_each(|error| screen.print_error(error));
             screen.print_json(&tell(&report::WriteOutcome::Refused(refusals)))?;
         } else {
             screen.status_page(&report::target(&target, contents.as_ref()));
-            let line = format!("tsmedia write {} {}", arguments.medium, arguments.device);
-            refusals.iter().for_each(|refusal| screen.print_error(&report::refusal(refusal, &target, &line)));
+            errors.iter().for_each(|error| screen.print_error(error));
         }
         return Ok(Outcome::ProblemsFound);
     };

@@ -115,7 +115,7 @@ impl Checker {
             DocumentKind::Manifest => {
                 let environment = (self.settings.environment)()?;
                 let secrets = (self.settings.secrets)();
-                let request = Request { manifests: vec![path], options };
+                let request = Request { manifests: vec![path], options, keep_going: false };
                 Project::check(&request, &environment, secrets, problems, inputs).map(drop)
             }
             DocumentKind::Sequence => {

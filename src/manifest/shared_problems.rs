@@ -1,6 +1,6 @@
 //! Merges equal problems of several sites, so that a mistake in a shared text is reported once.
 
-use crate::problem::{Place, Problem, Severity};
+use crate::problem::{Origin, Place, Problem, Severity};
 use crate::rule::Rule;
 
 use super::suggest;
@@ -31,7 +31,10 @@ pub fn merge_shared_problems(found: Vec<Problem>, is_shared: impl Fn(&Problem) -
     for problem in found {
         let key = ProblemKey::new(&problem);
         match kept.iter_mut().find(|(_, other, _)| *other == key).filter(|_| is_shared(&problem)) {
-            Some((_, _, n_more)) => *n_more += 1,
+            Some((first, _, n_more)) => {
+                *n_more += 1;
+                first.merge_origins(problem.origins);
+            }
             None => kept.push((problem, key, 0)),
         }
     }
@@ -87,6 +90,8 @@ pub(super) fn merge_site_problems(found: Vec<(Problem, String)>, n_sites: usize)
                 _ => format!(" (sites {})", suggest::join(&quoted, "and")),
             };
             problem.message.push_str(&suffix);
+            let site = |code: String| Some(code).filter(|code| !code.is_empty());
+            problem.origins = codes.into_iter().map(|code| Origin { site: site(code), ..Origin::default() }).collect();
             problem
         })
         .collect()

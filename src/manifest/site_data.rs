@@ -103,7 +103,7 @@ pub fn read_site_file(name: &str, path: &Utf8Path, place: &Place, problems: &mut
     let text = match read_text(path) {
         Ok(text) => text,
         Err(problem) => {
-            problems.add(problem.at(place.clone(), "named here"));
+            problems.add((*problem).at(place.clone(), "named here"));
             return None;
         }
     };
@@ -132,9 +132,9 @@ pub fn read_site_file(name: &str, path: &Utf8Path, place: &Place, problems: &mut
 }
 
 /// Reads the text of a site file, in UTF-8 or UTF-16, the default of Windows PowerShell.
-fn read_text(path: &Utf8Path) -> Result<String, Problem> {
+fn read_text(path: &Utf8Path) -> Result<String, Box<Problem>> {
     if authoring::file::is_lfs_pointer(path).unwrap_or(false) {
-        return Err(Problem::from(&crate::git_lfs::error(path)));
+        return Err(Box::new(Problem::from(&crate::git_lfs::error(path))));
     }
     let max_len = limits::MAX_SITE_FILE_LEN;
     let read = limits::read_text(path, max_len).or_else(|error| match error.kind() {
@@ -144,7 +144,7 @@ fn read_text(path: &Utf8Path) -> Result<String, Problem> {
         }
         _ => Err(error),
     });
-    read.map_err(|error| match error.kind() {
+    let problem = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => {
             let problem = Problem::error(format!("the site file `{path}` does not exist"));
             problem.help(match similar_path(path, path.as_str()) {
@@ -158,7 +158,8 @@ fn read_text(path: &Utf8Path) -> Result<String, Problem> {
             .help("name the JSON file that `Export-TsmediaSite.ps1` wrote"),
         _ => Problem::error(format!("the site file `{path}` can't be read: {error}"))
             .help("name the JSON file that `Export-TsmediaSite.ps1` wrote"),
-    })
+    };
+    read.map_err(|error| Box::new(problem(error)))
 }
 
 /// Prefix of names of site file values among the template values in records.

@@ -3,11 +3,13 @@
 //! Under BIOS the boot sector waits if there is a `boot\bootfix.bin`; under UEFI the program in the EFI boot image does,
 //! unless it is that of `efisys_noprompt.bin`.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Output, lists};
 use crate::firmware::Firmware;
 
 /// Firmware under which a disc waits for a key.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prompt {
     /// Waits when a BIOS starts it.
     pub bios: bool,

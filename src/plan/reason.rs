@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::content::Content;
@@ -18,7 +19,8 @@ use crate::volume::Node;
 use super::ExistingFile;
 
 /// Reason for a planned change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Reason {
     /// The target was never built.
     New,
@@ -95,7 +97,8 @@ pub enum Reason {
 }
 
 /// Change of a boot image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum BootChange {
     /// There was none for this firmware.
     Added,
@@ -106,7 +109,7 @@ pub enum BootChange {
 }
 
 /// Change of a content entry. A new entry has no `old`, a removed one no `new`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EntryChange {
     /// Title of the entry. `None` for files outside of any entry.
     pub title: Option<String>,
@@ -128,7 +131,7 @@ impl EntryChange {
 }
 
 /// Number and total length of files.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileCount {
     /// Number of files.
     pub n_files: u64,
@@ -137,7 +140,7 @@ pub struct FileCount {
 }
 
 /// Change of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileChange {
     /// Path on the medium.
     pub path: String,

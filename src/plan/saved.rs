@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::reason::{self, Reason};
-use super::{Action, ExistingFile, Plan, capture};
+use super::{Action, ExistingFile, Plan, PlannedChange, capture};
 use crate::content::SourceKey;
 use crate::digest::{Digest, Digests};
 use crate::error::{Error, Result};
@@ -17,7 +17,7 @@ use crate::record::{Record, RecordedCapture, RecordedFile, RecordedMedium};
 use crate::target::{self, Target};
 
 /// Newest version of the file that is read, and the one that is written.
-const PLAN_VERSION: u32 = 1;
+const PLAN_VERSION: u32 = 2;
 
 /// Saved plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +44,8 @@ pub struct SavedManifest {
     pub manifest: Utf8PathBuf,
     /// Planned change of each target.
     pub targets: Vec<Planned>,
+    /// Changes with their reasons and sizes, for reviewers only; empty in version 1.
+    pub changes: Vec<PlannedChange>,
 }
 
 /// Serialised form of a manifest's changes, with separate lists for media and captures. Generic so that it can be
@@ -55,11 +57,18 @@ struct SavedLists<M, C> {
     outputs: Vec<M>,
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     captures: Vec<C>,
+    #[serde(default)]
+    changes: Vec<PlannedChange>,
 }
 
 impl Serialize for SavedManifest {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let mut lists = SavedLists { manifest: self.manifest.clone(), outputs: Vec::new(), captures: Vec::new() };
+        let mut lists = SavedLists {
+            manifest: self.manifest.clone(),
+            outputs: Vec::new(),
+            captures: Vec::new(),
+            changes: self.changes.clone(),
+        };
         for planned in &self.targets {
             match planned {
                 Planned::Medium(medium) => lists.outputs.push(medium),
@@ -71,9 +80,11 @@ impl Serialize for SavedManifest {
 }
 
 impl From<SavedLists<PlannedMedium, PlannedCapture>> for SavedManifest {
-    fn from(SavedLists { manifest, outputs, captures }: SavedLists<PlannedMedium, PlannedCapture>) -> Self {
+    fn from(lists: SavedLists<PlannedMedium, PlannedCapture>) -> Self {
+        let SavedLists { manifest, outputs, captures, changes } = lists;
         let media = outputs.into_iter().map(|planned| Planned::Medium(Box::new(planned)));
-        Self { manifest, targets: media.chain(captures.into_iter().map(Planned::Capture)).collect() }
+        let targets = media.chain(captures.into_iter().map(Planned::Capture)).collect();
+        Self { manifest, targets, changes }
     }
 }
 
@@ -167,6 +178,12 @@ impl SavedPlan {
         manifests: Vec<SavedManifest>,
     ) -> Self {
         Self { plan_version: PLAN_VERSION, sites, vars_files, vars, no_patch, manifests }
+    }
+
+    /// Returns the planned changes for review. `None` in version 1, which has no reasons.
+    pub fn plan(&self) -> Option<Plan> {
+        let changes = self.manifests.iter().flat_map(|planned| planned.changes.iter().cloned()).collect();
+        (self.plan_version > 1).then_some(Plan { changes })
     }
 
     /// Returns `true` if a text looks like a saved plan. No manifest starts like one.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::firmware::Firmware;
 use crate::output::{ContentEntry, FORMAT_VERSION, Output, RecordedSecrets, Sealed, TemplateValue, find_entry};
-use crate::target::{CaptureRequest, CaptureSource, Target};
+use crate::target::{CaptureRequest, CaptureSource, Target, WIM};
 
 /// Recorded target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +56,11 @@ impl Recorded {
             Self::Medium(medium) => medium.description.get("site"),
             Self::Capture(capture) => capture.description.get("site"),
         }
+    }
+
+    /// Kind of the medium, or [`WIM`].
+    pub fn kind(&self) -> &str {
+        self.medium().map_or(WIM, |medium| medium.description.get("kind").map_or("", String::as_str))
     }
 
     /// Returns the medium, if it is one.

@@ -38,5 +38,5 @@ pub fn cache_json(caches: &[CacheContents]) -> Value {
             "objects": objects,
         })
     };
-    caches.iter().map(cache).collect()
+    json!({ "caches": caches.iter().map(cache).collect::<Vec<_>>() })
 }

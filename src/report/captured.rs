@@ -57,12 +57,13 @@ pub fn captured_json(captured: &Captured, target: &Utf8Path) -> Json {
     });
     let skipped =
         captured.skipped.iter().map(|it| json!({ "source": it.source, "why": it.why, "unreadable": it.is_unreadable }));
-    json!({
+    let capture = json!({
         "output": target,
         "len": captured.len,
         "images": images.collect::<Vec<_>>(),
         "skipped": skipped.collect::<Vec<_>>(),
-    })
+    });
+    json!({ "capture": capture })
 }
 
 fn why(why: WhyLeftOut) -> &'static str {

@@ -198,7 +198,7 @@ pub fn json(
         WriteOutcome::Refused(refusals) => refusals.iter().map(|refusal| refusal_json(refusal, target)).collect(),
         _ => Vec::new(),
     };
-    json!({
+    let stick = json!({
         "device": {
             "path": target.path,
             "name": disk.title(),
@@ -211,7 +211,8 @@ pub fn json(
         "refusals": refusals,
         "written": written,
         "kept": kept,
-    })
+    });
+    json!({ "stick": stick })
 }
 
 /// Outcome of writing a medium to a stick.

@@ -3,6 +3,7 @@
 //! The text starts with a summary and the names of the media, and fits a screen; with `verbose` it lists every file with
 //! its digests. The JSON has everything.
 
+use camino::Utf8PathBuf;
 use serde_json::{Value as Json, json};
 
 use super::reason::boot_change;
@@ -17,12 +18,115 @@ const MAX_LINES: usize = 20;
 /// Maximum number of files listed in a group.
 const MAX_FILES: usize = 5;
 
-/// Formats a difference. `sides` are the names of the two media.
-pub fn text(diff: &Diff, sides: [&str; 2], verbose: bool) -> Page {
-    let mut page = Page::of_line(summary(diff));
+/// Two media that were compared, or two disc sets.
+#[derive(Clone, Debug)]
+pub struct ComparedMedium {
+    /// Site of both, if any.
+    pub site: Option<String>,
+    /// Kind of the medium, if known.
+    pub kind: Option<String>,
+    /// Old and new side.
+    pub sides: [DiffSide; 2],
+    /// Differences.
+    pub diff: Diff,
+}
+
+/// Side of a comparison.
+#[derive(Clone, Debug)]
+pub struct DiffSide {
+    /// Kind of its file.
+    pub kind: SideKind,
+    /// Path of the file, as given.
+    pub path: Utf8PathBuf,
+    /// Names of the outputs in a manifest or record.
+    pub outputs: Vec<String>,
+}
+
+/// Kind of file that a side is given as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SideKind {
+    /// Manifest.
+    Manifest,
+    /// Record.
+    Record,
+    /// Finished medium.
+    Medium,
+}
+
+/// Output of a site that only one side has.
+#[derive(Clone, Debug)]
+pub struct Unpaired {
+    /// `true` for the old side.
+    pub is_old: bool,
+    /// Path of the manifest or record.
+    pub path: Utf8PathBuf,
+    /// Site.
+    pub site: Option<String>,
+    /// Name of the output.
+    pub output: String,
+}
+
+impl DiffSide {
+    fn title(&self) -> String {
+        let path = &self.path;
+        match &self.outputs[..] {
+            [] => path.to_string(),
+            [one] => format!("{one}, from {path}"),
+            [first, .., last] => format!("{first} to {last}, from {path}"),
+        }
+    }
+}
+
+/// Formats differences. Sites with the same differences share a section.
+pub fn text(compared: &[ComparedMedium], only: &[Unpaired], verbose: bool) -> Page {
+    if let ([one], []) = (compared, only) {
+        let mut page = Page::of_line(summary(&one.diff));
+        add_details(&mut page, one, 0, verbose);
+        return page;
+    }
+    let n_differing = compared.iter().filter(|one| !one.diff.is_empty()).count();
+    let mut page = Page::of_line(match n_differing {
+        0 => format!("no differences at {}", counted(compared.len(), "common site")),
+        n => format!("differences at {n} of {}", counted(compared.len(), "common site")),
+    });
+    let mut sections: Vec<(&ComparedMedium, Vec<&str>)> = Vec::new();
+    for one in compared {
+        let site = one.site.as_deref().unwrap_or("no site");
+        match sections.iter_mut().find(|(first, _)| first.diff == one.diff) {
+            Some((_, sites)) => sites.push(site),
+            None => sections.push((one, vec![site])),
+        }
+    }
+    sections.sort_by_key(|(first, _)| first.diff.is_empty());
+    for (first, sites) in sections.iter().filter(|_| n_differing > 0) {
+        page.gap();
+        page.row(format!("{}: ", sites.join(", ")), summary(&first.diff));
+        if !first.diff.is_empty() {
+            add_details(&mut page, first, sites.len() - 1, verbose);
+        }
+    }
+    for (at, unpaired) in only.iter().enumerate() {
+        if at == 0 {
+            page.gap();
+        }
+        let site = unpaired.site.as_deref().unwrap_or("no site");
+        let sign = if unpaired.is_old { '-' } else { '+' };
+        page.row(format!("{sign} "), format!("{site}: {}, only in {}", unpaired.output, unpaired.path));
+    }
+    page
+}
+
+/// Adds the two sides and their differences. `n_more` is the number of other sites with the same differences.
+fn add_details(page: &mut Page, compared: &ComparedMedium, n_more: usize, verbose: bool) {
+    let ComparedMedium { sides, diff, .. } = compared;
+    let more = if n_more > 0 {
+        format!(" (and {n_more} more {})", if n_more == 1 { "site" } else { "sites" })
+    } else {
+        String::new()
+    };
     page.gap();
-    page.row("- ", sides[0]);
-    page.row("+ ", sides[1]);
+    page.row("- ", sides[0].title() + &more);
+    page.row("+ ", sides[1].title() + &more);
     let mut rows: Vec<_> = diff.values.iter().map(|change| (change.key.clone(), value(change))).collect();
     for boot in &diff.boot {
         let what = match boot.change {
@@ -54,14 +158,13 @@ pub fn text(diff: &Diff, sides: [&str; 2], verbose: bool) -> Page {
     // The fewer groups, the more files of each can be listed.
     let n_lines = if verbose { usize::MAX } else { MAX_LINES / n_shown.max(1) };
     for group in shown {
-        write_group(&mut page, group, verbose, n_lines);
+        write_group(page, group, verbose, n_lines);
     }
     if !others.is_empty() {
         let mut counts = Counts::default();
         others.iter().for_each(|group| counts += group.counts());
         page.line(format!("and in {} more places: {}", others.len(), counts_text(counts)));
     }
-    page
 }
 
 /// Returns a summary in one line.
@@ -180,10 +283,33 @@ fn short(digest: &Digest) -> String {
     digest.to_string().chars().take(8).collect()
 }
 
-/// Returns a difference as JSON. `sides` describe the two media.
-pub fn json(diff: &Diff, sides: [Json; 2]) -> Json {
+/// Returns differences as JSON.
+pub fn json(compared: &[ComparedMedium], only: &[Unpaired]) -> Json {
+    let only = only.iter().map(|one| {
+        let side = if one.is_old { "old" } else { "new" };
+        json!({ "side": side, "path": one.path, "site": one.site, "output": one.output })
+    });
+    let only: Vec<_> = only.collect();
+    json!({
+        "same": only.is_empty() && compared.iter().all(|one| one.diff.is_empty()),
+        "media": compared.iter().map(medium_json).collect::<Vec<_>>(),
+        "only": only,
+    })
+}
+
+fn side_json(side: &DiffSide) -> Json {
+    let kind = match side.kind {
+        SideKind::Manifest => "manifest",
+        SideKind::Record => "record",
+        SideKind::Medium => "medium",
+    };
+    json!({ "kind": kind, "path": side.path, "outputs": side.outputs })
+}
+
+fn medium_json(compared: &ComparedMedium) -> Json {
+    let ComparedMedium { site, kind, sides, diff } = compared;
     let Counts { added, removed, changed, moved } = diff.counts();
-    let [old, new] = sides;
+    let [old, new] = sides.each_ref().map(side_json);
     let values = diff.values.iter().map(|change| json!({ "key": change.key, "old": change.old, "new": change.new }));
     let boot = diff.boot.iter().map(|boot| {
         let change = boot.change.map_or("unknown", boot_change);
@@ -191,6 +317,8 @@ pub fn json(diff: &Diff, sides: [Json; 2]) -> Json {
     });
     let files = diff.groups.iter().flat_map(|group| group.files.iter().map(|file| file_json(file, group)));
     json!({
+        "site": site,
+        "kind": kind,
         "old": old,
         "new": new,
         "same": diff.is_empty(),

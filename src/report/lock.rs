@@ -18,5 +18,5 @@ pub fn lock_json(all: &[LockChanges]) -> Value {
         let files: Vec<_> = changes.changes.iter().map(change).collect();
         json!({ "lock": changes.lock, "files": files, "locked": { "files": changes.n_files, "len": changes.len } })
     };
-    all.iter().map(changes).collect()
+    json!({ "locks": all.iter().map(changes).collect::<Vec<_>>() })
 }

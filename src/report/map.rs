@@ -1,5 +1,6 @@
 //! Formats the layout of a medium, and compares it with that of another.
 
+use camino::Utf8Path;
 use serde_json::{Value as Json, json};
 
 use super::{Page, counted};
@@ -115,8 +116,8 @@ pub(super) fn share(part: u64, whole: u64) -> String {
     format!("{}.{} %", tenths / 10, tenths % 10)
 }
 
-/// Returns a map as JSON.
-pub fn json(map: &Map, other: Option<&ComparedMap>) -> Json {
+/// Returns the map of the medium `path` as JSON.
+pub fn json(path: &Utf8Path, map: &Map, other: Option<&ComparedMap>) -> Json {
     let regions = map.regions.iter().enumerate().map(|(n, region)| {
         let mut value = region_json(region);
         if let Some(ComparedMap { marks, .. }) = other {
@@ -135,6 +136,7 @@ pub fn json(map: &Map, other: Option<&ComparedMap>) -> Json {
     });
     let Totals { n_files, content, structures, slack } = map.totals();
     let mut value = json!({
+        "path": path,
         "len": map.len,
         "totals": { "files": n_files, "content": content, "structures": structures, "slack": slack },
         "regions": regions.collect::<Vec<_>>(),
@@ -147,7 +149,7 @@ pub fn json(map: &Map, other: Option<&ComparedMap>) -> Json {
             "gone": gone(old, marks).map(region_json).collect::<Vec<_>>(),
         });
     }
-    value
+    json!({ "layout": value })
 }
 
 fn region_json(region: &MapRegion) -> Json {

@@ -3,6 +3,7 @@
 //! The text starts with a summary, followed by each action with its reasons. Outputs with the same action and reasons are
 //! grouped, and the contents of discs follow the reasons. The JSON has everything.
 
+use camino::Utf8PathBuf;
 use serde_json::{Value, json};
 
 use super::condense::{ReportItem, ReportSection, condense};
@@ -104,14 +105,18 @@ fn prompt_text(prompt: Prompt) -> String {
     format!("prompts for a key at boot under {under}")
 }
 
-/// Returns a plan as JSON.
-pub fn json(plan: &Plan) -> Value {
+/// Returns a plan as JSON. `failed` are manifests that it leaves out because they have errors.
+pub fn json(plan: &Plan, failed: &[Utf8PathBuf]) -> Value {
     let changes: Vec<_> = plan
         .changes
         .iter()
         .map(|change| {
             let mut value = json!({
+                "manifest": change.manifest,
+                "site": change.site,
+                "kind": change.kind,
                 "output": change.name,
+                "path": change.path(),
                 "action": change.action.as_str(),
                 "len": change.len,
                 "to-write": change.n_write,
@@ -153,6 +158,7 @@ pub fn json(plan: &Plan) -> Value {
             "to-write": plan.n_write(),
         },
         "outputs": changes,
+        "failed": failed,
     });
     if let Some(n_capture) = plan.n_capture() {
         whole["summary"]["to-capture"] = n_capture.into();

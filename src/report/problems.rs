@@ -51,7 +51,7 @@ pub fn graphical(problems: &Problems, style: TextStyle) -> String {
         }
         text.push('\n');
     }
-    if let Some(summary) = summary(&groups) {
+    if let Some(summary) = count(&groups) {
         text.push_str(&summary);
         text.push('\n');
     }
@@ -89,8 +89,12 @@ fn marker(problem: &Problem, unicode: bool) -> String {
     }
 }
 
-/// Counts problems by severity, such as `3 errors, 1 warning`; `None` if there are none.
-fn summary(groups: &[RepeatedProblem]) -> Option<String> {
+/// Counts problems by severity, such as `3 errors, 1 warning`; `None` if there are none. Equal ones count once.
+pub fn summary(problems: &Problems) -> Option<String> {
+    count(&repeated::group(problems))
+}
+
+fn count(groups: &[RepeatedProblem]) -> Option<String> {
     let counted: Vec<_> = [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Note, "note")]
         .into_iter()
         .map(|(severity, word)| (groups.iter().filter(|group| group.first.severity == severity).count(), word))
@@ -102,7 +106,7 @@ fn summary(groups: &[RepeatedProblem]) -> Option<String> {
 
 /// Returns all problems as JSON, in the order of their lines. Lines and columns of labels count from 1, columns in
 /// characters.
-pub fn json(problems: &Problems) -> Json {
+pub fn json(problems: &Problems) -> Vec<Json> {
     let label = |(place, words): &(Place, String)| {
         let source = problems.source(place.source);
         let (line, column) = line_and_column(&source.text, place.span.start);
@@ -125,12 +129,14 @@ pub fn json(problems: &Problems) -> Json {
             "message": problem.message,
             "help": problem.help,
             "labels": problem.labels.iter().map(label).collect::<Json>(),
+            "origins": problem.origins.iter().map(|it| json!({ "manifest": it.manifest, "site": it.site })).collect::<Json>(),
         })
     };
     problems.sorted().iter().map(problem).collect()
 }
 
-fn line_and_column(text: &str, at: usize) -> (usize, usize) {
+/// Returns the line and the column of a byte, from 1.
+pub(super) fn line_and_column(text: &str, at: usize) -> (usize, usize) {
     let before = &text[..at];
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
@@ -451,7 +457,7 @@ mod tests {
         assert_eq!(
             found[1],
             serde_json::json!({
-                "severity": "warning", "rule": null, "rule-number": null, "message": "about no line", "help": "sit down", "labels": []
+                "severity": "warning", "rule": null, "rule-number": null, "message": "about no line", "help": "sit down", "labels": [], "origins": []
             })
         );
     }

@@ -30,7 +30,7 @@ pub fn rule(rule: Rule) -> Page {
 }
 
 /// Returns a rule as JSON.
-pub fn rule_json(rule: Rule) -> Json {
+fn rule_json(rule: Rule) -> Json {
     let sources = rule.pages().map(|key| (key.to_owned(), Json::from(address(key)))).collect();
     json!({
         "rule": rule.slug(),
@@ -56,9 +56,9 @@ pub fn rules() -> Page {
     page
 }
 
-/// Returns all rules as JSON.
-pub fn rules_json() -> Json {
-    Rule::all().into_iter().map(rule_json).collect()
+/// Returns rules as JSON.
+pub fn rules_json(rules: &[Rule]) -> Json {
+    json!({ "rules": rules.iter().copied().map(rule_json).collect::<Vec<_>>() })
 }
 
 /// Returns a line for a rule whose severity a manifest lowers.
@@ -69,6 +69,19 @@ pub fn lowering(lowering: &Lowering) -> String {
         Some(severity) => format!("`media.rules` makes {rule} {}: {problems}", article(*severity)),
         None => format!("`media.rules` turns {rule} off: {problems}"),
     }
+}
+
+/// Returns rules whose severity manifests lower as JSON.
+pub fn lowerings_json(lowerings: &[Lowering]) -> Json {
+    let lowering = |lowering: &Lowering| {
+        json!({
+            "rule": lowering.rule.slug(),
+            "rule-number": lowering.rule.code(),
+            "severity": lowering.to.map(Severity::word),
+            "hits": lowering.n_problems,
+        })
+    };
+    lowerings.iter().map(lowering).collect()
 }
 
 fn article(severity: Severity) -> &'static str {

@@ -83,12 +83,13 @@ pub fn tree_json(sequence: &Sequence) -> serde_json::Value {
             "steps": step.children().iter().map(one).collect::<Vec<_>>(),
         })
     }
-    serde_json::json!({
+    let tree = serde_json::json!({
         "name": sequence.name,
         "description": sequence.description,
         "boot-image": sequence.boot_image,
         "steps": sequence.steps.iter().map(one).collect::<Vec<_>>(),
-    })
+    });
+    serde_json::json!({ "sequence": tree })
 }
 
 /// Returns a Mermaid flow chart, which code forges render: groups as boxes, steps in their order.
@@ -248,7 +249,8 @@ pub fn differences_json(differences: &[Difference]) -> serde_json::Value {
             serde_json::json!({ "path": path, "change": "changed", "changes": changes.collect::<Vec<_>>() })
         }
     };
-    differences.iter().map(one).collect()
+    let steps: Vec<_> = differences.iter().map(one).collect();
+    serde_json::json!({ "same": steps.is_empty(), "steps": steps })
 }
 
 #[cfg(test)]

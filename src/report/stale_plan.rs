@@ -58,8 +58,8 @@ fn noun(existing: ExistingFile) -> String {
     }
 }
 
-/// Returns the changes since a plan was saved as JSON.
-pub fn stale_plan_json(moved: &[StaleTarget]) -> Value {
+/// Adds the changes since a plan was saved to the JSON of a plan.
+pub fn with_stale(mut plan: Value, moved: &[StaleTarget]) -> Value {
     let moved = moved.iter().map(|moved| {
         json!({
             "output": moved.name,
@@ -70,5 +70,6 @@ pub fn stale_plan_json(moved: &[StaleTarget]) -> Value {
             "reasons": moved.inputs.iter().map(reason::json).collect::<Vec<_>>(),
         })
     });
-    json!({ "moved": moved.collect::<Vec<_>>() })
+    plan["stale"] = moved.collect();
+    plan
 }

@@ -64,13 +64,10 @@ pub fn set_fault(fault: &SetFault) -> Page {
     page
 }
 
-/// Returns the results for several media, and the faults of their sets, as JSON.
-pub fn set_json(media: &[(String, &Verified)], faults: &[SetFault]) -> Json {
-    let media = media.iter().map(|(path, verified)| {
-        let mut value = verified_json(verified);
-        value["path"] = path.as_str().into();
-        value
-    });
+/// Returns the results for media, and the faults of their sets, as JSON.
+pub fn verified_json(media: &[(String, Verified)], faults: &[SetFault]) -> Json {
+    let is_sound = faults.is_empty() && media.iter().all(|(_, verified)| is_sound(verified));
+    let media = media.iter().map(|(path, verified)| medium_json(path, verified));
     let fault = |fault: &SetFault| match fault {
         SetFault::Missing { set, number } => json!({ "fault": "missing", "set": set, "disc": number }),
         SetFault::NoLast { set, highest } => json!({ "fault": "no-last", "set": set, "highest": highest }),
@@ -85,11 +82,15 @@ pub fn set_json(media: &[(String, &Verified)], faults: &[SetFault]) -> Json {
             json!({ "fault": "foreign", "path": name, "set": set, "disc": number })
         }
     };
-    json!({ "media": media.collect::<Vec<_>>(), "faults": faults.iter().map(fault).collect::<Vec<_>>() })
+    json!({ "sound": is_sound, "media": media.collect::<Vec<_>>(), "faults": faults.iter().map(fault).collect::<Vec<_>>() })
 }
 
-/// Returns the result for a medium as JSON.
-pub fn verified_json(verified: &Verified) -> Json {
+/// Returns `true` if a medium is intact, whether it matches the manifest or not.
+fn is_sound(verified: &Verified) -> bool {
+    verified.faults.iter().all(MediumFault::is_difference)
+}
+
+fn medium_json(path: &str, verified: &Verified) -> Json {
     let fault = |fault: &MediumFault| match fault {
         MediumFault::CutOff { len, needed } => json!({ "fault": "cut-off", "len": len, "needed": needed }),
         MediumFault::Structure => json!({ "fault": "structure" }),
@@ -107,12 +108,19 @@ pub fn verified_json(verified: &Verified) -> Json {
         }
         MediumFault::OtherIdentity => json!({ "fault": "other-identity" }),
     };
+    let described = |key: &str| {
+        let mut description = verified.medium.iter().flat_map(|medium| &medium.description);
+        description.find(|(known, _)| known == key).map(|(_, value)| value.as_str())
+    };
     let mut value = json!({
+        "path": path,
+        "site": described("site"),
+        "kind": described("kind"),
         "label": verified.label,
         "len": verified.len,
         "files": verified.files.len(),
         "programs": programs_json(&verified.programs),
-        "sound": verified.faults.iter().all(MediumFault::is_difference),
+        "sound": is_sound(verified),
         "faults": verified.faults.iter().map(fault).collect::<Vec<_>>(),
     });
     if let Some(disc) = verified.medium.as_ref().and_then(|medium| medium.disc()) {

@@ -34,6 +34,7 @@ mod manifests;
 mod medium;
 mod output_options;
 mod outputs;
+mod pipelines;
 mod policies;
 mod prestaged;
 mod prestart;

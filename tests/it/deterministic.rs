@@ -80,7 +80,7 @@ fn difference(one: &Utf8Path, other: &Utf8Path) -> Option<String> {
             })
         })
     };
-    let file = seen["files"].as_array().and_then(|files| files.iter().find(is_hit));
+    let file = seen["file"]["files"].as_array().and_then(|files| files.iter().find(is_hit));
     let place = file.map_or("no file: directories, boot programs or what is between files".into(), |file| {
         format!("`{}`", file["path"].as_str().unwrap_or_default())
     });

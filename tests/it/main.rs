@@ -24,6 +24,7 @@ mod layers;
 mod lsp;
 mod manifest_mutations;
 mod manifest_values;
+mod output_schemas;
 mod patched;
 mod reference_pages;
 mod scripting_reference;

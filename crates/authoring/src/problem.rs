@@ -39,6 +39,15 @@ pub struct Place {
     pub span: Range<usize>,
 }
 
+/// Manifest that has a problem, and the site for which it has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Origin {
+    /// Path of the manifest, as given; empty until the problem is added.
+    pub manifest: String,
+    /// Site. `None` if the problem does not depend on it.
+    pub site: Option<String>,
+}
+
 /// A mistake, with its places and help.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -54,6 +63,8 @@ pub struct Problem {
     pub help: Option<String>,
     /// Places that must not be shown, because they contain a literal secret.
     pub hidden: Vec<Place>,
+    /// Manifests and sites that have it. They don't make it another problem.
+    pub origins: Vec<Origin>,
 }
 
 impl Problem {
@@ -71,6 +82,7 @@ impl Problem {
             labels: Vec::new(),
             help: None,
             hidden: Vec::new(),
+            origins: Vec::new(),
         }
     }
 
@@ -102,6 +114,24 @@ impl Problem {
         self
     }
 
+    /// Adds the origins of another problem that is the same.
+    pub fn merge_origins(&mut self, origins: Vec<Origin>) {
+        for origin in origins {
+            if !self.origins.contains(&origin) {
+                self.origins.push(origin);
+            }
+        }
+    }
+
+    /// Returns `true` for the same problem, whatever manifests and sites have it.
+    fn is_same(&self, other: &Self) -> bool {
+        let key = |problem: &Self| {
+            let Self { severity, rule, message, labels, help, hidden, origins: _ } = problem.clone();
+            (severity, rule, message, labels, help, hidden)
+        };
+        self.message == other.message && key(self) == key(other)
+    }
+
     /// Hides the place that is underlined first, because it contains a secret.
     pub fn hide(mut self) -> Self {
         self.hidden.extend(self.labels.first().map(|(place, _)| place.clone()));
@@ -129,6 +159,8 @@ pub struct Problems {
     lowerings: Vec<Lowering>,
     /// Problems that are not reported because their rule is off.
     silenced: Vec<Problem>,
+    /// Origin of the problems that are added next.
+    origin: Origin,
 }
 
 impl Problems {
@@ -146,6 +178,11 @@ impl Problems {
             Some(at) => SourceId(at),
             None => self.add_source(name, text),
         }
+    }
+
+    /// Sets the manifest and the site that the next problems are found for; an empty path for neither.
+    pub fn enter(&mut self, manifest: &str, site: Option<&str>) {
+        self.origin = Origin { manifest: manifest.to_owned(), site: site.map(str::to_owned) };
     }
 
     /// Returns the current number of problems, for [`Self::take_since`].
@@ -191,16 +228,23 @@ impl Problems {
             }
             return;
         }
-        let problem = self.mask_secrets(problem);
-        if !self.list.contains(&problem) {
-            self.list.push(problem);
+        let mut problem = self.mask_secrets(problem);
+        if problem.origins.is_empty() && !self.origin.manifest.is_empty() {
+            problem.origins.push(self.origin.clone());
+        }
+        for origin in problem.origins.iter_mut().filter(|origin| origin.manifest.is_empty()) {
+            origin.manifest.clone_from(&self.origin.manifest);
+        }
+        match self.list.iter_mut().find(|known| known.is_same(&problem)) {
+            Some(known) => known.merge_origins(problem.origins),
+            None => self.list.push(problem),
         }
     }
 
     /// Adds a problem whose rule an author has lowered, and counts it, reported or not.
     pub fn add_lowered(&mut self, problem: Problem, is_said: bool) {
         // Every site may have the same problem.
-        if self.list.contains(&problem) || self.silenced.contains(&problem) {
+        if self.list.iter().chain(&self.silenced).any(|known| known.is_same(&problem)) {
             return;
         }
         let lowering = self.lowerings.iter_mut().find(|lowering| problem.rule == Some(lowering.rule));
@@ -315,6 +359,29 @@ mod tests {
             assert!(!words.contains("unter"), "{words}");
         }
         assert_eq!(problems.sorted()[1].message, "elsewhere: •••, and `x`");
+    }
+
+    #[test]
+    fn one_problem_of_several_sites_is_listed_once_with_all_of_them() {
+        let mut problems = Problems::default();
+        for site in ["BER", "HAM"] {
+            problems.enter("media.toml", Some(site));
+            problems.add(Problem::error("wrong"));
+        }
+        problems.enter("other.toml", None);
+        problems.add(Problem {
+            origins: vec![Origin { site: Some("ROM".into()), ..Origin::default() }],
+            ..Problem::error("wrong")
+        });
+        problems.enter("", None);
+        problems.add(Problem::error("nowhere"));
+        let origins = |at: usize| -> Vec<_> {
+            let origins = problems.sorted()[at].origins.iter();
+            origins.map(|origin| (origin.manifest.as_str(), origin.site.as_deref().unwrap())).collect()
+        };
+        assert_eq!(origins(0), [("media.toml", "BER"), ("media.toml", "HAM"), ("other.toml", "ROM")]);
+        assert_eq!(origins(1), []);
+        assert_eq!(problems.sorted().len(), 2);
     }
 
     #[test]

@@ -56,14 +56,16 @@ pub(super) fn run(path: &Utf8Path, arguments: &Arguments, screen: &Screen) -> Re
             shown.collect::<Vec<_>>()
         });
         let has_password = variables.is_none() || given.is_some();
-        return screen.print_json(&json!({
+        let contents = json!({
+            "form": "encrypted",
             "algorithm": algorithm,
             "text-len": len,
             "encrypted-len": header.cipher_len,
             "has-password": has_password,
             "variables": variables,
             "policies": report::policy::to_json(&policies),
-        }));
+        });
+        return screen.print_json(&report::inspected(path, &contents));
     }
     let mut page = Page::of_line(format!("encrypted file of a medium: {algorithm}, {len} bytes of text"));
     match &variables {

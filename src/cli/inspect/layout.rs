@@ -33,7 +33,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         screen.status(&format!("wrote `{target}`"));
     }
     if screen.json {
-        screen.print_json(&report::map::json(&map, other.as_ref()))
+        screen.print_json(&report::map::json(path, &map, other.as_ref()))
     } else {
         screen.print_page(&report::map::text(&map, other.as_ref()))
     }

@@ -74,8 +74,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         true => {
             let described =
                 all.iter().enumerate().map(|(index, one)| imported_json(one, paths.get(index), &texts[index]));
-            let unreadable = unreadable.iter().map(|one| json!({ "id": one.name, "error": one.error.with_causes() }));
-            screen.print_json(&described.chain(unreadable).collect())?;
+            screen.print_json(&json!({ "sequences": described.collect::<Vec<_>>() }))?;
         }
         false => {
             for (index, one) in all.iter().enumerate() {

@@ -1,6 +1,12 @@
 use super::*;
 use crate::diff::{MediumContents, diff};
 
+/// Returns a comparison of two finished media.
+fn compared(diff: Diff, sides: [&str; 2]) -> [ComparedMedium; 1] {
+    let sides = sides.map(|path| DiffSide { kind: SideKind::Medium, path: path.into(), outputs: Vec::new() });
+    [ComparedMedium { site: None, kind: None, sides, diff }]
+}
+
 fn file(bytes: &str) -> FileContent {
     FileContent { len: bytes.len() as u64, blake3: Some(Digest::hash(bytes.as_bytes())) }
 }
@@ -21,19 +27,20 @@ fn many(n_packages: usize, n_files: usize) -> Diff {
 fn a_difference_is_a_screen_long_at_most_unless_all_is_asked_for() {
     for n_packages in [1, 2, 3, 4, 7, 10, 19, 20, 21, 50] {
         for n_files in [1, 2, 5, 6, 20] {
-            let diff = many(n_packages, n_files);
-            let n_lines = text(&diff, ["a", "b"], false).to_string().lines().count();
+            let compared = compared(many(n_packages, n_files), ["a", "b"]);
+            let n_lines = text(&compared, &[], false).to_string().lines().count();
             assert!(n_lines <= 26, "{n_packages} × {n_files}: {n_lines} lines");
-            let all = text(&diff, ["a", "b"], true).to_string();
+            let all = text(&compared, &[], true).to_string();
             assert_eq!(all.lines().count(), 5 + n_packages * (n_files + 1));
-            assert_eq!(json(&diff, [Json::Null, Json::Null])["files"].as_array().unwrap().len(), n_packages * n_files);
+            let files = &json(&compared, &[])["media"][0]["files"];
+            assert_eq!(files.as_array().unwrap().len(), n_packages * n_files);
         }
     }
 }
 
 #[test]
 fn what_is_not_shown_is_counted() {
-    insta::assert_snapshot!(text(&many(3, 8), ["old.iso", "new.iso"], false), @"
+    insta::assert_snapshot!(text(&compared(many(3, 8), ["old.iso", "new.iso"]), &[], false), @"
     files: 24 changed
 
     - old.iso
@@ -58,7 +65,7 @@ fn what_is_not_shown_is_counted() {
       ~ SMS/PKG/002/003.cab (3 B → 5 B, 96a42572 → 3f796163)
       and 4 more
     ");
-    let many = text(&many(30, 3), ["old.iso", "new.iso"], false).to_string();
+    let many = text(&compared(many(30, 3), ["old.iso", "new.iso"]), &[], false).to_string();
     insta::assert_snapshot!(many.lines().last().unwrap(), @"and in 11 more places: 33 changed");
 }
 
@@ -67,7 +74,7 @@ fn a_boot_program_that_cannot_be_compared_is_told_and_is_no_difference() {
     let boot = |bytes, made_of| crate::diff::BootContent { firmware: "UEFI".into(), bytes, made_of };
     let old = MediumContents { boot: vec![boot(Some(Digest::hash(b"a")), None)], ..MediumContents::default() };
     let new = MediumContents { boot: vec![boot(None, Some(Digest::hash(b"a")))], ..MediumContents::default() };
-    insta::assert_snapshot!(text(&diff(&old, &new), ["a.iso", "media.record.json"], false), @"
+    insta::assert_snapshot!(text(&compared(diff(&old, &new), ["a.iso", "media.record.json"]), &[], false), @"
     no differences in what both sides know
 
     - a.iso

@@ -107,7 +107,7 @@ fn reasons_come_entry_by_entry() {
         + SMS/PKG/BER00002/install.wim (1.50 MB)
         + boot/fonts/wgl4_boot.ttf (4 B)
     ");
-    insta::assert_snapshot!(serde_json::to_string_pretty(&json(&plan)).unwrap(), @r#"
+    insta::assert_snapshot!(serde_json::to_string_pretty(&json(&plan, &[])).unwrap(), @r#"
     {
       "summary": {
         "keep": 0,
@@ -119,7 +119,11 @@ fn reasons_come_entry_by_entry() {
       },
       "outputs": [
         {
+          "manifest": "",
+          "site": null,
+          "kind": "stand-alone",
           "output": "out/medium.iso",
+          "path": "out/medium.iso",
           "action": "rebuild",
           "len": 1738752,
           "to-write": 1715139,
@@ -291,7 +295,8 @@ fn reasons_come_entry_by_entry() {
             }
           ]
         }
-      ]
+      ],
+      "failed": []
     }
     "#);
 }

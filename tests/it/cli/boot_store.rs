@@ -67,7 +67,7 @@ fn devices_that_are_searched_for_are_shown_by_their_paths_and_as_data() {
         assert!(shown.lines().any(|shown| shown == line), "{shown}");
     }
     let json: serde_json::Value = serde_json::from_str(&sandbox.done(&["inspect", "bcd", "--json"])).unwrap();
-    let objects = json["objects"].as_array().unwrap();
+    let objects = json["file"]["objects"].as_array().unwrap();
     let elements = objects.iter().flat_map(|object| object["elements"].as_array().unwrap());
     let found: Vec<_> = elements.filter(|element| element["value"]["locate"].is_object()).collect();
     let [device, system] = found[..] else { panic!("{json}") };
@@ -119,7 +119,7 @@ fn stores_that_start_something_else_than_what_is_on_the_medium_are_told() {
     seen += &sandbox.see("inspect out/win11-BER.iso");
     let json: serde_json::Value =
         serde_json::from_str(&sandbox.done(&["inspect", "out/win11-BER.iso", "--json"])).unwrap();
-    seen += &format!("{:#}\n", json["boot-stores"]);
+    seen += &format!("{:#}\n", json["file"]["boot-stores"]);
 
     // Another image, which is not there; and a program that UEFI can't start.
     let uefi = store(Firmware::Bios, BOOT_IMAGE, SDI, same);

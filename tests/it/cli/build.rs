@@ -30,7 +30,8 @@ fn a_plan_is_data_too() {
     let broken = Sandbox::new();
     broken.edit("packages/vpn", "packages/vpm");
     let ran = broken.run(&["plan", "--json"]);
-    let problems: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+    let document: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+    let problems = &document["problems"];
     assert_eq!((ran.status.code(), ran.stderr.len(), problems[0]["severity"].as_str()), (Some(1), 0, Some("error")));
 }
 

@@ -60,7 +60,7 @@ fn the_cache_is_data_too() {
     let sandbox = settled();
     sandbox.done(&["apply"]);
     let caches: serde_json::Value = serde_json::from_str(&sandbox.done(&["cache", "--json"])).unwrap();
-    let cache = &caches[0];
+    let cache = &caches["caches"][0];
     assert_eq!((cache["cache"].as_str(), cache["limit"].as_u64()), (Some("./.tsmedia"), Some(20_000_000_000)));
     assert_eq!(cache["digests"]["outputs"], 2);
     assert_eq!(cache["objects"]["wim-reads"]["objects"], 1);

@@ -219,6 +219,11 @@ fn whatever_is_foreign_is_said_safely_by_every_command() {
             runs.both(&[command, manifest, "--site", NAME]);
         }
         runs.both(&["plan", manifest, "--out", NAME]);
+        runs.both(&["show", NAME]);
+        for format in ["github", "gitlab", "sarif", "junit"] {
+            runs.data(&["check", manifest, "--format", format]);
+        }
+        runs.data(&["plan", manifest, "--matrix", "gitlab"]);
         runs.data(&["render", manifest]);
         runs.data(&["render", manifest, "--json"]);
         runs.both(&["certificate", manifest]);

@@ -227,7 +227,7 @@ fn wrong_paths_on_media_are_told_by_medium_and_path() {
         let ran = sandbox.run(&["check", "--json"]);
         let said: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap_or_default();
         seen += &format!("{new}\n");
-        for problem in said.as_array().into_iter().flatten().filter(|it| it["severity"] == "error") {
+        for problem in said["problems"].as_array().into_iter().flatten().filter(|it| it["severity"] == "error") {
             let text = |key: &str| problem[key].as_str().unwrap_or_default().replace(sandbox.root.as_str(), "<folder>");
             seen += &format!("  {}\n    help: {}\n", text("message"), text("help"));
         }

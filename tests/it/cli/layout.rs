@@ -44,6 +44,7 @@ fn a_layout_as_data_is_right_about_every_byte() {
     let sandbox = built();
     let seen = sandbox.done(&["inspect", "--layout", "--json", "out/win11-BER.iso", "old.iso"]);
     let value: serde_json::Value = serde_json::from_str(&seen).unwrap();
+    let value = &value["layout"];
     let (new, old) = (sandbox.get("out/win11-BER.iso"), sandbox.get("old.iso"));
     let number = |value: &serde_json::Value, key: &str| value[key].as_u64().unwrap() as usize;
     let (mut at, mut n_same) = (0, 0);
@@ -67,7 +68,7 @@ fn a_layout_as_data_is_right_about_every_byte() {
             assert_eq!(new[offset..offset + used], old[from as usize..from as usize + used], "{region}");
         }
     }
-    assert_eq!((at, number(&value, "len"), number(&value["other"], "same")), (new.len(), new.len(), n_same));
+    assert_eq!((at, number(value, "len"), number(&value["other"], "same")), (new.len(), new.len(), n_same));
     let kinds: Vec<_> = value["regions"].as_array().unwrap().iter().map(|region| region["kind"].clone()).collect();
     for kind in ["head", "large file", "small files", "folders", "file entries", "lists"] {
         assert!(kinds.iter().any(|found| found == kind), "{kind}: {kinds:?}");

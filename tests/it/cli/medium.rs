@@ -44,7 +44,7 @@ fn inspect_reads_what_others_made_and_says_what_it_cannot_read() {
 /// The byte at which a file of a medium starts.
 pub fn place_of(sandbox: &Sandbox, medium: &str, path: &str) -> u64 {
     let disc: serde_json::Value = serde_json::from_str(&sandbox.done(&["inspect", "--json", medium])).unwrap();
-    let files = disc["files"].as_array().unwrap();
+    let files = disc["file"]["files"].as_array().unwrap();
     let file = files.iter().find(|file| file["path"] == path).unwrap();
     file["extents"][0][0].as_u64().unwrap()
 }

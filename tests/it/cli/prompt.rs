@@ -29,7 +29,7 @@ fn assert_prompts(sandbox: &Sandbox, expected: [bool; 2], words: &str) {
     assert!(plan.contains(words), "{plan}");
     sandbox.done(&["apply"]);
     let inspected = json_of(sandbox, &["inspect", "out/win11-BER.iso", "--json"]);
-    let boot = inspected["boot"].as_array().unwrap();
+    let boot = inspected["file"]["boot"].as_array().unwrap();
     let found: Vec<_> = boot.iter().map(|boot| (boot["platform"].as_str(), boot["prompt"].as_bool())).collect();
     assert_eq!(found, [(Some("BIOS"), Some(expected[0])), (Some("UEFI"), Some(expected[1]))]);
     let inspected = sandbox.done(&["inspect", "out/win11-BER.iso"]);
@@ -80,7 +80,7 @@ fn discs_of_others_are_told_apart_by_what_is_on_them() {
         make.args(["-eltorito-alt-boot", "-e", image, "-no-emul-boot", "tree"]).current_dir(&sandbox.root);
         assert!(make.status().unwrap().success());
         let inspected = json_of(&sandbox, &["inspect", "foreign.iso", "--json"]);
-        let boot = inspected["boot"].as_array().unwrap();
+        let boot = inspected["file"]["boot"].as_array().unwrap();
         [boot[0]["prompt"].as_bool(), boot[1]["prompt"].as_bool()]
     };
     assert_eq!(prompts("efi/microsoft/boot/efisys.bin"), [Some(false), Some(true)]);

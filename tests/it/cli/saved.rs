@@ -139,7 +139,7 @@ fn the_difference_is_a_screen_or_all_of_it_or_data() {
     assert_eq!(sandbox.see("apply -v ci.plan").matches(".cab (100 B)").count(), 40);
     let ran = sandbox.run(&["apply", "--json", "ci.plan"]);
     let moved: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
-    assert_eq!(moved["moved"][1]["reasons"][0]["files"].as_array().unwrap().len(), 40);
+    assert_eq!(moved["stale"][1]["reasons"][0]["files"].as_array().unwrap().len(), 40);
     insta::assert_snapshot!(seen);
 }
 
@@ -171,7 +171,7 @@ fn what_is_no_saved_plan_or_not_alone_is_told() {
     let sandbox = planned();
     let text = String::from_utf8(sandbox.get("ci.plan")).unwrap();
     sandbox.put("cut.plan", &text[..text.len() / 2]);
-    sandbox.put("newer.plan", text.replace("\"plan-version\": 1", "\"plan-version\": 7"));
+    sandbox.put("newer.plan", text.replace("\"plan-version\": 2", "\"plan-version\": 7"));
     let mut seen = String::new();
     for line in [
         "apply cut.plan",

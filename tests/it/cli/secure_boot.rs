@@ -108,6 +108,7 @@ fn boot_programs_are_checked_against_the_manifest_and_named_with_whose_they_are(
     seen += &sandbox.see("verify out/win11-BER.iso");
     seen += &sandbox.see(&format!("inspect {PROGRAM}"));
     let json: serde_json::Value = serde_json::from_str(&sandbox.done(&["inspect", PROGRAM, "--json"])).unwrap();
+    let json = &json["file"];
     assert_eq!(json["signatures"][0]["authority"], "Windows UEFI CA 2023");
     assert_eq!(json["signatures"][0]["recognised-by"], "other-certificate");
     assert_eq!((&json["svn"], &json["version"]), (&"5.0".into(), &"10.0.26100.1742".into()));

@@ -304,6 +304,7 @@ fn the_certificate_of_a_medium_is_printed_without_the_medium() {
          notAfter=Dec 31 23:59:59 2026 GMT\n"
     );
     let data: Json = serde_json::from_str(&sandbox.done(&["certificate", "--json"])).unwrap();
+    let data = &data["certificate"];
     let fingerprint = sandbox.run_other("openssl", &[&asked[..], &["-fingerprint"]].concat());
     let thumbprint = fingerprint.trim().rsplit('=').next().unwrap().replace(':', "");
     assert_eq!(data["thumbprint"], json!(thumbprint));

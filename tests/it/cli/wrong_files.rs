@@ -92,9 +92,9 @@ fn a_failure_is_among_the_problems_of_the_json() {
     let errors = |line: &str| {
         let ran = sandbox.run(&line.split(' ').collect::<Vec<_>>());
         assert_eq!(ran.status.code(), Some(1), "{line}");
-        let problems: serde_json::Value =
+        let document: serde_json::Value =
             serde_json::from_slice(&ran.stdout).unwrap_or_else(|error| panic!("{line}: {error}"));
-        let problems = problems.as_array().cloned().unwrap_or_else(|| panic!("{line}: {problems}"));
+        let problems = document["problems"].as_array().cloned().unwrap_or_else(|| panic!("{line}: {document}"));
         let errors: Vec<_> = problems.into_iter().filter(|problem| problem["severity"] == "error").collect();
         assert!(!errors.is_empty(), "{line}: no error");
         errors

@@ -112,6 +112,7 @@ impl Project {
 
     fn medium(&self, path: Utf8PathBuf) -> Medium {
         let seen: Value = serde_json::from_str(&self.done(&["inspect", "--json", path.as_str()])).unwrap();
+        let seen = &seen["file"];
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let file = |file: &Value| {
             let start = file["extents"][0][0].as_u64().unwrap_or(0);
