@@ -11,6 +11,7 @@ use super::shared_memo::SharedMemo;
 use super::{CacheFolder, Store};
 use crate::content::{SourceFile, SourceKey};
 use crate::digest::Digests;
+use crate::file_identity::real_path;
 use crate::size::Size;
 use crate::write::DiskOps;
 
@@ -39,7 +40,7 @@ impl Caches {
     pub fn open(&mut self, manifest: &Utf8Path) -> Cache {
         let folder = CacheFolder::find(manifest, self.chosen.as_deref());
         // One cache may be reached on several paths.
-        let identity = folder.path().canonicalize_utf8().unwrap_or_else(|_| folder.path().to_owned());
+        let identity = real_path(folder.path());
         let open = self.opened.entry(identity).or_insert_with(|| {
             let objects = Objects::open(folder.path(), self.limit, &DiskOps::default());
             let objects = Rc::new(if self.is_read_only { objects.read_only() } else { objects });

@@ -196,7 +196,8 @@ impl ContentLock {
             "# Sizes and digests of large content. Written by `tsmedia lock`; commit it.\nversion = {LOCK_VERSION}\n\n[files]\n"
         );
         for (name, LockedFile { len, digests: Digests { blake3, sha256, .. }, .. }) in &self.files {
-            let name = toml::Value::from(name.as_str());
+            // A JSON string is a TOML string of one line, except that TOML escapes the delete character.
+            let name = serde_json::Value::from(name.as_str()).to_string().replace('\u{7f}', "\\u007f");
             // Writing to a string does not fail.
             let _ = writeln!(text, "{name} = {{ size = {len}, blake3 = \"{blake3}\", sha256 = \"{sha256}\" }}");
         }
@@ -242,7 +243,7 @@ mod tests {
     fn a_lock_is_read_as_it_was_written() {
         let (_folder, mut lock) = lock();
         assert_eq!(ContentLock::load(lock.path()).unwrap(), None);
-        for name in ["images/install.wim", "a \"b\".iso", "../shared/ü'.wim", "/srv/x.wim"] {
+        for name in ["images/install.wim", "a \"b\".iso", "../shared/ü'.wim", "/srv/x\u{7f}\u{1b}\n.wim"] {
             lock.put(name.into(), 5, Digests::hash(name.as_bytes()));
         }
         lock.save(&DiskOps::default()).unwrap();

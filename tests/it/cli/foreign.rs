@@ -146,11 +146,12 @@ fn a_journal_beside_a_whole_medium_keeps_nobody_from_reading_it() {
 
 #[test]
 fn no_file_of_the_cache_is_reached_over_a_link() {
-    let files = ["now", "lock", "digests", "journal.key", "veil", "certificate.key", "CACHEDIR.TAG", ".gitignore"];
+    let locks = ["lock", "digests.lock"];
+    let files = ["now", "digests", "journal.key", "veil", "certificate.key", "CACHEDIR.TAG", ".gitignore"];
     for is_hard in [false, true] {
         let sandbox = project();
         fs::create_dir(sandbox.path(".tsmedia")).unwrap();
-        for name in files {
+        for name in locks.into_iter().chain(files) {
             sandbox.put(&format!("../victims/{name}"), PRECIOUS);
             let (victim, link) =
                 (sandbox.path(&format!("../victims/{name}")), sandbox.path(&format!(".tsmedia/{name}")));
@@ -165,6 +166,10 @@ fn no_file_of_the_cache_is_reached_over_a_link() {
             }
         }
         fs::remove_file(sandbox.path(".tsmedia/lock")).unwrap();
+        let seen = sandbox.see("apply");
+        assert!(seen.contains("locking `./.tsmedia/digests.lock`"), "{seen}");
+        assert!(everything(&sandbox.path("../victims")) == before);
+        fs::remove_file(sandbox.path(".tsmedia/digests.lock")).unwrap();
         sandbox.done(&["apply"]);
         assert!(sandbox.done(&["plan"]).starts_with("nothing to do"));
         sandbox.done(&["cache", "--clear"]);
@@ -191,6 +196,10 @@ fn a_cache_that_is_a_link_is_not_used() {
     fs::remove_file(sandbox.path(".tsmedia")).unwrap();
     fs::create_dir(sandbox.path(".tsmedia")).unwrap();
     symlink(sandbox.path("../elsewhere/objects"), sandbox.path(".tsmedia/objects")).unwrap();
+    symlink(sandbox.path("../elsewhere/other"), sandbox.path(".tsmedia/locks")).unwrap();
+    assert!(sandbox.see("apply").contains("using `./.tsmedia/locks`"));
+    assert!(everything(&sandbox.path("../elsewhere")) == before);
+    fs::remove_file(sandbox.path(".tsmedia/locks")).unwrap();
     for line in ["plan", "apply", "cache --limit 1B", "cache --clear"] {
         sandbox.done(&line.split(' ').collect::<Vec<_>>());
         assert!(everything(&sandbox.path("../elsewhere")) == before, "{line}");

@@ -231,6 +231,9 @@ fn whatever_is_foreign_is_said_safely_by_every_command() {
         runs.both(&["cache", manifest]);
         runs.both(&["destroy", manifest]);
         runs.both(&["destroy", manifest, "--site", NAME]);
+        runs.both(&["lock", manifest, "--min-size", "1B"]);
+        runs.both(&["lock", "--check"]);
+        let _ = fs::remove_file(runs.sandbox.path("tsmedia.lock"));
         runs.both(&["simulate", manifest, "--facts", "facts.toml"]);
         runs.both(&["simulate", manifest, "--facts", "facts.toml", "--matrix"]);
     }

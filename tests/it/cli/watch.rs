@@ -278,7 +278,7 @@ fn another_run_is_waited_for() {
     let mut watching = Watching::start(&sandbox, &[]);
     assert_eq!(
         watching.until("waiting"),
-        "waiting: another tsmedia process (PID 7, building `out/win11-BER.iso`) is using `.`"
+        "waiting: another tsmedia process (PID 7, building `out/win11-BER.iso`) is using `./.tsmedia`"
     );
     drop(lock);
     watching.until("created");
