@@ -9,6 +9,7 @@ mod boot;
 mod capture;
 mod content;
 mod library;
+mod merged_lists;
 mod policy_files;
 mod site;
 
@@ -29,6 +30,8 @@ pub use boot::*;
 pub use capture::{CaptureCompression, CaptureManifest, CaptureSource, CaptureTable, NONE, Placeholders, WINDOWS};
 pub use content::*;
 pub use library::{LibraryContent, LibrarySchema, LibraryTable, PackageIdSchema};
+pub use merged_lists::RemoveTable;
+pub(super) use merged_lists::{ALL, MERGED_LISTS, MergedList, REMOVE};
 pub use site::*;
 
 /// Manifest of tsmedia: one task sequence medium, for one or more sites.
@@ -40,6 +43,10 @@ pub struct Manifest {
     pub manifest_version: u32,
     /// Name, kind and general options of the medium.
     pub media: MediaTable,
+    /// Inherited entries to remove from lists, so that this manifest does without them or lists them in full itself.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!({ "package": ["BER00021"] }))]
+    pub remove: Option<RemoveTable>,
     /// Path, format and capacity of the output file.
     pub output: OutputTable,
     /// Boot image, boot files and firmware of the medium. A base supplies keys that are not set here.
@@ -145,7 +152,8 @@ pub struct MediaTable {
     #[schemars(example = &"dynamic")]
     pub mode: Option<Mode>,
     /// Manifests to inherit from: the name of a built-in profile, the path of a file, or a list of them. Tables are
-    /// merged key by key; other values are overridden by later profiles in the list, and by this manifest.
+    /// merged key by key, and lists of tables entry by entry: entries with the same ID, path or site code are one. Other
+    /// values are overridden by later profiles in the list, and by this manifest.
     #[serde(default)]
     #[schemars(with = "super::profile::ProfileNames", example = &"dvd-dl", example = ["profiles/common.toml", "uefi"])]
     pub profile: serde_json::Value,

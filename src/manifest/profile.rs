@@ -1,11 +1,16 @@
 //! Profiles: partial manifests that a manifest inherits from.
 //!
 //! `media.profile` names built-in profiles or files, one or a list; profiles may inherit from
-//! others. Tables are merged key by key. Other values are overridden by later profiles in the list,
-//! and by the manifest. Paths are relative to the profile that contains them.
+//! others. Manifest and profiles are layers, the farthest first, and a profile that is inherited
+//! several times is one layer, at its first place. Tables are merged key by key, and lists of
+//! tables entry by entry ([`merge`]). Other values are overridden by nearer layers. Paths are
+//! relative to the file that contains them.
+
+mod merge;
+mod removals;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -65,6 +70,17 @@ impl JsonSchema for ProfileNames {
 /// Folder that paths in each source are relative to.
 pub type SourceFolders = BTreeMap<SourceId, Utf8PathBuf>;
 
+/// Profiles of a manifest.
+#[derive(Default)]
+struct Layers {
+    /// Trees, the farthest first.
+    profiles: Vec<Node>,
+    /// Names of built-in profiles, and paths of others.
+    names: BTreeSet<String>,
+    /// Files that are being read, from the manifest down.
+    above: Vec<String>,
+}
+
 /// Reads manifests, profiles and files of values, and records their folders.
 pub struct ManifestReader<'a> {
     pub problems: &'a mut Problems,
@@ -88,7 +104,10 @@ impl<'a> ManifestReader<'a> {
         let text = self.read_named(path, "name a manifest, or make one with `tsmedia init`")?;
         let (tree, is_sound) = self.parse(path.as_str(), &text, parent_folder(path));
         let name = path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned());
-        self.merge_profiles(tree, is_sound, parent_folder(path), &mut vec![name.to_string()])
+        let mut layers = Layers { above: vec![name.to_string()], ..Layers::default() };
+        let is_sound = self.add_profiles(&tree, parent_folder(path), &mut layers)? && is_sound;
+        let tree = merge::merge_layers(layers.profiles, tree, is_sound, self.problems);
+        Ok((tree, is_sound))
     }
 
     /// Reads a file of template values. The second value is `false` after a syntax error.
@@ -106,18 +125,11 @@ impl<'a> ManifestReader<'a> {
         (tree, self.problems.count(crate::problem::Severity::Error) == n_errors)
     }
 
-    fn merge_profiles(
-        &mut self,
-        tree: Node,
-        is_sound: bool,
-        folder: &Utf8Path,
-        above: &mut Vec<String>,
-    ) -> Result<(Node, bool)> {
-        let mut under: Option<Node> = None;
-        let mut all_sound = is_sound;
-        for (name, place) in profile_names(&tree) {
-            // Count repetitions too: profiles that name the same parents several times grow
-            // exponentially.
+    /// Adds the profiles of a tree to the layers. Returns `false` if a profile is missing or has a
+    /// syntax error.
+    fn add_profiles(&mut self, tree: &Node, folder: &Utf8Path, layers: &mut Layers) -> Result<bool> {
+        let mut all_sound = true;
+        for (name, place) in profile_names(tree) {
             self.n_profiles += 1;
             if self.n_profiles > limits::MAX_PROFILES {
                 if self.n_profiles == limits::MAX_PROFILES + 1 {
@@ -125,64 +137,59 @@ impl<'a> ManifestReader<'a> {
                     let problem = Problem::error(message).at(place, "over the limit");
                     self.problems.add(problem.help("name each profile once; repeated names count again"));
                 }
-                return Ok((tree, false));
-            }
-            let Some((profile, is_sound)) = self.read_profile(&name, &place, folder, above)? else {
                 all_sound = false;
-                continue;
-            };
-            all_sound &= is_sound;
-            // Later profiles take precedence over earlier ones.
-            under = Some(match under {
-                Some(far) => profile.merged_over(far),
-                None => profile,
-            });
+                break;
+            }
+            all_sound &= self.add_profile(&name, &place, folder, layers)?;
         }
-        Ok(match under {
-            Some(under) => (tree.merged_over(without_profile(under)), all_sound),
-            None => (tree, all_sound),
-        })
+        Ok(all_sound)
     }
 
-    fn read_profile(
-        &mut self,
-        name: &str,
-        place: &Place,
-        folder: &Utf8Path,
-        above: &mut Vec<String>,
-    ) -> Result<Option<(Node, bool)>> {
+    /// Adds a profile with its own profiles to the layers, unless it is among them.
+    fn add_profile(&mut self, name: &str, place: &Place, folder: &Utf8Path, layers: &mut Layers) -> Result<bool> {
         if authoring::template::is_template(name) {
             let message = "a profile name can't contain a template: profiles are read before templates are rendered";
             let help = "write the name of the profile; put differences between sites into their `vars`";
             self.problems.add(Problem::error(message).at(place.clone(), "").help(help));
-            return Ok(None);
+            return Ok(false);
         }
         if let Some((_, text)) = BUILT_IN.iter().find(|(built_in, _)| *built_in == name) {
+            let name = format!("built-in profile `{name}`");
+            if !layers.names.insert(name.clone()) {
+                return Ok(true);
+            }
             // Built-in profiles have no parents and no paths.
-            return Ok(Some(self.parse(&format!("built-in profile `{name}`"), text, folder)));
+            let (tree, is_sound) = self.parse(&name, text, folder);
+            layers.profiles.push(tree);
+            return Ok(is_sound);
         }
         let path = folder.join(name);
         self.inputs.note(&path);
+        // Compare canonical paths: a profile may name itself through a link.
+        let canonical = path.canonicalize_utf8().unwrap_or_else(|_| path.clone()).to_string();
+        if layers.above.contains(&canonical) {
+            let message = format!("the profile `{name}` inherits from itself");
+            let help = "remove it from `profile`";
+            self.problems.add(Problem::error(message).at(place.clone(), "").help(help));
+            return Ok(false);
+        }
+        if layers.names.contains(&canonical) {
+            return Ok(true);
+        }
         let text = match self.read_text(&path) {
             Ok(text) => text,
             Err(error) => {
                 self.problems.add(unreadable(name, &path, &error).at(place.clone(), ""));
-                return Ok(None);
+                return Ok(false);
             }
         };
-        // Compare canonical paths: a profile may name itself through a link.
-        let canonical = path.canonicalize_utf8().unwrap_or_else(|_| path.clone()).to_string();
-        if above.contains(&canonical) {
-            let message = format!("the profile `{name}` inherits from itself");
-            let help = "remove it from `profile`";
-            self.problems.add(Problem::error(message).at(place.clone(), "").help(help));
-            return Ok(None);
-        }
-        let (tree, is_sound) = self.parse(path.as_str(), &text, super::profile::parent_folder(&path));
-        above.push(canonical);
-        let result = self.merge_profiles(tree, is_sound, super::profile::parent_folder(&path), above);
-        above.pop();
-        result.map(Some)
+        layers.names.insert(canonical.clone());
+        let (tree, is_sound) = self.parse(path.as_str(), &text, parent_folder(&path));
+        layers.above.push(canonical);
+        let are_sound = self.add_profiles(&tree, parent_folder(&path), layers);
+        layers.above.pop();
+        layers.profiles.push(tree);
+        Ok(are_sound? && is_sound)
     }
 
     /// Reads a file named on the command line. `missing` is the help for a file that does not
@@ -218,17 +225,6 @@ fn profile_names(tree: &Node) -> Vec<(String, Place)> {
         Some((_, node)) => text(node).into_iter().collect(),
         None => Vec::new(),
     }
-}
-
-/// Removes `media.profile`, which is already merged, from a profile.
-fn without_profile(mut tree: Node) -> Node {
-    if let Value::Table(root) = &mut tree.value
-        && let Some(media) = root.0.iter_mut().find(|entry| entry.name == "media")
-        && let Value::Table(media) = &mut media.node.value
-    {
-        media.remove("profile");
-    }
-    tree
 }
 
 fn unreadable(name: &str, path: &Utf8Path, error: &io::Error) -> Problem {

@@ -15,7 +15,7 @@ mod stick;
 
 use serde_json::Value as Json;
 
-use crate::problem::{Place, Problem};
+use crate::problem::{Place, Problem, Problems};
 use crate::rule::Rule;
 use crate::volume::Name;
 
@@ -289,19 +289,40 @@ fn check_ids(doc: Doc<'_>, problems: &mut Vec<Problem>) {
             // The ID becomes a folder name, for which Windows ignores case.
             let folded = id.to_uppercase();
             match seen.iter().find(|(other, _, _)| *other == folded) {
-                Some((_, first, first_place)) => problems.push(
-                    Problem::error(format!("the ID `{id}` is used twice"))
-                        .at(place, format!("this {one}"))
-                        .at(first_place.clone(), format!("and this {first}"))
-                        .help(format!(
+                Some((_, first, first_place)) => {
+                    let is_mergeable = *first == one;
+                    let merge = merge_help(doc.sources, &place, first_place, "id").filter(|_| is_mergeable);
+                    let help = merge.unwrap_or_else(|| {
+                        format!(
                             "change one of the IDs, or add `when` to one entry; both would be placed in \
-                                       `SMS\\PKG\\{id}`"
-                        )),
-                ),
+                             `SMS\\PKG\\{id}`"
+                        )
+                    });
+                    problems.push(
+                        Problem::error(format!("the ID `{id}` is used twice"))
+                            .at(place, format!("this {one}"))
+                            .at(first_place.clone(), format!("and this {first}"))
+                            .help(help),
+                    );
+                }
                 None => seen.push((folded, one, place)),
             }
         }
     }
+}
+
+/// Returns the help for two entries of different files that have the same identity only after their
+/// templates are rendered, so that they were not merged.
+pub(super) fn merge_help(sources: &Problems, near: &Place, far: &Place, key: &str) -> Option<String> {
+    let written = |place: &Place| Some(sources.source(place.source).text.get(place.span.clone())?.to_owned());
+    let (near_text, far_text) = (written(near)?, written(far)?);
+    let is_split = near.source != far.source && near_text != far_text && far_text.starts_with(['"', '\'']);
+    is_split.then(|| {
+        format!(
+            "write `{key} = {far_text}` in both entries to merge them: identities are compared before templates \
+                 are rendered"
+        )
+    })
 }
 
 /// Checks all paths to files on this machine.
@@ -391,15 +412,18 @@ fn check_file_table(doc: Doc<'_>, table: &str, whole: &str, problems: &mut Vec<P
         }
         let folded = path.to_uppercase();
         match seen.iter().find(|(other, _)| *other == folded) {
-            Some((_, first)) => problems.push(
-                Problem::error(format!(
-                    "two entries have the path `{path}` {} the {whole}",
-                    if whole == "medium" { "on" } else { "in" }
-                ))
-                .at(place, "this one")
-                .at(first.clone(), "and this one")
-                .help("change one of the paths, or add `when` to one entry"),
-            ),
+            Some((_, first)) => {
+                let help = merge_help(doc.sources, &place, first, "path");
+                problems.push(
+                    Problem::error(format!(
+                        "two entries have the path `{path}` {} the {whole}",
+                        if whole == "medium" { "on" } else { "in" }
+                    ))
+                    .at(place, "this one")
+                    .at(first.clone(), "and this one")
+                    .help(help.unwrap_or_else(|| "change one of the paths, or add `when` to one entry".into())),
+                );
+            }
             None => seen.push((folded, place)),
         }
     }

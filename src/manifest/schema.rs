@@ -13,7 +13,7 @@ use serde_json::{Map, Value as Json, json};
 use authoring::schema::{self, generate, to_text};
 
 use super::ManifestKind;
-use super::model::{CaptureManifest, LibrarySchema, LoweredTo, Manifest};
+use super::model::{CaptureManifest, LibrarySchema, LoweredTo, MERGED_LISTS, Manifest, REMOVE};
 use super::rules;
 use crate::rule::Rule;
 
@@ -62,6 +62,13 @@ pub fn editor_schema() -> String {
     drop_required(&mut schema["properties"]["sites"]["items"], "code");
     drop_required(&mut schema, "boot");
     drop_required(&mut schema["properties"]["boot"], "image");
+    // A profile may have the other keys of an entry.
+    for list in &MERGED_LISTS {
+        let above = list.path.iter().fold(&mut schema, |table, key| &mut table["properties"][*key]);
+        if let Some(Json::Array(required)) = above["items"].get_mut("required") {
+            required.retain(|key| list.keys.iter().any(|kept| key == kept));
+        }
+    }
     // One editor schema covers both kinds of manifest, so add the tables that only captures have.
     let of_captures = schema::closed_object(keys(&capture));
     for (key, table) in capture["properties"].as_object().into_iter().flatten() {
@@ -161,6 +168,10 @@ fn close_by_kind(schema: &mut Json, of_captures: Json) {
 fn allow_templates(schema: &mut Json, is_root: bool) {
     if let Some(Json::Object(properties)) = schema.get_mut("properties") {
         for (key, property) in properties {
+            if is_root && key == REMOVE {
+                describe_removals(property);
+                continue;
+            }
             // These are read before templates are rendered.
             if ["manifest-version", "library-version", "profile"].contains(&key.as_str()) {
                 describe_text(property);
@@ -241,6 +252,16 @@ fn allow_template(schema: &mut Json) {
     }
 }
 
+/// Describes the keys of `[remove]`, which has no templates.
+fn describe_removals(table: &mut Json) {
+    for property in table.get_mut("properties").and_then(Json::as_object_mut).into_iter().flat_map(Map::values_mut) {
+        match property.get("properties") {
+            Some(_) => describe_removals(property),
+            None => describe_text(property),
+        }
+    }
+}
+
 /// Gives the string alternative the description of the key, because taplo shows only that one.
 fn describe_text(schema: &mut Json) {
     let description = schema["description"].clone();
@@ -311,6 +332,30 @@ mod tests {
             let mut n_keys = 0;
             walk(&rendered_schema(manifest_kind), "", &mut n_keys);
             assert!(n_keys > least, "{n_keys}");
+        }
+    }
+
+    #[test]
+    fn every_list_of_tables_is_merged_with_those_of_profiles() {
+        fn lists(schema: &Json, path: &str, found: &mut Vec<String>) {
+            for (key, property) in schema["properties"].as_object().into_iter().flatten() {
+                let path = format!("{path}/{key}");
+                if property["items"]["properties"].is_object() {
+                    found.push(path.clone());
+                }
+                lists(property, &path, found);
+            }
+        }
+        let mut found = Vec::new();
+        lists(&rendered_schema(ManifestKind::Medium), "", &mut found);
+        let mut merged: Vec<_> = MERGED_LISTS.iter().map(|list| format!("/{}", list.path.join("/"))).collect();
+        found.sort();
+        merged.sort();
+        assert_eq!(found, merged);
+        for list in &MERGED_LISTS {
+            let schema = rendered_schema(ManifestKind::Medium);
+            let entry = list.path.iter().fold(&schema, |table, key| &table["properties"][*key])["items"].clone();
+            list.keys.iter().for_each(|key| assert!(entry["properties"][*key].is_object(), "{key} in {entry}"));
         }
     }
 

@@ -9,6 +9,7 @@ use crate::problem::{Place, Problem, Problems};
 
 use super::Options;
 use super::profile::{self, ManifestReader};
+use super::rules;
 use super::site_data::{SiteFile, SiteFiles};
 use authoring::spanned::{Node, Table, TableEntry, Value};
 use authoring::suggestions::{nearest, one_of};
@@ -84,7 +85,7 @@ pub fn select_sites(
     for site in &mut sites {
         read_site_data(site, &mut files, &context, wanted, templates, reader, &mut found);
     }
-    report_duplicates(&sites, &mut found);
+    report_duplicates(&sites, reader.problems, &mut found);
     found.into_iter().for_each(|problem| reader.problems.add(problem));
     options.known_sites.add(&sites);
     if nodes.is_empty() && wanted.is_empty() {
@@ -191,17 +192,16 @@ fn code_place(site: &SelectedSite) -> Place {
     site.node.as_table().and_then(|table| table.get("code")).map_or(&site.node.place, |code| &code.place).clone()
 }
 
-fn report_duplicates(sites: &[SelectedSite], found: &mut Vec<Problem>) {
+fn report_duplicates(sites: &[SelectedSite], sources: &Problems, found: &mut Vec<Problem>) {
     for (index, site) in sites.iter().enumerate() {
         let Some(code) = &site.code else { continue };
         let same = |other: &&SelectedSite| other.code.as_ref().is_some_and(|other| other.eq_ignore_ascii_case(code));
         if let Some(first) = sites[..index].iter().find(same) {
-            found.push(
-                Problem::error(format!("the site `{code}` is listed twice"))
-                    .at(code_place(site), "again")
-                    .at(code_place(first), "first")
-                    .help("remove one of them; a site can have several values in `vars`"),
-            );
+            let (place, first) = (code_place(site), code_place(first));
+            let merge = rules::merge_help(sources, &place, &first, "code");
+            let help = merge.unwrap_or_else(|| "remove one of them; a site can have several values in `vars`".into());
+            let problem = Problem::error(format!("the site `{code}` is listed twice"));
+            found.push(problem.at(place, "again").at(first, "first").help(help));
         }
     }
 }

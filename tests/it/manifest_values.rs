@@ -4,7 +4,7 @@ use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use tsmedia::firmware::Firmware;
-use tsmedia::manifest::{self, Capacity, Kind, Options, Rendered, SecureBootCa};
+use tsmedia::manifest::{self, Capacity, Kind, Options, Package, Rendered, SecureBootCa};
 use tsmedia::problem::Problems;
 use tsmedia::report::{self, TextStyle};
 
@@ -66,6 +66,80 @@ fn nearer_profiles_replace_farther_ones_key_by_key() {
     assert_eq!(rendered.path_at("/output/path", "m.iso"), folder.path("m.iso"));
     assert_eq!(rendered.path_at("/output/path", "/srv/m.iso"), "/srv/m.iso");
     assert!(rendered.value()["media"].get("profile").is_none());
+}
+
+/// Identities and sources of the packages of a manifest, in order.
+fn packages(rendered: &Rendered) -> Vec<String> {
+    let shown = |package: &Package| format!("{} {} {}", package.id, package.source, package.when);
+    rendered.manifest.package.iter().map(shown).collect()
+}
+
+#[test]
+fn entries_of_profiles_are_merged_by_their_identity() {
+    let media = "manifest-version = 1\n[media]\nname = 'm'\nkind = 'stand-alone'\nprofile = ['p/a.toml', 'p/b.toml']\n\
+                 [output]\npath = 'm-{{ site.code }}.iso'\n[boot]\nimage.file = 'boot.wim'\n";
+    let folder = Folder::with(&[
+        (
+            "media.toml",
+            &format!(
+                "{media}[[package]]\nid = 'BER00004'\nsource = 'own'\n[[package]]\nid = 'BER00002'\nsource = 'new'\n\
+                 [[boot.file]]\npath = 'windows/a.txt'\nsource = 'a.txt'\n\
+                 [[sites]]\ncode = 'BER'\nvars = {{ languages = ['de'] }}\n"
+            ),
+        ),
+        (
+            "p/a.toml",
+            "[media]\nprofile = 'company.toml'\n[[package]]\nid = 'BER00001'\nsource = 'of-a'\n[remove]\npackage = ['BER00003']\n",
+        ),
+        ("p/b.toml", "[media]\nprofile = 'company.toml'\n[[package]]\nid = 'BER00005'\nsource = 'of-b'\n"),
+        (
+            "p/company.toml",
+            "[[package]]\nid = 'BER00001'\nsource = 'one'\nwhen = false\n[[package]]\nid = 'BER00002'\nsource = 'two'\n\
+             [[package]]\nid = 'BER00003'\nsource = 'three'\n\
+             [[boot.file]]\npath = 'Windows/A.txt'\nsource = 'far.txt'\nwhen = false\n\
+             [[sites]]\ncode = 'BER'\nvars = { languages = ['en', 'fr'], zone = 1 }\n[[sites]]\ncode = 'HAM'\n",
+        ),
+    ]);
+    let (rendered, problems) = folder.load(&Options::default());
+    let [ber, ham] = rendered.as_slice() else { panic!("{rendered:?}") };
+    // `a` overrides and removes entries of `company`, which `b` inherits too, but which counts once.
+    let expected = ["BER00001 of-a false", "BER00002 new true", "BER00005 of-b true", "BER00004 own true"];
+    assert_eq!(packages(ber), expected);
+    assert_eq!(packages(ham), expected);
+    let [file] = ber.manifest.boot.file.as_slice() else { panic!() };
+    assert_eq!((file.path.as_str(), file.source.as_str(), file.when), ("windows/a.txt", "a.txt", false));
+    let vars = &ber.value()["sites"][0]["vars"];
+    assert_eq!(*vars, serde_json::json!({ "languages": ["de"], "zone": 1 }));
+
+    // Each path is relative to the file that it was written in.
+    assert_eq!(ber.path_at("/package/0/source", "of-a"), folder.path("p/of-a"));
+    assert_eq!(ber.path_at("/package/1/source", "new"), folder.path("new"));
+    let source = problems.source(ber.place("/package/0/when").source);
+    assert_eq!(source.name, folder.path("p/company.toml").as_str());
+}
+
+#[test]
+fn inherited_entries_are_removed_one_by_one_or_all() {
+    let head = "manifest-version = 1\n[media]\nname = 'm'\nkind = 'stand-alone'\nprofile = ['p.toml']\n\
+                [output]\npath = 'm.iso'\n[boot]\nimage.file = 'boot.wim'\n";
+    let profile =
+        "[[package]]\nid = 'BER00001'\nsource = 'one'\nwhen = false\n[[package]]\nid = 'BER00002'\nsource = 'two'\n";
+    let loaded = |body: &str| {
+        let folder = Folder::with(&[("media.toml", &format!("{head}{body}")), ("p.toml", profile)]);
+        packages(&folder.load(&Options::default()).0[0])
+    };
+    assert_eq!(loaded("[remove]\npackage = ['BER00001']\n"), ["BER00002 two true"]);
+    // An entry that is removed and listed is not merged.
+    let listed = "[remove]\npackage = ['BER00001']\n[[package]]\nid = 'BER00001'\nsource = 'own'\n";
+    assert_eq!(loaded(listed), ["BER00002 two true", "BER00001 own true"]);
+    assert_eq!(
+        loaded("[remove]\npackage = 'all'\n[[package]]\nid = 'BER00003'\nsource = 'own'\n"),
+        ["BER00003 own true"]
+    );
+    // Of several entries with one identity, it is unclear which one to merge with.
+    let several =
+        "[[package]]\nid = 'BER00001'\nsource = 'a'\nwhen = false\n[[package]]\nid = 'BER00001'\nsource = 'b'\n";
+    assert_eq!(loaded(several), ["BER00001 a false", "BER00001 b true", "BER00002 two true"]);
 }
 
 #[test]

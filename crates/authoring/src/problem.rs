@@ -5,6 +5,7 @@
 
 mod mask;
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -161,6 +162,8 @@ pub struct Problems {
     silenced: Vec<Problem>,
     /// Origin of the problems that are added next.
     origin: Origin,
+    /// Places that problems at other places are also labelled at, with the label.
+    related: HashMap<Place, (Place, &'static str)>,
 }
 
 impl Problems {
@@ -183,6 +186,23 @@ impl Problems {
     /// Sets the manifest and the site that the next problems are found for; an empty path for neither.
     pub fn enter(&mut self, manifest: &str, site: Option<&str>) {
         self.origin = Origin { manifest: manifest.to_owned(), site: site.map(str::to_owned) };
+    }
+
+    /// Labels all later problems at a place with another place too, such as the entry of a profile
+    /// that is overridden there.
+    pub fn relate(&mut self, place: Place, to: Place, words: &'static str) {
+        self.related.insert(place, (to, words));
+    }
+
+    /// Adds the label of the place that is related to the cause.
+    fn with_related(&self, mut problem: Problem) -> Problem {
+        let cause = problem.labels.first().map(|(place, _)| place);
+        if let Some((to, words)) = cause.and_then(|place| self.related.get(place))
+            && problem.labels.iter().all(|(place, _)| place != to)
+        {
+            problem.labels.push((to.clone(), (*words).to_owned()));
+        }
+        problem
     }
 
     /// Returns the current number of problems, for [`Self::take_since`].
@@ -228,7 +248,7 @@ impl Problems {
             }
             return;
         }
-        let mut problem = self.mask_secrets(problem);
+        let mut problem = self.mask_secrets(self.with_related(problem));
         if problem.origins.is_empty() && !self.origin.manifest.is_empty() {
             problem.origins.push(self.origin.clone());
         }

@@ -1,0 +1,111 @@
+//! Merges a manifest with its profiles: tables key by key, lists of tables entry by entry.
+//!
+//! The entries of profiles come first, in the order of the profiles. An entry is identified by its
+//! text before templates are rendered. If one side has several entries with one identity (for
+//! different `when`), those of the nearer file replace all others.
+
+use std::collections::BTreeMap;
+use std::mem;
+
+use crate::problem::{Place, Problems};
+
+use super::super::model::{MERGED_LISTS, MergedList};
+use super::removals::Removals;
+use authoring::spanned::{Node, Table, Value};
+
+/// Merges a manifest with its profiles, the farthest first. Unless `are_complete`, a profile is
+/// missing, so removals of unknown entries are not reported.
+pub fn merge_layers(profiles: Vec<Node>, manifest: Node, are_complete: bool, problems: &mut Problems) -> Node {
+    let mut merged = Node { value: Value::Table(Table::default()), place: manifest.place.clone() };
+    for mut near in profiles.into_iter().chain([manifest]) {
+        let removals = Removals::take(&mut near, problems);
+        removals.apply(&mut merged, are_complete, problems);
+        for list in &MERGED_LISTS {
+            merge_list(list, &mut near, &mut merged, problems);
+        }
+        merged = near.merged_over(merged);
+    }
+    merged
+}
+
+/// Replaces a list of the nearer layer with that of both layers.
+fn merge_list(list: &MergedList, near: &mut Node, far: &mut Node, problems: &mut Problems) {
+    let (Some(near), Some(far)) = (entries_mut(list, near), entries_mut(list, far)) else { return };
+    let mut nearer: BTreeMap<String, Vec<Node>> = BTreeMap::new();
+    let mut added = Vec::new();
+    let identities_far: Vec<_> = far.iter().map(|entry| identity(list, entry)).collect();
+    for entry in mem::take(near) {
+        match identity(list, &entry) {
+            Some(one) if identities_far.iter().flatten().any(|far| *far == one) => {
+                nearer.entry(one).or_default().push(entry)
+            }
+            _ => added.push(entry),
+        }
+    }
+    let is_alone = |one: &str| identities_far.iter().flatten().filter(|other| *other == one).count() == 1;
+    let mut replaced = Vec::new();
+    for (entry, one) in mem::take(far).into_iter().zip(&identities_far) {
+        let Some(one) = one else {
+            near.push(entry);
+            continue;
+        };
+        match nearer.remove(one) {
+            None if replaced.contains(&one) => {}
+            None => near.push(entry),
+            Some(mut group) if group.len() == 1 && is_alone(one) => {
+                let Some(over) = group.pop() else { continue };
+                relate(&over, &entry.place, "extends this entry", problems);
+                relate(&entry, &over.place, "extended here", problems);
+                near.push(over.merged_over(entry));
+            }
+            Some(group) => {
+                group.iter().for_each(|over| relate(over, &entry.place, "replaces this entry", problems));
+                near.extend(group);
+                replaced.push(one);
+            }
+        }
+    }
+    near.append(&mut added);
+}
+
+/// Relates every value of an entry to an entry of another layer.
+fn relate(entry: &Node, to: &Place, words: &'static str, problems: &mut Problems) {
+    problems.relate(entry.place.clone(), to.clone(), words);
+    match &entry.value {
+        Value::Array(nodes) => nodes.iter().for_each(|node| relate(node, to, words, problems)),
+        Value::Table(table) => table.0.iter().for_each(|entry| {
+            problems.relate(entry.key.clone(), to.clone(), words);
+            relate(&entry.node, to, words, problems);
+        }),
+        _ => {}
+    }
+}
+
+/// Returns the entries of a list; `None` if the tree does not have it.
+pub fn entries_mut<'a>(list: &MergedList, tree: &'a mut Node) -> Option<&'a mut Vec<Node>> {
+    let mut node = tree;
+    for key in list.path {
+        let Value::Table(table) = &mut node.value else { return None };
+        node = &mut table.0.iter_mut().find(|entry| entry.name == *key)?.node;
+    }
+    match &mut node.value {
+        Value::Array(nodes) => Some(nodes),
+        _ => None,
+    }
+}
+
+/// Returns the text that identifies an entry; `None` if the entry has none, which the schema
+/// reports.
+pub fn identity(list: &MergedList, entry: &Node) -> Option<String> {
+    let table = entry.as_table()?;
+    let text = list.keys.iter().find_map(|key| table.get(key)?.as_str())?;
+    Some(folded(list, text))
+}
+
+/// Returns an identity in the form that is compared.
+pub fn folded(list: &MergedList, text: &str) -> String {
+    match list.is_windows_path {
+        true => text.trim_end_matches('/').to_lowercase(),
+        false => text.to_owned(),
+    }
+}

@@ -1,0 +1,144 @@
+//! Removes inherited entries of lists (`[remove]`).
+
+use std::sync::LazyLock;
+
+use serde_json::{Value as Json, json};
+
+use crate::problem::{Place, Problem, Problems};
+
+use super::super::model::{ALL, MERGED_LISTS, MergedList, REMOVE, RemoveTable};
+use super::merge::{entries_mut, folded, identity};
+use authoring::Dialect;
+use authoring::doc::Doc;
+use authoring::schema::{CompiledSchema, generate};
+use authoring::schema_errors::SchemaChecker;
+use authoring::spanned::{Node, Table, Value};
+use authoring::suggestions::{join, nearest};
+
+/// Number of identities that a help text lists.
+const MAX_LISTED: usize = 8;
+
+/// Entries that a manifest or a profile removes from those under it.
+#[derive(Debug, Default)]
+pub struct Removals(Vec<Removal>);
+
+/// Entries to remove from one list.
+#[derive(Debug)]
+struct Removal {
+    list: &'static MergedList,
+    which: Which,
+}
+
+#[derive(Debug)]
+enum Which {
+    /// Everything; with the place of the value.
+    All(Place),
+    /// One entry, as written, with its place.
+    One(String, Place),
+}
+
+impl Removals {
+    /// Takes the table out of a manifest or profile. Mistakes in it are added to `problems`.
+    pub fn take(tree: &mut Node, problems: &mut Problems) -> Self {
+        let Value::Table(root) = &mut tree.value else { return Self::default() };
+        let Some(entry) = root.remove(REMOVE) else { return Self::default() };
+        let removals = Self(MERGED_LISTS.iter().flat_map(|list| parse(list, &entry.node)).collect());
+        let alone = Node { value: Value::Table(Table(vec![entry])), place: tree.place.clone() };
+        let (json, spans) = alone.flatten();
+        let found = SchemaChecker::new(RemoveDialect).check(Doc { json: &json, spans: &spans, sources: problems });
+        found.into_iter().for_each(|problem| problems.add(problem));
+        removals
+    }
+
+    /// Removes the entries from the profiles under the manifest. Entries that the profiles don't
+    /// have are errors if all profiles could be read.
+    pub fn apply(&self, under: &mut Node, are_complete: bool, problems: &mut Problems) {
+        for removal in &self.0 {
+            let problem = removal.apply(under);
+            problem.filter(|_| are_complete).into_iter().for_each(|problem| problems.add(problem));
+        }
+    }
+}
+
+impl Removal {
+    fn apply(&self, under: &mut Node) -> Option<Problem> {
+        let nodes = &mut Vec::new();
+        let nodes = entries_mut(self.list, under).unwrap_or(nodes);
+        let (one, many) = self.list.names;
+        let (name, place) = match &self.which {
+            Which::All(place) if nodes.is_empty() => {
+                let problem = Problem::error(format!("no profile has {many}, so there is nothing to remove"));
+                return Some(problem.at(place.clone(), "").help("remove the key"));
+            }
+            Which::All(_) => {
+                nodes.clear();
+                return None;
+            }
+            Which::One(name, place) => (name, place),
+        };
+        let n_before = nodes.len();
+        let wanted = folded(self.list, name);
+        nodes.retain(|node| identity(self.list, node).as_ref() != Some(&wanted));
+        if nodes.len() < n_before {
+            return None;
+        }
+        let known: Vec<String> = nodes.iter().filter_map(|node| written_identity(self.list, node)).collect();
+        let problem = Problem::error(format!("no profile has the {one} `{name}`, so it can't be removed"));
+        Some(problem.at(place.clone(), "").help(match nearest(name, known.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => format!("remove it; no profile has {many}"),
+            None => format!("the inherited {many} are {}", listed(&known)),
+        }))
+    }
+}
+
+/// Returns names for a help text.
+fn listed(names: &[String]) -> String {
+    let shown: Vec<_> = names.iter().take(MAX_LISTED).map(|name| format!("`{name}`")).collect();
+    match names.len().saturating_sub(MAX_LISTED) {
+        0 => join(&shown, "and"),
+        n_more => format!("{} and {n_more} more", shown.join(", ")),
+    }
+}
+
+/// Returns the text that identifies an entry, as written.
+fn written_identity(list: &MergedList, entry: &Node) -> Option<String> {
+    let table = entry.as_table()?;
+    list.keys.iter().find_map(|key| table.get(key)?.as_str()).map(str::to_owned)
+}
+
+/// Parses the removals from one list. The schema reports values of a wrong type.
+fn parse(list: &'static MergedList, remove: &Node) -> Vec<Removal> {
+    let node = list.path.iter().try_fold(remove, |node, key| node.as_table()?.get(key));
+    let text = |node: &Node| Some(Which::One(node.as_str()?.to_owned(), node.place.clone()));
+    let all = match node.map(|node| (&node.value, node)) {
+        Some((Value::Array(nodes), _)) => nodes.iter().filter_map(text).collect(),
+        Some((Value::String(word), node)) if word == ALL => vec![Which::All(node.place.clone())],
+        _ => Vec::new(),
+    };
+    all.into_iter().map(|which| Removal { list, which }).collect()
+}
+
+/// Schema of the table by itself: profiles with it are not checked as a whole.
+#[derive(Debug)]
+struct RemoveDialect;
+
+impl Dialect for RemoveDialect {
+    fn name(&self) -> &'static str {
+        "the manifest"
+    }
+
+    fn schema(&self) -> &'static CompiledSchema {
+        static SCHEMA: LazyLock<CompiledSchema> = LazyLock::new(|| {
+            let table = generate::<RemoveTable>();
+            CompiledSchema::new(json!({ "type": "object", "properties": { REMOVE: table } }))
+        });
+        &SCHEMA
+    }
+
+    fn advice(&self, name: &str, value: &Json) -> Option<String> {
+        let key = name.rsplit('.').next()?;
+        let text = value.as_str()?;
+        Some(format!("write a list: `{key} = [{}]`", Json::from(text)))
+    }
+}
