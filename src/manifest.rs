@@ -13,6 +13,7 @@ mod dialect;
 mod library;
 mod media_variables;
 mod model;
+pub mod portable;
 mod profile;
 mod rendered;
 mod rules;
@@ -53,7 +54,7 @@ pub use authoring::{SecretRef, suggestions as suggest};
 pub use capacity::Capacity;
 pub use library::TakenEntry;
 pub use model::*;
-pub use rendered::{Rendered, SiteSummary, relative};
+pub use rendered::{Rendered, SiteSummary, note_unraised_rules, relative};
 pub use rules::data::MAX_VALUE;
 pub use rules::{MAX_LABEL, is_pem};
 pub use schema::TEMPLATE_PATTERN;
@@ -101,6 +102,15 @@ pub fn warn_unused_vars(options: &Options, problems: &mut Problems) {
             None => "remove it, or use it in a template".into(),
         }));
     }
+}
+
+/// A manifest as far as it could be loaded.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// Sites without errors of the manifest.
+    pub loaded: Loaded,
+    /// Sites with errors, rendered as far as possible.
+    pub incomplete: Vec<Rendered<()>>,
 }
 
 /// A loaded manifest, rendered for each site.
@@ -241,20 +251,63 @@ pub fn load_several(
     Ok(loaded)
 }
 
+/// Loads manifests like [`load_several`], and keeps what could be rendered in spite of errors.
+///
+/// # Errors
+///
+/// A file can't be read.
+pub fn load_drafts(
+    paths: &[Utf8PathBuf],
+    options: &Options,
+    problems: &mut Problems,
+    inputs: &mut Inputs,
+) -> Result<Vec<Draft>> {
+    let mut drafts = Vec::new();
+    for path in paths {
+        problems.enter(path.as_str(), None);
+        let mut incomplete = Vec::new();
+        let loaded = load_sites(path, options, (problems, inputs), Some(&mut incomplete))?;
+        drafts.push(Draft { loaded, incomplete });
+    }
+    problems.enter("", None);
+    site::report_unknown_sites(options, paths.len(), problems);
+    warn_unused_vars(options, problems);
+    Ok(drafts)
+}
+
 fn load_one(path: &Utf8Path, options: &Options, problems: &mut Problems, inputs: &mut Inputs) -> Result<Loaded> {
+    load_sites(path, options, (problems, inputs), None)
+}
+
+fn load_sites(
+    path: &Utf8Path,
+    options: &Options,
+    (problems, inputs): (&mut Problems, &mut Inputs),
+    incomplete: Option<&mut Vec<Rendered<()>>>,
+) -> Result<Loaded> {
     let mut reader = ManifestReader::new(problems, inputs);
     let (tree, is_sound) = reader.read_manifest(path)?;
     let (given_vars, are_vars_sound) = template_vars::command_line_vars(options, &mut reader)?;
+    let captures = tree.as_table().is_some_and(|root| root.get("capture").is_some());
+    let kind = if captures { ManifestKind::Capture } else { ManifestKind::Medium };
     if !is_sound || !are_vars_sound {
+        if let Some(incomplete) = incomplete {
+            // What else is wrong follows from the errors reported already.
+            let mark = reader.problems.mark();
+            let sites = render_sites::<serde_json::Value>(path, options, &tree, &given_vars, kind, reader, incomplete)?;
+            incomplete.extend(sites.into_iter().map(|site| site.with(())));
+            problems.take_since(mark);
+        }
         return Ok(Loaded::Media(Vec::new()));
     }
-    let captures = tree.as_table().is_some_and(|root| root.get("capture").is_some());
+    let mut unwanted = Vec::new();
+    let incomplete = incomplete.unwrap_or(&mut unwanted);
     Ok(if captures {
-        let rendered = render_sites(path, options, &tree, &given_vars, ManifestKind::Capture, reader)?;
+        let rendered = render_sites(path, options, &tree, &given_vars, kind, reader, incomplete)?;
         check_outputs_differ(&rendered, "/capture/path", |manifest: &CaptureManifest| &manifest.capture.path, problems);
         Loaded::Captures(rendered)
     } else {
-        let rendered = render_sites(path, options, &tree, &given_vars, ManifestKind::Medium, reader)?;
+        let rendered = render_sites(path, options, &tree, &given_vars, kind, reader, incomplete)?;
         check_outputs_differ(&rendered, "/output/path", |manifest: &Manifest| &manifest.output.path, problems);
         Loaded::Media(rendered)
     })
@@ -267,7 +320,8 @@ pub(crate) enum ManifestKind {
     Capture,
 }
 
-/// Renders a manifest for each selected site, and deserializes it.
+/// Renders a manifest for each selected site, and deserializes it. Sites with errors are added to
+/// `incomplete`.
 fn render_sites<M: DeserializeOwned>(
     path: &Utf8Path,
     options: &Options,
@@ -275,6 +329,7 @@ fn render_sites<M: DeserializeOwned>(
     given_vars: &Table,
     manifest_kind: ManifestKind,
     mut reader: ManifestReader<'_>,
+    incomplete: &mut Vec<Rendered<()>>,
 ) -> Result<Vec<Rendered<M>>> {
     let templates = Templates::new();
     // Sites are selected before templates are rendered, so only literal values are available.
@@ -295,6 +350,7 @@ fn render_sites<M: DeserializeOwned>(
     let inventory: Arc<Vec<SiteSummary>> = Arc::new(inventory);
     let mut rendered = Vec::new();
     let (mut found, mut silent, mut lowered) = (Vec::new(), Vec::new(), rules::lowered::LoweredRules::new());
+    let mut accepted = rules::accepted::AcceptedRules::new();
     for site in &sites {
         // Problems of one site are collected first, and merged with those of the others at the end.
         let mut problems_here = Vec::new();
@@ -340,8 +396,10 @@ fn render_sites<M: DeserializeOwned>(
         // Errors in the task sequence don't prevent checks of the files that the manifest names.
         let has_errors = problems_here.iter().any(|problem| problem.severity == Severity::Error);
         let mut lowered_here = rules::lowered::LoweredRules::new();
+        let mut accepted_here = rules::accepted::AcceptedRules::new();
         if manifest_kind == ManifestKind::Medium {
             lowered_here = rules::lowered::parse_lowered(doc, &mut problems_here);
+            accepted_here = rules::accepted::parse_accepted(doc, &mut lowered_here, &mut problems_here);
             problems_here.append(&mut in_sequence);
             problems_here.extend(rules::site::missing_certificate(doc));
             if let Some(sequence) = &sequence {
@@ -354,50 +412,49 @@ fn render_sites<M: DeserializeOwned>(
         let (shown, hidden): (Vec<_>, Vec<_>) =
             problems_here.into_iter().map(lower).partition(|(_, is_shown)| *is_shown);
         let mut problems_here: Vec<_> = shown.into_iter().map(|(problem, _)| problem).collect();
-        silent.extend(hidden.into_iter().map(|(problem, _)| (problem, code.clone().unwrap_or_default())));
+        let hidden: Vec<_> = hidden.into_iter().map(|(problem, _)| problem).collect();
+        rules::accepted::mark_raised(&mut accepted_here, &hidden);
+        silent.extend(hidden.into_iter().map(|problem| (problem, code.clone().unwrap_or_default())));
         lowered.extend(lowered_here.clone());
+        accepted.extend(accepted_here.clone());
         // Holes are values whose templates failed; their errors are known, so don't report wrong
         // types.
         let manifest = (!has_errors && spans.holes.is_empty()).then(|| serde_json::from_value(value.clone()));
+        let mut value = value;
+        if let Some(media) = value.get_mut("media").and_then(|media| media.as_object_mut()) {
+            // The profiles are merged already.
+            media.remove("profile");
+        }
+        if let Some(site) = value.pointer_mut("/sites/0").and_then(|site| site.as_object_mut()) {
+            // The values of the site file are merged already.
+            site.remove("data");
+        }
+        let own_vars = site.as_ref().and_then(|site| site.node.as_table()?.get("vars"));
+        let vars = template_vars::site_vars(written, own_vars, given_vars.clone());
+        let mut values = template_inputs::template_inputs((written, &taken.written), &tree, &vars, &templates);
+        values.extend(site_data::supplied_values(&value, &supplied));
+        let draft = Rendered {
+            manifest: (),
+            site: code.clone(),
+            path: path.to_owned(),
+            value,
+            values,
+            spans,
+            folders: Arc::new(folders),
+            inventory: Arc::clone(&inventory),
+            sequence: sequence.map(Arc::new),
+            taken: taken.entries,
+            site_file,
+            supplied,
+            lowered: lowered_here,
+            accepted: accepted_here,
+        };
         match manifest {
-            Some(Ok(manifest)) => {
-                let (path, folders) = (path.to_owned(), Arc::new(folders));
-                let sequence = sequence.map(Arc::new);
-                let mut value = value;
-                if let Some(media) = value.get_mut("media").and_then(|media| media.as_object_mut()) {
-                    // The profiles are merged already.
-                    media.remove("profile");
-                }
-                if let Some(site) = value.pointer_mut("/sites/0").and_then(|site| site.as_object_mut()) {
-                    // The values of the site file are merged already.
-                    site.remove("data");
-                }
-                let own_vars = site.as_ref().and_then(|site| site.node.as_table()?.get("vars"));
-                let vars = template_vars::site_vars(written, own_vars, given_vars.clone());
-                let mut values = template_inputs::template_inputs((written, &taken.written), &tree, &vars, &templates);
-                values.extend(site_data::supplied_values(&value, &supplied));
-                let (site, inventory) = (code.clone(), Arc::clone(&inventory));
-                let lowered = lowered_here;
-                rendered.push(Rendered {
-                    manifest,
-                    site,
-                    path,
-                    value,
-                    values,
-                    spans,
-                    folders,
-                    inventory,
-                    sequence,
-                    taken: taken.entries,
-                    site_file,
-                    supplied,
-                    lowered,
-                });
-            }
+            Some(Ok(manifest)) => rendered.push(draft.with(manifest)),
             // The schema should reject everything that the types reject; report it here if it
             // doesn't.
             Some(Err(error)) => problems_here.push(Problem::error(error.to_string()).at(tree.place.clone(), "")),
-            None => {}
+            None => incomplete.push(draft),
         }
         for problem in problems_here {
             found.push((problem, code.clone().unwrap_or_default()));
@@ -405,7 +462,7 @@ fn render_sites<M: DeserializeOwned>(
     }
     let found = merge_site_problems(found, sites.len());
     let silent = merge_site_problems(silent, sites.len());
-    problems.add_lowerings(rules::lowered::count_lowered(&lowered, &[&found[..], &silent].concat()));
+    problems.lowerings.add(rules::lowered::count_lowered(&lowered, &accepted, &[&found[..], &silent].concat()));
     found.into_iter().for_each(|problem| problems.add(problem));
     Ok(rendered)
 }

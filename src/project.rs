@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::gather;
 use crate::inputs::Inputs;
 use crate::layout::Layout;
-use crate::manifest::{self, Loaded, suggest};
+use crate::manifest::{self, Draft, Loaded, suggest};
 use crate::output::Output;
 use crate::plan;
 use crate::plan::saved::{SavedManifest, StaleTarget};
@@ -388,6 +388,11 @@ pub fn render(request: &Request, problems: &mut Problems, inputs: &mut Inputs) -
     manifest::load_several(&request.manifests, &request.options, request.keep_going, problems, inputs)
 }
 
+/// Loads manifests and renders them for each selected site as far as possible.
+pub fn render_drafts(request: &Request, problems: &mut Problems, inputs: &mut Inputs) -> Result<Vec<Draft>> {
+    manifest::load_drafts(&request.manifests, &request.options, problems, inputs)
+}
+
 fn resolve(
     resolver: &mut Resolver,
     request: &Request,
@@ -435,11 +440,14 @@ fn resolve(
         };
         // Problems found for each site are merged below, if they come from a file other than the manifest, such as a
         // task sequence that all sites share.
-        let mark = problems.mark();
+        let (mark, mark_lowerings) = (problems.mark(), problems.lowerings.mark());
         for rendered in &rendered {
             let place = rendered.place("/output/path");
             problems.enter(manifest.as_str(), rendered.site.as_deref());
-            match resolver.resolve(rendered, date, problems) {
+            let mark_here = problems.mark();
+            let media = resolver.resolve(rendered, date, problems);
+            rendered.hide_accepted(mark_here, problems);
+            match media {
                 Some(media) => {
                     let facts =
                         TargetFacts { sequence: rendered.shared_sequence(), expiries: resolver.take_expiries() };
@@ -466,6 +474,10 @@ fn resolve(
         let place = rendered.first().map(|first| first.place(""));
         place.into_iter().for_each(|place| written.add_record(&Record::path_beside(manifest), &place, at));
         made.awaited = resolver.take_awaited();
+        // Files that were not examined may break an accepted rule.
+        if made.awaited.is_empty() && request.options.sites.is_empty() && !problems.has_errors() {
+            manifest::note_unraised_rules(&rendered, mark_lowerings, problems);
+        }
         projects.push(Project::new(manifest, made, cache, &request.options.sites, problems));
     }
     problems.enter("", None);

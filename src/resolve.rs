@@ -22,6 +22,7 @@ mod checks;
 mod clock;
 mod content;
 mod drivers;
+mod exclusions;
 mod expiry;
 mod foreign_medium;
 mod images;
@@ -77,6 +78,7 @@ pub use supplied::SuppliedByBase;
 use assemble::{AssembledMedium, assemble};
 use checks::CHECKS;
 use content::ContentOrigins;
+use exclusions::UsedPatterns;
 use media_data::DataFiles;
 use request::{MediumRequest, Notes};
 use secrets::Secrets;
@@ -159,6 +161,7 @@ impl Resolver {
             written_paths: WrittenPaths::new(&rendered.path, &output),
             output,
             date: manifest.media.date().unwrap_or(date),
+            used_exclusions: UsedPatterns::default(),
             clock: self.clock,
             lays_out: self.lays_out,
         }
@@ -227,6 +230,7 @@ fn resolve(request: &MediumRequest<'_>, problems: &mut Problems) -> Option<Media
     let windows_pe = boot_image.as_ref().and_then(|image| image.windows_pe.as_ref());
     let start = boot_files::find(request, windows_pe, problems);
     let content = content::collect(request, windows_pe, problems);
+    exclusions::report_unused(request, problems);
     let DataFiles { files, secret_content, supplied } = media_data::build(request, base.as_ref(), problems);
     if let (Some(base), Some(supplied)) = (&base, supplied) {
         let problem = Problem::note(supplied.summary()).at(request.place(&base.pointer), "");

@@ -153,11 +153,11 @@ fn check(
 fn finish(problems: &Problems, checked: &Checked, keep_going: bool, screen: &Screen) -> Result<Outcome> {
     if screen.json {
         screen.collect_problems(problems);
-        screen.print_json(&report::checked_json(&checked.projects, &checked.sequences, problems.lowerings()))?;
+        screen.print_json(&report::checked_json(&checked.projects, &checked.sequences, problems.lowerings.list()))?;
     } else {
         screen.report_problems(problems);
     }
-    problems.lowerings().iter().for_each(|lowering| screen.status(&report::lowering(lowering)));
+    problems.lowerings.list().iter().for_each(|lowering| screen.status(&report::lowering(lowering)));
     let files = checked.sequences.iter().map(|(path, _)| path);
     let files: Vec<_> = files.chain(checked.projects.iter().map(Project::manifest_path)).cloned().collect();
     let failed = match problems.has_errors() {

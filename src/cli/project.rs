@@ -12,7 +12,7 @@ use super::screen::Screen;
 use crate::date::Date;
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
-use crate::manifest::Loaded;
+use crate::manifest::Draft;
 use crate::problem::{Problem, Problems, Severity};
 use crate::progress::ProgressReporter;
 use crate::project::{self, Environment, Project, Request};
@@ -47,10 +47,10 @@ impl From<&ManifestArguments> for Request {
     }
 }
 
-/// Loads manifests and renders them for each chosen site.
-pub(super) fn render(arguments: &ManifestArguments, problems: &mut Problems) -> Result<Vec<Loaded>> {
+/// Loads manifests and renders them for each chosen site as far as possible.
+pub(super) fn render(arguments: &ManifestArguments, problems: &mut Problems) -> Result<Vec<Draft>> {
     arguments.manifests.iter().try_for_each(|path| file_kind::expect_manifest(path))?;
-    project::render(&arguments.into(), problems, &mut Inputs::default())
+    project::render_drafts(&arguments.into(), problems, &mut Inputs::default())
 }
 
 /// Loads manifests and resolves everything they name. Reports the problems; returns `None` if there are errors.

@@ -1,12 +1,13 @@
 //! `tsmedia render`: prints manifests with profiles and templates applied.
 
+use camino::Utf8Path;
 use serde_json::{Value as Json, json};
 
 use super::screen::Screen;
 use super::{ManifestArguments, Outcome, project};
 use crate::error::Result;
 use crate::foreign_text;
-use crate::manifest::{Loaded, Rendered, TakenEntry};
+use crate::manifest::{Draft, Loaded, Rendered, TakenEntry, portable};
 use crate::problem::Problems;
 use crate::resolve::Resolver;
 use crate::target::WIM;
@@ -14,47 +15,85 @@ use crate::target::WIM;
 pub(super) fn run(arguments: &ManifestArguments, screen: &Screen) -> Result<Outcome> {
     let mut problems = Problems::default();
     let all = project::render(arguments, &mut problems)?;
-    if problems.has_errors() {
-        screen.report_problems(&problems);
-        return Ok(Outcome::ProblemsFound);
-    }
     if screen.json {
-        let manifests: Vec<_> = all.iter().flat_map(values).collect();
+        if problems.has_errors() {
+            screen.report_problems(&problems);
+            return Ok(Outcome::ProblemsFound);
+        }
+        let manifests: Vec<_> = all.iter().flat_map(|draft| values(&draft.loaded)).collect();
         return screen.print_json(&json!({ "manifests": manifests }));
     }
     let mut resolver = Resolver::new(project::secrets().only_present());
-    let texts: Vec<_> = all.iter().flat_map(|loaded| texts(loaded, &mut resolver, &mut problems)).collect();
-    screen.print_document(&texts.join("\n"))
+    let texts: Vec<_> = all.iter().flat_map(|draft| texts(draft, &mut resolver, &mut problems)).collect();
+    if !problems.has_errors() {
+        return screen.print_document(&texts.join("\n"));
+    }
+    screen.report_problems(&problems);
+    if !texts.is_empty() {
+        screen.print_document(&texts.join("\n"))?;
+        screen.status("the result is incomplete: correct the errors first");
+    }
+    Ok(Outcome::ProblemsFound)
+}
+
+/// Paths in the output are relative to the current folder.
+fn folder() -> &'static Utf8Path {
+    Utf8Path::new("")
 }
 
 /// Returns the manifest of each site as JSON.
 fn values(loaded: &Loaded) -> Vec<Json> {
     match loaded {
-        Loaded::Media(all) => {
-            all.iter().map(|it| value(it, it.manifest.media.kind.as_str(), it.to_portable())).collect()
-        }
-        Loaded::Captures(all) => all.iter().map(|it| value(it, WIM, it.value().clone())).collect(),
+        Loaded::Media(all) => all.iter().map(|it| value(it, it.manifest.media.kind.as_str())).collect(),
+        Loaded::Captures(all) => all.iter().map(|it| value(it, WIM)).collect(),
     }
 }
 
-fn value<M>(rendered: &Rendered<M>, kind: &str, content: Json) -> Json {
+fn value<M>(rendered: &Rendered<M>, kind: &str) -> Json {
+    let content = portable::to_json(rendered, folder());
     json!({ "manifest": rendered.path, "site": rendered.site, "kind": kind, "content": content })
 }
 
 /// Returns the manifest of each site as TOML, with comments on values from site files, libraries and bases.
-fn texts(loaded: &Loaded, resolver: &mut Resolver, problems: &mut Problems) -> Vec<String> {
-    match loaded {
+fn texts(draft: &Draft, resolver: &mut Resolver, problems: &mut Problems) -> Vec<String> {
+    let mut texts: Vec<_> = match &draft.loaded {
         Loaded::Media(all) => {
-            all.iter().map(|rendered| text(rendered) + &taken(rendered) + &base(rendered, resolver, problems)).collect()
+            let with_comments = |rendered: &Rendered| {
+                text(rendered) + &origins(rendered, problems) + &base(rendered, resolver, problems)
+            };
+            all.iter().map(with_comments).collect()
         }
         Loaded::Captures(all) => all.iter().map(text).collect(),
-    }
+    };
+    texts.extend(draft.incomplete.iter().map(|rendered| text(rendered) + &origins(rendered, problems)));
+    texts
+}
+
+/// Returns comments with the entries that come from profiles and libraries.
+fn origins<M>(rendered: &Rendered<M>, sources: &Problems) -> String {
+    let taken: Vec<_> = rendered.library_entries().iter().map(TakenEntry::to_string).collect();
+    let lists = [("from profiles", portable::inherited(rendered, sources)), ("taken from the library", taken)];
+    let comment = |line: &String| format!("#   {}\n", foreign_text::line(line));
+    let block = |(title, lines): &(&str, Vec<String>)| {
+        format!("\n# {title}:\n{}", lines.iter().map(comment).collect::<String>())
+    };
+    lists.iter().filter(|(_, lines)| !lines.is_empty()).map(block).collect()
 }
 
 fn text<M>(rendered: &Rendered<M>) -> String {
     let site = rendered.site.as_ref().map_or_else(String::new, |site| format!(" for site {site}"));
     let path = foreign_text::line(rendered.path.as_str());
-    format!("# {path}{}\n{}{}", foreign_text::line(&site), supplied(rendered), foreign_text::toml(&rendered.to_toml()))
+    let toml = portable::to_toml(rendered, folder());
+    let comments = [supplied(rendered), missing(rendered)].concat();
+    format!("# {path}{}\n{comments}{}", foreign_text::line(&site), foreign_text::toml(&toml))
+}
+
+/// Returns a comment with the keys that could not be rendered.
+fn missing<M>(rendered: &Rendered<M>) -> String {
+    match portable::missing(rendered).as_slice() {
+        [] => String::new(),
+        keys => format!("# could not be rendered: {}\n", foreign_text::line(&keys.join(", "))),
+    }
 }
 
 /// Returns a comment with the keys that come from the site file.
@@ -66,15 +105,6 @@ fn supplied<M>(rendered: &Rendered<M>) -> String {
         }
         _ => String::new(),
     }
-}
-
-/// Returns comments with the content that a medium takes from libraries.
-fn taken(rendered: &Rendered) -> String {
-    if rendered.library_entries().is_empty() {
-        return String::new();
-    }
-    let comment = |entry: &TakenEntry| format!("#   {}\n", foreign_text::line(&entry.to_string()));
-    format!("\n# taken from the library:\n{}", rendered.library_entries().iter().map(comment).collect::<String>())
 }
 
 /// Returns comments with the names of values and content that the base of a medium supplies.

@@ -186,6 +186,16 @@ pub struct MediaTable {
         example = serde_json::json!({ "dynamic-list-on-stand-alone": "warning" })
     )]
     pub rules: BTreeMap<String, LoweredTo>,
+    /// Rules to accept for this medium, by name or number: their warnings and notes are not shown. `check` counts them,
+    /// and notes accepted rules that nothing breaks.
+    #[serde(default)]
+    #[schemars(schema_with = "super::schema::acceptable_rules", example = ["unsigned-boot-program"])]
+    pub accept: Vec<String>,
+    /// Patterns of files to leave out of all folders with content, as in `.gitignore`. `.git`, `.DS_Store`, `Thumbs.db`
+    /// and `desktop.ini` are left out in any case, unless a pattern such as `!desktop.ini` keeps them.
+    #[serde(default)]
+    #[schemars(inner(length(min = 1)), example = ["*.pdb", "!desktop.ini"])]
+    pub exclude: Vec<String>,
     /// Date of everything on the medium, from 1980 to 2099. A date without a time means midnight UTC. Defaults to
     /// `SOURCE_DATE_EPOCH`, or to 1980-01-01 if that is not set.
     #[serde(default)]
@@ -322,6 +332,10 @@ pub struct PrestartTable {
     #[serde(default, deserialize_with = "content_path::deserialize_optional")]
     #[schemars(with = "Option<content_path::ContentPath>", example = &"prestart")]
     pub files: Option<String>,
+    /// Patterns of files to leave out of `files`, as in `.gitignore`. They follow those of `media.exclude`.
+    #[serde(default)]
+    #[schemars(inner(length(min = 1)), example = ["*.pdb", "/docs/"])]
+    pub exclude: Vec<String>,
     /// Location of `files`. On the medium, a script can change without a new boot image.
     #[serde(default, rename = "where")]
     #[schemars(extend("default" = "medium"))]

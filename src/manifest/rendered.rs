@@ -7,6 +7,7 @@ use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use super::library::TakenEntry;
 use super::model::Manifest;
 use super::profile::{self, SourceFolders};
+use super::rules::accepted::{self, AcceptedRules};
 use super::rules::lowered::{self, LoweredRules};
 use super::site_data::SiteFile;
 use crate::output::TemplateValue;
@@ -33,6 +34,7 @@ pub struct Rendered<M = Manifest> {
     pub(super) site_file: Option<Arc<SiteFile>>,
     pub(super) supplied: Vec<String>,
     pub(super) lowered: LoweredRules,
+    pub(super) accepted: AcceptedRules,
 }
 
 /// A site of the manifest, selected or not, as checks of other sites need it.
@@ -118,6 +120,16 @@ impl<M> Rendered<M> {
         }
     }
 
+    /// Hides the problems added since `mark` whose rules the manifest accepts. They are counted.
+    pub fn hide_accepted(&self, mark: usize, problems: &mut Problems) {
+        for problem in problems.take_since(mark) {
+            match problem.rule.is_some_and(|rule| self.accepted.contains_key(&rule)) {
+                true => problems.add_lowered(problem, false),
+                false => problems.add(problem),
+            }
+        }
+    }
+
     /// Returns the whole rendered manifest: profiles merged, and with this site only.
     pub fn value(&self) -> &serde_json::Value {
         &self.value
@@ -128,27 +140,37 @@ impl<M> Rendered<M> {
         &self.values
     }
 
-    /// Returns the rendered manifest, with the paths of libraries and their entries relative to the
-    /// folder of the manifest.
-    pub fn to_portable(&self) -> serde_json::Value {
-        let mut value = self.value.clone();
-        let n_files = value.pointer("/library/files").and_then(|files| files.as_array()).map_or(0, Vec::len);
-        let files = (0..n_files).map(|index| format!("/library/files/{index}"));
-        let keys = ["source", "source/medium", "file", "file/medium"];
-        let of_entry = |entry: &TakenEntry| keys.map(|key| format!("{}/{key}", entry.pointer));
-        for pointer in files.chain(self.taken.iter().flat_map(of_entry)) {
-            let Some(serde_json::Value::String(path)) = value.pointer_mut(&pointer) else { continue };
-            let from = self.path_at(&pointer, path);
-            *path = relative(profile::parent_folder(&self.path), &from).into();
+    /// Returns the same with another manifest.
+    pub(super) fn with<N>(self, manifest: N) -> Rendered<N> {
+        let Self { site, path, value, values, spans, folders, inventory, sequence, .. } = self;
+        let Self { taken, site_file, supplied, lowered, accepted, .. } = self;
+        Rendered {
+            manifest,
+            site,
+            path,
+            value,
+            values,
+            spans,
+            folders,
+            inventory,
+            sequence,
+            taken,
+            site_file,
+            supplied,
+            lowered,
+            accepted,
         }
-        value
     }
+}
 
-    /// Returns [`Self::to_portable`] as TOML. This is a manifest for the same medium, unless
-    /// profiles in other folders contain paths.
-    pub fn to_toml(&self) -> String {
-        // Rendered values have no null and only string keys, so this can't fail.
-        toml::to_string_pretty(&self.to_portable()).unwrap_or_default()
+/// Adds a note for each accepted rule that nothing breaks at any site. `mark` is that of the
+/// lowerings before the manifest was resolved.
+pub fn note_unraised_rules<M>(rendered: &[Rendered<M>], mark: usize, problems: &mut Problems) {
+    for (rule, first) in rendered.first().iter().flat_map(|first| &first.accepted) {
+        let is_raised = |one: &Rendered<M>| one.accepted.get(rule).is_none_or(|accepted| accepted.is_raised);
+        if !rendered.iter().any(is_raised) && !problems.lowerings.is_silenced_since(mark, *rule) {
+            problems.add(accepted::unraised(*rule, &first.place));
+        }
     }
 }
 

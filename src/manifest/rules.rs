@@ -3,6 +3,7 @@
 //! Rules skip missing values and values of the wrong type. The schema reports those, so that all
 //! problems come together.
 
+pub(super) mod accepted;
 mod capture;
 pub(super) mod data;
 mod library;

@@ -52,6 +52,25 @@ pub fn lowerable_rules(generator: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "object", "properties": properties, "additionalProperties": lowered_to })
 }
 
+/// Returns the schema of `media.accept`, with the names of rules for completion in editors.
+///
+/// Other names are accepted here too, see [`lowerable_rules`].
+pub fn acceptable_rules(_: &mut SchemaGenerator) -> Schema {
+    let rules = Rule::all().into_iter().filter(|rule| rule.is_acceptable() && rule.unchecked().is_none());
+    let name = |rule: Rule| {
+        let description = format!("{}: {}", rule.code(), rule.title());
+        json!({ "const": rule.slug(), "type": "string", "description": description })
+    };
+    let names: Vec<_> = rules.map(name).collect();
+    json_schema!({
+        "type": "array",
+        "items": {
+            "description": "Name or number of a rule.",
+            "anyOf": [{ "oneOf": names }, { "type": "string", "minLength": 1 }],
+        },
+    })
+}
+
 /// Returns the manifest schema for editors, as text.
 ///
 /// It has the tables of both manifest kinds, since editors do not complete keys from inside an

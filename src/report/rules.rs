@@ -15,6 +15,7 @@ pub fn rule(rule: Rule) -> Page {
     page.line(format!("Its number is {}.", rule.code()));
     let lowered = match rule.is_lowerable() {
         true => format!("To turn it off: `rules = {{ {rule} = \"off\" }}` in `[media]`."),
+        false if rule.is_acceptable() => format!("To hide its problems: `accept = [\"{rule}\"]` in `[media]`."),
         false => "Its severity can't be lowered.".into(),
     };
     page.line(lowered);
@@ -63,9 +64,10 @@ pub fn rules_json(rules: &[Rule]) -> Json {
 
 /// Returns a line for a rule whose severity a manifest lowers.
 pub fn lowering(lowering: &Lowering) -> String {
-    let Lowering { rule, to, n_problems } = lowering;
+    let Lowering { rule, to, is_accepted, n_problems } = lowering;
     let problems = counted(*n_problems, "problem");
     match to {
+        None if *is_accepted => format!("`media.accept` hides {rule}: {problems}"),
         Some(severity) => format!("`media.rules` makes {rule} {}: {problems}", article(*severity)),
         None => format!("`media.rules` turns {rule} off: {problems}"),
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use camino::Utf8Path;
 
-use super::placement::{Location, find_folder};
+use super::placement::{Location, find_whole_folder};
 use super::request::MediumRequest;
 use super::secret_refs::fetch_secret_text;
 use super::sources::Sources;
@@ -52,7 +52,7 @@ pub(super) fn open(request: &MediumRequest<'_>, problems: &mut Problems) -> Opti
     let path = request.input(&pointer, &table.medium);
     let is_folder = request.readable(request.sources.is_folder(&path), &path, &pointer, problems)?;
     let root = if is_folder { path } else { path_on_medium(&path, "") };
-    let found = find_folder(request, &root, ".", &pointer, Location::Medium, problems)?;
+    let found = find_whole_folder(request, &root, ".", &pointer, Location::Medium, problems)?;
     let Node::Folder(folder) = found.node else { return None };
     let bootstrap = read_bootstrap(request, table, &folder, &pointer, problems)?;
     check_kind(request, &bootstrap, &pointer, problems);

@@ -438,6 +438,7 @@ path = "large.bin"
             written_paths: WrittenPaths::new(&path, &output),
             output,
             date: Date::EARLIEST,
+            used_exclusions: Default::default(),
             clock: None,
             lays_out: false,
         };

@@ -2,12 +2,16 @@
 //! read.
 
 use std::fmt;
+use std::sync::Arc;
 
 use camino::Utf8Path;
 
+use super::exclusions::Exclusions;
 use super::lfs_pointers;
+use super::medium_path;
 use super::request::MediumRequest;
 use super::self_inclusion::includes_itself;
+use super::tree::ListedFolder;
 use crate::content::Content;
 use crate::problem::{Problem, Problems};
 use crate::volume::Node;
@@ -99,7 +103,8 @@ pub(super) fn find_source(
     }
 }
 
-/// Finds a folder with its contents, to be placed at `target`.
+/// Finds a folder with its contents, without the files that patterns leave out, to be placed at
+/// `target`.
 pub(super) fn find_folder(
     request: &MediumRequest<'_>,
     path: &Utf8Path,
@@ -108,10 +113,46 @@ pub(super) fn find_folder(
     location: Location,
     problems: &mut Problems,
 ) -> Option<Placement> {
+    let listed = list_folder(request, path, pointer, problems)?;
+    let exclusions = Exclusions::new(request, pointer, medium_path::split(path).is_some(), problems);
+    let listed = exclusions.apply(request, path, pointer, listed, problems);
+    Some(place_folder(request, path, &listed, (target, pointer), location, problems))
+}
+
+/// Finds a folder with all its contents, to be placed at `target`.
+pub(super) fn find_whole_folder(
+    request: &MediumRequest<'_>,
+    path: &Utf8Path,
+    target: &str,
+    pointer: &str,
+    location: Location,
+    problems: &mut Problems,
+) -> Option<Placement> {
+    let listed = list_folder(request, path, pointer, problems)?;
+    Some(place_folder(request, path, &listed, (target, pointer), location, problems))
+}
+
+fn list_folder(
+    request: &MediumRequest<'_>,
+    path: &Utf8Path,
+    pointer: &str,
+    problems: &mut Problems,
+) -> Option<Arc<ListedFolder>> {
     if includes_itself(request, path, pointer, problems) {
         return None;
     }
-    let walked = request.readable(request.sources.folder(path), path, pointer, problems)?;
+    request.readable(request.sources.folder(path), path, pointer, problems)
+}
+
+/// Reports what can't be placed of a folder, and returns the rest.
+fn place_folder(
+    request: &MediumRequest<'_>,
+    path: &Utf8Path,
+    walked: &ListedFolder,
+    (target, pointer): (&str, &str),
+    location: Location,
+    problems: &mut Problems,
+) -> Placement {
     for fault in walked.faults.iter().take(MAX_FAULTS) {
         let problem = Problem::error(format!("`{}` can't be {location}: {}", fault.path, fault.why));
         problems.add(problem.at(request.place(pointer), "found in this folder").help(fault.help));
@@ -127,7 +168,7 @@ pub(super) fn find_folder(
     if let Some(error) = lfs_pointers::error_for(path, &walked.pointers) {
         request.failed(&error, pointer, problems);
     }
-    Some(Placement { path: target.to_owned(), node: Node::Folder(walked.folder.clone()), pointer: pointer.to_owned() })
+    Placement { path: target.to_owned(), node: Node::Folder(walked.folder.clone()), pointer: pointer.to_owned() }
 }
 
 /// Finds one file, to be placed below `target` under its own name.

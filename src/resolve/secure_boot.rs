@@ -14,6 +14,7 @@ use crate::format::revocations::{BOOT_MANAGER, Revocations, SecureVersion};
 use crate::limits;
 use crate::manifest::{OutputFormat, SecureBootCa};
 use crate::problem::{Problem, Problems};
+use crate::rule::Rule;
 
 const AUTHORITY: &str = "/boot/secure-boot-ca";
 const REVOCATIONS: &str = "/boot/revocations";
@@ -301,12 +302,12 @@ fn report_findings(
     if !findings.no_programs.is_empty() {
         let message = format!("not an EFI program, so firmware can't start it: {}", list_names(&findings.no_programs));
         let help = "use boot files of Windows; placeholders are only useful for testing";
-        problems.add(Problem::note(message).at(files.clone(), "").help(help));
+        problems.add(Problem::new(Rule::UnstartableBootProgram, message).at(files.clone(), "").help(help));
     }
     if !findings.unsigned.is_empty() {
         let message = format!("unsigned, so Secure Boot refuses it: {}", list_names(&findings.unsigned));
         let help = "use boot files of Windows, or disable Secure Boot on the computers that start from the medium";
-        problems.add(Problem::note(message).at(files.clone(), "").help(help));
+        problems.add(Problem::new(Rule::UnsignedBootProgram, message).at(files.clone(), "").help(help));
     }
     let own = wanted.secure_boot_ca.authority();
     if !findings.by_other_certificate.is_empty() {
@@ -329,7 +330,7 @@ fn report_findings(
             None => files,
         };
         let help = format!("write `secure-boot-ca = \"{written}\"` for those computers");
-        problems.add(Problem::note(message).at(place, "").help(help));
+        problems.add(Problem::new(Rule::SingleSecureBootAuthority, message).at(place, "").help(help));
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use proptest::prelude::*;
-use tsmedia::manifest::{self, Kind, Options, task_sequence};
+use tsmedia::manifest::{self, Kind, Options, portable, task_sequence};
 use tsmedia::problem::{Problems, Severity};
 use tsmedia::report::{self, TextStyle};
 use tsmedia::sequence::export::{self, ExportedSequence};
@@ -133,7 +133,7 @@ fn holds(text: &str) {
     assert!(rendered.is_empty() || !problems.has_errors(), "errors and a result");
     can_be_drawn(&problems);
     for rendered in rendered {
-        assert!(rendered.to_toml().contains("manifest-version"));
+        assert!(portable::to_toml(&rendered, "".into()).contains("manifest-version"));
     }
 }
 

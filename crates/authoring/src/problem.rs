@@ -3,12 +3,14 @@
 //! Problems are data; `report` renders them for a terminal or as JSON. Values of secrets are masked
 //! here in messages, and by `report` in source lines.
 
+mod lowering;
 mod mask;
 
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+pub use lowering::{Lowering, Lowerings};
 pub use mask::MASK;
 
 use crate::limits::MAX_PROBLEMS;
@@ -140,28 +142,16 @@ impl Problem {
     }
 }
 
-/// A rule whose severity an author has lowered, with the number of its problems.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lowering {
-    /// The rule.
-    pub rule: Rule,
-    /// New severity; `None` turns the rule off.
-    pub to: Option<Severity>,
-    /// Number of problems that break it, reported or not.
-    pub n_problems: usize,
-}
-
 /// A list of problems, with the texts they point into.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems {
     sources: Vec<SourceText>,
     list: Vec<Problem>,
     n_errors_added: usize,
-    lowerings: Vec<Lowering>,
-    /// Problems that are not reported because their rule is off.
-    silenced: Vec<Problem>,
     /// Origin of the problems that are added next.
     origin: Origin,
+    /// Rules that authors have lowered or accepted.
+    pub lowerings: Lowerings,
     /// Places that problems at other places are also labelled at, with the label.
     related: HashMap<Place, (Place, &'static str)>,
 }
@@ -215,22 +205,6 @@ impl Problems {
         self.list.split_off(mark)
     }
 
-    /// Adds rules that an author has lowered.
-    pub fn add_lowerings(&mut self, lowerings: impl IntoIterator<Item = Lowering>) {
-        for lowering in lowerings {
-            // Problems in the manifest and in its files are counted together.
-            match self.lowerings.iter_mut().find(|known| known.rule == lowering.rule && known.to == lowering.to) {
-                Some(known) => known.n_problems += lowering.n_problems,
-                None => self.lowerings.push(lowering),
-            }
-        }
-    }
-
-    /// Returns the rules that authors have lowered.
-    pub fn lowerings(&self) -> &[Lowering] {
-        &self.lowerings
-    }
-
     /// Returns a source text.
     pub fn source(&self, id: SourceId) -> &SourceText {
         &self.sources[id.0]
@@ -262,16 +236,15 @@ impl Problems {
     }
 
     /// Adds a problem whose rule an author has lowered, and counts it, reported or not.
-    pub fn add_lowered(&mut self, problem: Problem, is_said: bool) {
+    pub fn add_lowered(&mut self, problem: Problem, is_reported: bool) {
         // Every site may have the same problem.
-        if self.list.iter().chain(&self.silenced).any(|known| known.is_same(&problem)) {
+        if self.list.iter().any(|known| known.is_same(&problem)) || self.lowerings.is_silenced(&problem) {
             return;
         }
-        let lowering = self.lowerings.iter_mut().find(|lowering| problem.rule == Some(lowering.rule));
-        lowering.into_iter().for_each(|lowering| lowering.n_problems += 1);
-        match is_said {
+        self.lowerings.count(&problem);
+        match is_reported {
             true => self.add(problem),
-            false => self.silenced.push(problem),
+            false => self.lowerings.silence(problem),
         }
     }
 

@@ -118,6 +118,10 @@ pub struct BootFile {
     /// root itself.
     #[schemars(length(min = 1), example = &"Windows/System32/startnet.cmd")]
     pub path: String,
+    /// Patterns of files to leave out of the folder, as in `.gitignore`. They follow those of `media.exclude`.
+    #[serde(default)]
+    #[schemars(inner(length(min = 1)), example = ["*.pdb", "/docs/"])]
+    pub exclude: Vec<String>,
     /// Condition for the entry to be in the boot image, such as `{{ site.code == 'BER' }}`.
     #[serde(default = "always")]
     #[schemars(extend("default" = true), example = &"{{ site.code == 'BER' }}")]

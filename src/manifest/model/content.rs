@@ -46,6 +46,10 @@ pub struct Package {
     #[serde(deserialize_with = "content_path::deserialize")]
     #[schemars(with = "content_path::ContentPath", example = &"packages/vpn")]
     pub source: String,
+    /// Patterns of files to leave out of the folder, as in `.gitignore`. They follow those of `media.exclude`.
+    #[serde(default)]
+    #[schemars(inner(length(min = 1)), example = ["*.pdb", "/docs/"])]
+    pub exclude: Vec<String>,
     /// Condition for the entry to be on the medium, such as `{{ site.code == 'BER' }}`.
     #[serde(default = "always")]
     #[schemars(extend("default" = true), example = &"{{ site.code == 'BER' }}")]
@@ -71,6 +75,10 @@ pub struct Application {
     #[serde(deserialize_with = "content_path::deserialize")]
     #[schemars(with = "content_path::ContentPath", example = &"applications/editor")]
     pub source: String,
+    /// Patterns of files to leave out of the folder, as in `.gitignore`. They follow those of `media.exclude`.
+    #[serde(default)]
+    #[schemars(inner(length(min = 1)), example = ["*.pdb", "/docs/"])]
+    pub exclude: Vec<String>,
     /// Condition for the entry to be on the medium, such as `{{ site.code == 'BER' }}`.
     #[serde(default = "always")]
     #[schemars(extend("default" = true), example = &"{{ site.code == 'BER' }}")]
@@ -88,6 +96,10 @@ pub struct ExtraFile {
     /// Path on the medium, from its root. For a folder, `.` is the root itself.
     #[schemars(length(min = 1), example = &"readme.txt")]
     pub path: String,
+    /// Patterns of files to leave out of the folder, as in `.gitignore`. They follow those of `media.exclude`.
+    #[serde(default)]
+    #[schemars(inner(length(min = 1)), example = ["*.pdb", "/docs/"])]
+    pub exclude: Vec<String>,
     /// Condition for the entry to be on the medium, such as `{{ site.code == 'BER' }}`.
     #[serde(default = "always")]
     #[schemars(extend("default" = true), example = &"{{ site.code == 'BER' }}")]

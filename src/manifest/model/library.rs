@@ -77,6 +77,10 @@ pub struct LibraryPackage {
     /// Folder (or single file) with the content, relative to the library file.
     #[schemars(with = "content_path::ContentPath", example = &"packages/vpn")]
     pub source: String,
+    /// Patterns of files to leave out of the folder, as in `.gitignore`. They follow those of `media.exclude`.
+    #[serde(default)]
+    #[schemars(inner(length(min = 1)), example = ["*.pdb", "/docs/"])]
+    pub exclude: Vec<String>,
     /// Condition for the entry to be in the library, such as `{{ site.code == 'BER' }}`.
     #[serde(default = "always")]
     #[schemars(extend("default" = true), example = &"{{ site.code == 'BER' }}")]
@@ -141,6 +145,10 @@ pub struct LibraryApplication {
     #[serde(default)]
     #[schemars(inner(length(min = 1)), example = ["Content_90c7a3f2-5b1d-4d8e-a6f4-2e9b7c0d1a35"])]
     pub dependencies: Vec<String>,
+    /// Patterns of files to leave out of the folder, as in `.gitignore`. They follow those of `media.exclude`.
+    #[serde(default)]
+    #[schemars(inner(length(min = 1)), example = ["*.pdb", "/docs/"])]
+    pub exclude: Vec<String>,
     /// Condition for the entry to be in the library, such as `{{ site.code == 'BER' }}`.
     #[serde(default = "always")]
     #[schemars(extend("default" = true), example = &"{{ site.code == 'BER' }}")]

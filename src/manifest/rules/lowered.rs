@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
+use super::accepted::AcceptedRules;
 use crate::problem::{Lowering, Problem, Severity};
 use crate::rule::Rule;
 use authoring::doc::Doc;
@@ -34,7 +35,10 @@ pub fn parse_lowered(doc: Doc<'_>, problems: &mut Vec<Problem>) -> LoweredRules 
         };
         if !rule.is_lowerable() {
             let message = format!("`{name}` can't be lowered: {}", rule.title());
-            let help = "remove it; only rules about task sequences can be lowered";
+            let help = match rule.is_acceptable() {
+                true => format!("accept it instead: `accept = [\"{rule}\"]`"),
+                false => "remove it; only rules about task sequences can be lowered".into(),
+            };
             problems.push(Problem::error(message).at(place, "").help(help));
         } else if to.is_some_and(|to| to <= rule.severity()) {
             let problem = Problem::warning(format!("`{name}` is already a {}", rule.severity())).at(place, "");
@@ -60,7 +64,13 @@ pub fn lower(mut problem: Problem, lowered: &LoweredRules) -> (Problem, bool) {
 }
 
 /// Counts the problems of each lowered rule, reported or not.
-pub fn count_lowered(lowered: &LoweredRules, all: &[Problem]) -> Vec<Lowering> {
+pub fn count_lowered(lowered: &LoweredRules, accepted: &AcceptedRules, all: &[Problem]) -> Vec<Lowering> {
     let count = |rule: Rule| all.iter().filter(|problem| problem.rule == Some(rule)).count();
-    lowered.iter().map(|(rule, to)| Lowering { rule: *rule, to: *to, n_problems: count(*rule) }).collect()
+    let lowering = |(rule, to): (&Rule, &Option<Severity>)| Lowering {
+        rule: *rule,
+        to: *to,
+        is_accepted: accepted.contains_key(rule),
+        n_problems: count(*rule),
+    };
+    lowered.iter().map(lowering).collect()
 }

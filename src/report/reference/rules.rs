@@ -4,7 +4,7 @@ use crate::rule::{Rule, page as address};
 
 /// Rules without an example in `tests/rules`, covered by other tests: their problems depend on the clock, or need a drive,
 /// very large files, boot images with registry hives, or a base.
-pub const RULES_WITHOUT_EXAMPLE: [Rule; 16] = [
+pub const RULES_WITHOUT_EXAMPLE: [Rule; 18] = [
     Rule::FileTooLargeForFat32,
     Rule::StickTooSmall,
     Rule::FixedDisk,
@@ -21,6 +21,8 @@ pub const RULES_WITHOUT_EXAMPLE: [Rule; 16] = [
     Rule::DefaultValidity,
     Rule::ExpiredMedium,
     Rule::StaleContentHash,
+    Rule::UnstartableBootProgram,
+    Rule::SingleSecureBootAuthority,
 ];
 
 const INTRODUCTION: &str = "\
@@ -43,6 +45,13 @@ The severity of some rules can be lowered with `rules` in `[media]`:
 ```toml
 [media]
 rules = { network-step-on-stand-alone = \"note\", status-retries = \"off\" }
+```
+
+Warnings and notes that are as intended can be hidden with `accept`:
+
+```toml
+[media]
+accept = [\"unsigned-boot-program\", \"blocked-autorun\"]
 ```
 
 Numbers up to R148 come from a survey of the documented rules of task sequence media. tsmedia can't check

@@ -185,7 +185,7 @@ fn a_fifo_or_endless_device_is_no_medium() {
 #[test]
 fn texts_that_multiply_come_to_an_end() {
     let sandbox = Sandbox::new();
-    let header = "[media]\nprofile = [\"NEXT\", \"NEXT\"]\n";
+    let header = "[media]\nprofile = [\"NEXT\", \"NEXT\", \"NEXT\"]\n";
     for n in 0..40 {
         sandbox.put(&format!("p{n}.toml"), header.replace("NEXT", &format!("p{}.toml", n + 1)));
     }

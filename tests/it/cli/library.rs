@@ -203,8 +203,8 @@ fn a_medium_takes_what_its_task_sequences_refer_to() {
     insta::assert_snapshot!(seen);
     // Rendered, it is a manifest of its own that gives the same medium.
     let rendered = sandbox.done(&["render", "media/media.toml"]);
-    sandbox.put("media/rendered.toml", rendered.replace("out/win11.iso", "out/rendered.iso"));
-    sandbox.done(&["apply", "media/rendered.toml"]);
+    sandbox.put("rendered.toml", rendered.replace("out/win11.iso", "out/rendered.iso"));
+    sandbox.done(&["apply", "rendered.toml"]);
     assert_eq!(sandbox.get("media/out/rendered.iso"), sandbox.get("media/out/win11.iso"));
 }
 

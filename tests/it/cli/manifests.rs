@@ -51,6 +51,68 @@ fn what_init_writes_builds_once_its_files_are_there() {
 }
 
 #[test]
+fn a_manifest_with_errors_is_rendered_as_far_as_possible() {
+    let sandbox = Sandbox::in_folder("media");
+    let root = sandbox.root.parent().unwrap();
+    let command = |line: &str| {
+        let mut command = sandbox.command(&line.split(' ').collect::<Vec<_>>());
+        sandbox.see_ran(line, &command.current_dir(root).output().unwrap())
+    };
+    sandbox.put("../profiles/common.toml", "[[file]]\nsource = \"notes/readme.txt\"\npath = \"{{ vars.nane }}.txt\"\n");
+    sandbox.put("../profiles/notes/readme.txt", "Notes\r\n");
+    sandbox.edit("name = \"win11\"", "name = \"win11\"\nprofile = \"../profiles/common.toml\"");
+    let mut seen = command("render media/media.toml --site BER");
+    sandbox.put("../profiles/common.toml", "[[file]]\nsource = \"notes/readme.txt\"\npath = \"notes{{ '{{' }}.txt\"\n");
+    seen += &command("render media/media.toml --site BER");
+    let rendered =
+        sandbox.command(&["render", "media/media.toml", "--site", "BER"]).current_dir(root).output().unwrap();
+    sandbox.put("../elsewhere.toml", rendered.stdout);
+    seen += &command("check elsewhere.toml");
+    sandbox.edit("[media]", "[media");
+    seen += &command("render media/media.toml");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn files_are_left_out_of_content_by_patterns_and_by_default() {
+    let sandbox = Sandbox::new();
+    for file in [".git/HEAD", ".git/config", "desktop.ini", "docs/a.txt", "bin/setup.PDB", "bin/Thumbs.db"] {
+        sandbox.put(&format!("packages/vpn/{file}"), file);
+    }
+    let mut seen = sandbox.see("check --site BER");
+    let source = "source = \"packages/vpn\"";
+    sandbox.edit(source, &format!("{source}\nexclude = [\"../x\", \"[a\", \"docs\\\\a.txt\"]"));
+    seen += &sandbox.see("check --site BER");
+    sandbox.edit("[\"../x\", \"[a\", \"docs\\\\a.txt\"]", "[\"/docs/\", \".git\", \"!desktop.ini\", \"*.tmp\"]");
+    sandbox.edit("source-date", "exclude = [\"*.pdb\", \"*.log\", \"thumbs.db\"]\nsource-date");
+    seen += &sandbox.see("check --site BER");
+    sandbox.done(&["apply", "--site", "BER"]);
+    seen += &sandbox.see("inspect out/win11-BER.iso --files");
+    // What is left out does not count as a change.
+    sandbox.put("packages/vpn/docs/a.txt", "another text");
+    sandbox.put("packages/vpn/.git/index", "new");
+    seen += &sandbox.see("plan --site BER");
+    sandbox.put("packages/vpn/desktop.ini", "another text");
+    seen += &sandbox.see("plan --site BER");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn accepted_rules_are_hidden_and_counted_and_those_that_nothing_breaks_are_noted() {
+    let sandbox = Sandbox::new();
+    sandbox.edit("source-date", "accept = [\"unstartable-boot-program\", \"R15\", \"weak-pasword\"]\nsource-date");
+    let mut seen = sandbox.see("check");
+    sandbox.edit(", \"weak-pasword\"", "");
+    seen += &sandbox.see("check");
+    // Another site may break the rule.
+    seen += &sandbox.see("check --site BER");
+    sandbox.edit("source-date", "autorun = true\nsource-date");
+    seen += &sandbox.see("check --json");
+    seen += &sandbox.see("check");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
 fn check_says_that_nothing_is_wrong_what_is_doubtful_and_what_is_wrong() {
     let sandbox = Sandbox::new();
     let mut seen = sandbox.see("check") + &sandbox.see("check --json");
