@@ -107,7 +107,6 @@ fn accepted_rules_are_hidden_and_counted_and_those_that_nothing_breaks_are_noted
     // Another site may break the rule.
     seen += &sandbox.see("check --site BER");
     sandbox.edit("source-date", "autorun = true\nsource-date");
-    seen += &sandbox.see("check --json");
     seen += &sandbox.see("check");
     insta::assert_snapshot!(seen);
 }
