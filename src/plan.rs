@@ -7,6 +7,7 @@ mod capture;
 mod finished_file;
 pub mod jobs;
 mod medium;
+mod planned_medium;
 mod reason;
 pub mod saved;
 
@@ -23,6 +24,7 @@ use crate::record::{Record, Recorded, RecordedMedium};
 use crate::target::{self, Recipe, Target};
 use crate::write::PatchEstimate;
 
+pub use planned_medium::{PlannedMedium, normalized, site};
 pub use reason::{BootChange, EntryChange, FileChange, FileCount, FileStatus, Reason, value_changes};
 
 /// Planned changes of all targets.
@@ -204,7 +206,7 @@ pub type PatchCost<'a> = dyn Fn(&Target, Sealed, &RecordedMedium) -> Result<Patc
 
 impl PlannedChange {
     /// Creates a change that writes nothing.
-    fn new(name: &str, action: Action, len: u64, reasons: Vec<Reason>) -> Self {
+    pub fn new(name: &str, action: Action, len: u64, reasons: Vec<Reason>) -> Self {
         Self {
             manifest: Utf8PathBuf::new(),
             site: None,

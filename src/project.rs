@@ -33,6 +33,7 @@ use crate::size::Size;
 use crate::store::{Cache, CacheFolder, Caches, Store};
 use crate::target::{Target, TargetFacts};
 use crate::write::{self, Unsettled, WriteOptions};
+use authoring::mirror;
 
 pub use certificate::certificate;
 pub use lock_file::{LockChange, LockChanges, LockRequest, change_lock, lock_content};
@@ -101,6 +102,7 @@ pub struct Project {
     /// Content of the run that has to be compared with `tsmedia.lock` before anything is built.
     locked: Rc<[LockedSource]>,
     sites: Vec<String>,
+    unresolved: Vec<String>,
 }
 
 /// Plan of a project.
@@ -180,9 +182,9 @@ impl Project {
         }
         let others = recorded.targets().filter(|recorded| is_other(recorded.site()));
         let others = others.map(|recorded| recorded.name().to_owned()).collect();
-        let ManifestOutputs { targets, awaited, sites } = made;
+        let ManifestOutputs { targets, awaited, unresolved, sites } = made;
         let (manifest, locked) = (manifest.to_owned(), Rc::from([]));
-        Self { manifest, folder, record, targets, others, awaited, cache, locked, sites }
+        Self { manifest, folder, record, targets, others, awaited, unresolved, cache, locked, sites }
     }
 
     /// Returns projects that have no targets, so that applying them deletes the finished media of the selected sites. Only
@@ -261,6 +263,12 @@ impl Project {
     /// WIM files that it needs and that another manifest has yet to capture. Nothing can be built before.
     pub fn awaited(&self) -> &BTreeSet<Utf8PathBuf> {
         &self.awaited
+    }
+
+    /// Names of media that are missing from the targets: they have errors, await a capture, or have a base that can't be
+    /// read without secrets.
+    pub fn unresolved(&self) -> &[String] {
+        &self.unresolved
     }
 
     /// Fails if the manifest captures. `what` is the rest of the message, such as "only media can be verified".
@@ -379,6 +387,7 @@ impl Project {
 struct ManifestOutputs {
     targets: Vec<Target>,
     awaited: BTreeSet<Utf8PathBuf>,
+    unresolved: Vec<String>,
     sites: Vec<String>,
 }
 
@@ -403,7 +412,7 @@ fn resolve(
 ) -> Result<Vec<Project>> {
     let date = environment.source_date;
     let mut projects = Vec::new();
-    let opened: Vec<_> = request.manifests.iter().map(|manifest| caches.open(manifest)).collect();
+    let opened: Vec<_> = request.manifests.iter().map(|manifest| caches.open(&mirror::original(manifest))).collect();
     opened.iter().for_each(|cache| inputs.exclude(cache.folder().path().to_owned()));
     let locked_content = LockedContent::open(&opened, problems, inputs);
     let all = render(request, problems, inputs)?;
@@ -461,6 +470,7 @@ fn resolve(
                 None => {
                     let name = &rendered.manifest.output.path;
                     written.add_output(name, &rendered.path.with_file_name(name), false, &place, at);
+                    made.unresolved.push(name.clone());
                 }
             }
         }

@@ -54,6 +54,7 @@ mod written_paths;
 
 use std::collections::BTreeSet;
 use std::mem;
+use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -68,6 +69,7 @@ use crate::media::data::MediaData;
 use crate::output::{Form, Prompt, SecretContent, lists};
 use crate::problem::{Problem, Problems};
 use crate::progress::ProgressReporter;
+use crate::secret::FingerprintKey;
 use crate::store::Cache;
 use crate::target::Expiry;
 
@@ -185,10 +187,13 @@ impl Resolver {
     /// Sets the cache for manifests resolved from now on.
     pub fn use_cache(&mut self, cache: &Cache) {
         self.sources.cache = Some(cache.objects());
+        let secrets = self.sources.secrets.get_mut();
         // `check` must not write, so it never creates a key.
-        let may_write = !self.sources.secrets.get_mut().are_only_present();
+        let may_write = !secrets.are_incomplete();
+        // Fingerprints of texts that stand in for secrets are only compared with each other.
+        let key = secrets.are_withheld().then(|| Arc::new(FingerprintKey::new([0; FingerprintKey::LEN])));
         self.sources.key_folder = may_write.then(|| cache.folder().clone());
-        self.sources.fingerprint_key.take();
+        self.sources.fingerprint_key.replace(key);
     }
 
     /// Reports long-running work of later calls to `reporter`.

@@ -23,8 +23,8 @@ pub use journal::{Journal, JournalKey, journal_path};
 #[cfg(test)]
 pub(crate) use patch::can;
 pub use patch::{
-    NewKey, OldOutput, PatchEstimate, Patched, Recovered, Unsettled, cost, has_journal, open_finished, patch, recover,
-    refuse_cut_off, unsettled,
+    NewKey, OldOutput, PatchEstimate, Patched, Recovered, Unsettled, cost, cost_of_layouts, has_journal, open_finished,
+    patch, recover, refuse_cut_off, unsettled,
 };
 pub use temporary::{IfBusy, Temporary, rename_new, replace, temporary_path};
 

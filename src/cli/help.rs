@@ -13,6 +13,8 @@ use super::Cli;
 pub(super) const MANIFEST: &str = "Sites and template values";
 /// Heading of the options that decide how media are built.
 pub(super) const BUILD: &str = "Build options";
+/// Heading of the options of `plan` for pull requests.
+pub(super) const CHANGE: &str = "Options for pull requests";
 /// Heading of the options that every command has.
 pub(super) const GLOBAL: &str = "Global options";
 
@@ -132,6 +134,9 @@ Examples:
 
   # Four jobs of GitHub Actions that share the work
   tsmedia plan a.toml b.toml --matrix github --max-jobs 4
+
+  # Show what a branch does to media, as a comment for its pull request
+  tsmedia plan --base origin/main --format markdown media/*.toml
 
 Exit codes:
   0  done; with --detailed-exitcode, nothing to do

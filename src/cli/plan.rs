@@ -1,5 +1,6 @@
 //! `tsmedia plan`: shows what `apply` would do, and why.
 
+mod base;
 mod html;
 
 use std::collections::BTreeMap;
@@ -7,7 +8,7 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 use clap::{Args, ValueEnum};
 
-use super::help::BUILD;
+use super::help::{BUILD, CHANGE};
 use super::project::LoadedProjects;
 use super::report_file::ReportFile;
 use super::screen::Screen;
@@ -15,11 +16,12 @@ use super::{ManifestArguments, Outcome, project, saved};
 use crate::content::Content;
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
-use crate::plan::Plan;
 use crate::plan::jobs::{self, JobUnit};
+use crate::plan::{Plan, PlannedMedium};
 use crate::project::{BuildOptions, Project, refuse_input};
+use crate::report::markdown::{Comment, comment};
 use crate::report::{self, matrix};
-use crate::target::Target;
+use crate::target::{self, Target};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -52,6 +54,50 @@ pub(super) struct Arguments {
     /// List every changed file.
     #[arg(short, long)]
     verbose: bool,
+    /// Format of the plan.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t,
+        hide_default_value = true,
+        conflicts_with = "json",
+        help_heading = CHANGE
+    )]
+    format: OutputFormat,
+    /// Name of the comment, if a pull request has several from tsmedia.
+    #[arg(long, value_name = "NAME", value_parser = parse_comment_name, help_heading = CHANGE)]
+    comment_name: Option<String>,
+    /// Compare with the commit where the change began, as `git diff REF...` does.
+    #[arg(
+        long,
+        value_name = "REF",
+        conflicts_with_all = ["out", "html", "matrix", "keep_going"],
+        help_heading = CHANGE
+    )]
+    base: Option<String>,
+    /// Read no secret; what depends on secrets counts as unchanged.
+    #[arg(long, requires = "base", help_heading = CHANGE)]
+    without_secrets: bool,
+}
+
+/// Format of a plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum OutputFormat {
+    /// Text for a terminal.
+    #[default]
+    Text,
+    /// Comment for a pull request; nothing if there is nothing to do.
+    Markdown,
+}
+
+/// Parses the name of a comment, which is written in an HTML comment.
+fn parse_comment_name(text: &str) -> std::result::Result<String, String> {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '.' | '_' | '/' | '-');
+    match !text.is_empty() && text.chars().all(is_allowed) && !text.contains("--") && !text.ends_with('-') {
+        true => Ok(text.to_owned()),
+        false => Err("use letters, digits, spaces, `.`, `_`, `/` and single `-`".into()),
+    }
 }
 
 /// Heading of the options for parallel jobs.
@@ -107,6 +153,9 @@ impl Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
+    if let Some(reference) = &arguments.base {
+        return base::run(reference, arguments, screen);
+    }
     if let Some(path) = &arguments.out {
         saved::refuse_to_replace(path)?;
     }
@@ -121,6 +170,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         refuse_input(path, &inputs)?;
     }
     let mut whole = Plan::default();
+    let mut media = Vec::new();
     let mut to_save = Vec::new();
     for project in &projects {
         if !project.awaited().is_empty() {
@@ -137,6 +187,10 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
                 plan
             }
         };
+        media.extend(plan.changes.iter().map(|change| {
+            let target = target::find(project.targets(), &change.name);
+            PlannedMedium::of_target(project.manifest(), target, change.clone())
+        }));
         whole.changes.extend(plan.changes);
     }
     let waiting = pending_captures(&projects, &whole);
@@ -155,6 +209,10 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         screen.status(&report::plan::summary(&whole));
     } else if screen.json {
         screen.print_json(&report::plan::json(&whole, &failed))?;
+    } else if arguments.format == OutputFormat::Markdown {
+        let name = arguments.comment_name.as_deref();
+        let text = comment(&Comment { media: &media, comparison: None, notes: &waiting, name });
+        text.map_or(Ok(Outcome::Done), |text| screen.print_document(&text))?;
     } else {
         let n_lines = (!arguments.verbose).then_some(report::SCREEN_LINES);
         screen.print_page(&report::plan::text(&whole, n_lines))?;

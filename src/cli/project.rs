@@ -90,6 +90,14 @@ pub(super) fn load_with_inputs(
     Ok(Some(LoadedProjects { projects, failed }))
 }
 
+/// Reports the problems of manifests. Returns `true` if there are no errors.
+pub(super) fn report_problems(mut problems: Problems, screen: &Screen) -> bool {
+    // Only `check` shows notes.
+    problems.drop_notes();
+    screen.report_problems(&problems);
+    !problems.has_errors()
+}
+
 /// Returns the request for manifests. With `keep_going`, those that are other files become problems and are left out.
 fn request(arguments: &ManifestArguments, keep_going: bool, problems: &mut Problems) -> Result<Request> {
     let mut manifests = Vec::new();

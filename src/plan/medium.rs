@@ -167,5 +167,6 @@ fn reasons(inputs: &Inputs, target: &Target, output: &Output, id: Option<Digest>
     } else {
         reasons.extend(reason::values_beside_secrets(target, recorded, output.recorded_secrets().as_ref()));
     }
+    reasons.extend(reason::files_with_secrets(&reasons, recorded, output.recorded_secrets().as_ref()));
     Ok(reasons)
 }

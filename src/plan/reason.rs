@@ -80,6 +80,8 @@ pub enum Reason {
     },
     /// A secret changed; holds its description.
     Secret(String),
+    /// Files that depend on secrets changed in another way than by a secret.
+    FilesWithSecrets,
     /// The recorded secrets were fingerprinted with another key, so they can't be compared.
     SecretsUnknown,
     /// A boot image changed.
@@ -325,6 +327,19 @@ pub(super) fn secret_changes(
             changed
         }
     }
+}
+
+/// Returns a reason if files with secrets changed and no other reason explains it. Variables and policies are in such
+/// files, of which only a keyed digest is recorded.
+pub(super) fn files_with_secrets(
+    reasons: &[Reason],
+    recorded: &RecordedMedium,
+    wanted: Option<&RecordedSecrets>,
+) -> Option<Reason> {
+    let (old, new) = recorded.secrets.as_ref().zip(wanted)?;
+    let is_content = |reason: &Reason| matches!(reason, Reason::Entry(_) | Reason::Boot(..) | Reason::Folders);
+    let is_other = old.key == new.key && old.digest != new.digest;
+    (is_other && reasons.iter().all(is_content)).then_some(Reason::FilesWithSecrets)
 }
 
 /// Formats seconds since 1970.

@@ -27,11 +27,14 @@ pub fn text(plan: &Plan, n_lines: Option<usize>) -> Page {
         };
         match sections.iter_mut().find(|(first, _)| is_alike(first)) {
             Some((_, section)) => {
-                section.headings.push(head(change));
+                section.headings.push(action_line(change, change.path().as_str()));
                 section.items.extend(change.disc.as_ref().map(|disc| disc::item(disc, change.len)));
             }
             None => {
-                sections.push((change, ReportSection { headings: vec![head(change)], items: items(change) }));
+                sections.push((
+                    change,
+                    ReportSection { headings: vec![action_line(change, change.path().as_str())], items: items(change) },
+                ));
             }
         }
     }
@@ -63,8 +66,9 @@ fn items(change: &PlannedChange) -> Vec<ReportItem> {
     items
 }
 
-fn head(change: &PlannedChange) -> String {
-    let (action, name, len) = (change.action.as_str(), change.path(), Size(change.len));
+/// Formats the action on an output and its cost. `name` is the name to show.
+pub(super) fn action_line(change: &PlannedChange, name: &str) -> String {
+    let (action, len) = (change.action.as_str(), Size(change.len));
     if let Some(n_capture) = change.n_capture {
         return format!("{action:8} {name} ({} to capture)", Size(n_capture));
     }
@@ -107,45 +111,7 @@ fn prompt_text(prompt: Prompt) -> String {
 
 /// Returns a plan as JSON. `failed` are manifests that it leaves out because they have errors.
 pub fn json(plan: &Plan, failed: &[Utf8PathBuf]) -> Value {
-    let changes: Vec<_> = plan
-        .changes
-        .iter()
-        .map(|change| {
-            let mut value = json!({
-                "manifest": change.manifest,
-                "site": change.site,
-                "kind": change.kind,
-                "output": change.name,
-                "path": change.path(),
-                "action": change.action.as_str(),
-                "len": change.len,
-                "to-write": change.n_write,
-                "kept": change.n_keep,
-                "in-the-way": change.in_the_way,
-                "reasons": change.reasons.iter().map(reason::json).collect::<Vec<_>>(),
-            });
-            if let Some(from) = &change.renamed_from {
-                value["renamed-from"] = from.as_str().into();
-            }
-            if let Some(prompt) = change.prompt {
-                value["prompt"] = json!({ "bios": prompt.bios, "uefi": prompt.uefi });
-            }
-            if let Some(n_capture) = change.n_capture {
-                value["to-capture"] = n_capture.into();
-                // Unknown before the capture.
-                (value["len"], value["to-write"]) = (Value::Null, Value::Null);
-            }
-            if !change.taken.is_empty() {
-                let taken =
-                    change.taken.iter().map(|taken| json!({ "entry": taken.title, "needed-by": taken.needed_by }));
-                value["taken-from-library"] = taken.collect();
-            }
-            if let Some(disc) = &change.disc {
-                value["disc"] = disc::json(disc, change.len);
-            }
-            value
-        })
-        .collect();
+    let changes: Vec<_> = plan.changes.iter().map(change_json).collect();
     let count = |action| plan.count(action);
     let mut whole = json!({
         "summary": {
@@ -164,6 +130,42 @@ pub fn json(plan: &Plan, failed: &[Utf8PathBuf]) -> Value {
         whole["summary"]["to-capture"] = n_capture.into();
     }
     whole
+}
+
+/// Returns the planned change of an output as JSON.
+fn change_json(change: &PlannedChange) -> Value {
+    let mut value = json!({
+        "manifest": change.manifest,
+        "site": change.site,
+        "kind": change.kind,
+        "output": change.name,
+        "path": change.path(),
+        "action": change.action.as_str(),
+        "len": change.len,
+        "to-write": change.n_write,
+        "kept": change.n_keep,
+        "in-the-way": change.in_the_way,
+        "reasons": change.reasons.iter().map(reason::json).collect::<Vec<_>>(),
+    });
+    if let Some(from) = &change.renamed_from {
+        value["renamed-from"] = from.as_str().into();
+    }
+    if let Some(prompt) = change.prompt {
+        value["prompt"] = json!({ "bios": prompt.bios, "uefi": prompt.uefi });
+    }
+    if let Some(n_capture) = change.n_capture {
+        value["to-capture"] = n_capture.into();
+        // Unknown before the capture.
+        (value["len"], value["to-write"]) = (Value::Null, Value::Null);
+    }
+    if !change.taken.is_empty() {
+        let taken = change.taken.iter().map(|taken| json!({ "entry": taken.title, "needed-by": taken.needed_by }));
+        value["taken-from-library"] = taken.collect();
+    }
+    if let Some(disc) = &change.disc {
+        value["disc"] = disc::json(disc, change.len);
+    }
+    value
 }
 
 /// Returns a summary in one line: the number of outputs for each action.

@@ -71,6 +71,9 @@ pub(super) fn difference(reason: &Reason) -> ReportItem {
             format!("{what}: {}", old_to_new(old, new))
         }
         Reason::Secret(name) => format!("secret: {name} changed"),
+        Reason::FilesWithSecrets => {
+            "files with secrets: other content of the variables or policies of the medium changed".into()
+        }
         Reason::SecretsUnknown => "built with another machine's cache key: can't compare secrets".into(),
         Reason::Boot(firmware, change) => format!("boot program for {firmware}: {}", boot_change(*change)),
         Reason::Device(title) => format!("{title}: a device; changes on it can't be detected"),
@@ -199,6 +202,7 @@ pub(super) fn json(reason: &Reason) -> Value {
             json!({ "reason": "template-value", "name": name, "old": old, "new": new })
         }
         Reason::Secret(name) => json!({ "reason": "secret", "name": name }),
+        Reason::FilesWithSecrets => json!({ "reason": "files-with-secrets" }),
         Reason::SecretsUnknown => json!({ "reason": "secrets-unknown" }),
         Reason::Boot(firmware, change) => {
             json!({ "reason": "boot", "firmware": firmware, "change": boot_change(*change) })

@@ -7,7 +7,7 @@ use super::base::Base;
 use super::password_strength;
 use super::policies;
 use super::request::MediumRequest;
-use super::secret_refs::{fetch_secret_text, fetch_step_secret};
+use super::secret_refs::{fetch_step_secret, fetch_written_secret};
 use super::site::add_site;
 use super::supplied::SuppliedByBase;
 use crate::format::media_variables_file::VariablesCipher;
@@ -158,7 +158,7 @@ fn fingerprint_secrets(
 /// Returns the password if there is one and it is usable, and warns of a weak one.
 fn check_password(request: &MediumRequest<'_>, problems: &mut Problems) -> Option<Arc<Secret>> {
     let security = &request.rendered.manifest.security;
-    let password = fetch_secret_text(request, PASSWORD, security.password.as_ref()?, problems)?;
+    let password = fetch_written_secret(request, PASSWORD, security.password.as_ref()?, problems)?;
     let text = password.text().unwrap_or_default();
     if let Some(c) = text.chars().find(|c| c.is_control()) {
         // The password has to be typed at startup.
@@ -195,7 +195,7 @@ fn variable_value(
     let value = match value {
         VariableValue::Text(text) => MediaValue::Text(text.clone()),
         VariableValue::Secret(reference) => {
-            MediaValue::Secret(fetch_secret_text(request, pointer, reference, problems)?)
+            MediaValue::Secret(fetch_written_secret(request, pointer, reference, problems)?)
         }
     };
     let text = match &value {

@@ -19,9 +19,21 @@ pub(super) fn fetch_secret(
     reference: &SecretRef,
     problems: &mut Problems,
 ) -> Option<Arc<Secret>> {
-    let file = if reference.file.is_some() { "/file" } else { "" };
-    let folder = request.rendered.path_at(&format!("{pointer}{file}"), "");
-    fetch_from(request, reference, folder, request.place(pointer), problems)
+    let folder = secret_folder(request, pointer, reference);
+    fetch_from(request, reference, folder, request.place(pointer), problems)?.read()
+}
+
+/// Fetches a secret that is only written to the medium, and requires it to be UTF-8. If secrets are
+/// withheld, returns a text that stands in for it.
+pub(super) fn fetch_written_secret(
+    request: &MediumRequest<'_>,
+    pointer: &str,
+    reference: &SecretRef,
+    problems: &mut Problems,
+) -> Option<Arc<Secret>> {
+    let folder = secret_folder(request, pointer, reference);
+    let fetched = fetch_from(request, reference, folder, request.place(pointer), problems)?;
+    as_text(fetched.read_or_stand_in(), request.place(pointer), problems)
 }
 
 /// Fetches a secret as [`fetch_secret`] does, and requires it to be UTF-8.
@@ -46,8 +58,36 @@ pub(super) fn fetch_step_secret(
     let place = step.places.part(key)?;
     let written_in = problems.source(place.source).name.as_str();
     let folder = Utf8Path::new(written_in).parent().unwrap_or(Utf8Path::new("")).to_owned();
-    let value = fetch_from(request, reference, folder, place.clone(), problems)?;
-    as_text(value, place, problems)
+    let fetched = fetch_from(request, reference, folder, place.clone(), problems)?;
+    as_text(fetched.read_or_stand_in(), place, problems)
+}
+
+/// Returns the folder that the path of a secret is relative to.
+fn secret_folder(request: &MediumRequest<'_>, pointer: &str, reference: &SecretRef) -> Utf8PathBuf {
+    let file = if reference.file.is_some() { "/file" } else { "" };
+    request.rendered.path_at(&format!("{pointer}{file}"), "")
+}
+
+/// Secret that is available, or that a text stands in for.
+enum UsableSecret {
+    Read(Arc<Secret>),
+    StandIn(Arc<Secret>),
+}
+
+impl UsableSecret {
+    /// Returns the secret if it was read.
+    fn read(self) -> Option<Arc<Secret>> {
+        match self {
+            Self::Read(value) => Some(value),
+            Self::StandIn(_) => None,
+        }
+    }
+
+    fn read_or_stand_in(self) -> Arc<Secret> {
+        match self {
+            Self::Read(value) | Self::StandIn(value) => value,
+        }
+    }
 }
 
 /// Fetches a secret. Relative paths and commands start from `folder`.
@@ -57,7 +97,7 @@ fn fetch_from(
     folder: Utf8PathBuf,
     place: Place,
     problems: &mut Problems,
-) -> Option<Arc<Secret>> {
+) -> Option<UsableSecret> {
     let SecretRef { env, file, command } = reference;
     let origin = match (env, file, command) {
         (Some(name), ..) => SecretOrigin::Env(name.clone()),
@@ -71,7 +111,8 @@ fn fetch_from(
         (None, None, None) => return None,
     };
     match request.sources.secret(origin) {
-        FetchedSecret::Value(value) => Some(value),
+        FetchedSecret::Value(value) => Some(UsableSecret::Read(value)),
+        FetchedSecret::Withheld(stand_in) => Some(UsableSecret::StandIn(stand_in)),
         FetchedSecret::Skipped(why) => {
             let problem = Problem::note(format!("the secret was not checked: {why}")).at(place, "");
             problems.add(problem.help("run `tsmedia plan` to check it"));

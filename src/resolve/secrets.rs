@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use camino::Utf8PathBuf;
 
+use crate::digest::Digest;
 use crate::git_lfs;
 use crate::limits;
 use crate::secret::Secret;
@@ -24,9 +25,20 @@ pub type ReadVariable = dyn Fn(&str) -> Option<OsString>;
 #[derive(Clone, Default)]
 pub struct Secrets {
     environment: Option<Rc<ReadVariable>>,
-    /// Skip missing secrets, and never run commands.
-    only_present: bool,
+    mode: SecretsMode,
     fetched: HashMap<SecretOrigin, FetchedSecret>,
+}
+
+/// Treatment of secrets.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum SecretsMode {
+    /// Fetch every secret, and report missing ones.
+    #[default]
+    Required,
+    /// Skip missing secrets, and never run commands.
+    OnlyPresent,
+    /// Read no secret.
+    Withheld,
 }
 
 /// Source of a secret.
@@ -42,6 +54,8 @@ pub(super) enum SecretOrigin {
 #[derive(Clone)]
 pub(super) enum FetchedSecret {
     Value(Arc<Secret>),
+    /// The secret was not read; a text that stands in for it where it is only written to the medium.
+    Withheld(Arc<Secret>),
     /// The secret was not checked; the text is the reason.
     Skipped(String),
     /// The secret is missing or unusable; the texts are message and help.
@@ -51,12 +65,17 @@ pub(super) enum FetchedSecret {
 impl Secrets {
     /// Creates a store that reports every missing secret.
     pub fn new(environment: impl Fn(&str) -> Option<OsString> + 'static) -> Self {
-        Self { environment: Some(Rc::new(environment)), only_present: false, fetched: HashMap::new() }
+        Self { environment: Some(Rc::new(environment)), ..Self::default() }
     }
 
     /// Makes missing secrets optional, and disables commands.
     pub fn only_present(self) -> Self {
-        Self { only_present: true, ..self }
+        Self { mode: SecretsMode::OnlyPresent, ..self }
+    }
+
+    /// Reads no secret from now on. Texts that depend only on the names of secrets stand in for them.
+    pub fn withheld(self) -> Self {
+        Self { mode: SecretsMode::Withheld, ..self }
     }
 
     /// Forgets secrets from files, which are read again in the next round. Results of commands are
@@ -65,8 +84,15 @@ impl Secrets {
         self.fetched.retain(|origin, _| !matches!(origin, SecretOrigin::File(_)));
     }
 
-    pub(super) fn are_only_present(&self) -> bool {
-        self.only_present
+    /// Returns `true` if the cache must not get a new fingerprint key: for `check`, and without
+    /// secrets.
+    pub(super) fn are_incomplete(&self) -> bool {
+        self.mode != SecretsMode::Required
+    }
+
+    /// Returns `true` if no secret is read.
+    pub(super) fn are_withheld(&self) -> bool {
+        self.mode == SecretsMode::Withheld
     }
 
     pub(super) fn fetch(&mut self, origin: SecretOrigin) -> FetchedSecret {
@@ -90,12 +116,12 @@ impl Secrets {
     }
 
     fn look_up(&self, origin: &SecretOrigin) -> FetchedSecret {
+        let only_present = self.mode == SecretsMode::OnlyPresent;
         match origin {
+            _ if self.are_withheld() => FetchedSecret::Withheld(Arc::new(stand_in(origin))),
             SecretOrigin::Env(name) => match self.environment.as_ref().and_then(|environment| environment(name)) {
                 Some(value) => FetchedSecret::Value(Arc::new(Secret::new(value.into_encoded_bytes()))),
-                None if self.only_present => {
-                    FetchedSecret::Skipped(format!("the environment variable `{name}` is not set"))
-                }
+                None if only_present => FetchedSecret::Skipped(format!("the environment variable `{name}` is not set")),
                 None => {
                     let help = format!("set it for this run; in a CI pipeline, define a masked variable `{name}`");
                     FetchedSecret::Missing(format!("the environment variable `{name}` is not set"), help)
@@ -108,7 +134,7 @@ impl Secrets {
             SecretOrigin::File(path) => {
                 match limits::open_within(path, limits::MAX_SECRET_LEN as u64).and_then(Secret::read) {
                     Ok(value) => FetchedSecret::Value(Arc::new(value.without_line_break())),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => match self.only_present {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => match only_present {
                         true => FetchedSecret::Skipped(format!("`{path}` does not exist")),
                         false => {
                             let help = "paths are relative to the file they are written in";
@@ -120,12 +146,21 @@ impl Secrets {
                     }
                 }
             }
-            SecretOrigin::Command(..) if self.only_present => {
-                FetchedSecret::Skipped("`check` does not run commands".into())
-            }
+            SecretOrigin::Command(..) if only_present => FetchedSecret::Skipped("`check` does not run commands".into()),
             SecretOrigin::Command(folder, words) => run_command(folder, words),
         }
     }
+}
+
+/// Returns a text in place of a secret. Folders don't count, so that a secret has the same stand-in
+/// in two checkouts. It is long enough for any rule on the strength of passwords.
+fn stand_in(origin: &SecretOrigin) -> Secret {
+    let name = match origin {
+        SecretOrigin::Env(name) => format!("env {name}"),
+        SecretOrigin::File(path) => format!("file {}", path.file_name().unwrap_or_default()),
+        SecretOrigin::Command(_, words) => format!("command {}", words.join("\0")),
+    };
+    Secret::from(format!("withheld-{}", Digest::hash(name.as_bytes())))
 }
 
 /// Runs a command, and returns its standard output. Its standard error is passed through.

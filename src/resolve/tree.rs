@@ -20,6 +20,7 @@ use crate::firmware::Firmware;
 use crate::foreign_text::from_utf8;
 use crate::limits::MAX_TREE_FILES;
 use crate::volume::{Folder, Misplaced};
+use authoring::mirror::link_targets;
 
 /// A listed folder of content.
 #[derive(Debug, Clone, Default)]
@@ -54,7 +55,8 @@ pub fn walk(root: &Utf8Path) -> io::Result<ListedFolder> {
     let canonical = root.canonicalize_utf8()?;
     // The calling thread works as well.
     let idle = thread::available_parallelism().map_or(0, |threads| threads.get() - 1);
-    let walk = TreeWalk { inside: &canonical, n_idle: AtomicUsize::new(idle), n_files: AtomicU64::new(0) };
+    let inside = link_targets(canonical.clone());
+    let walk = TreeWalk { inside: &inside, n_idle: AtomicUsize::new(idle), n_files: AtomicU64::new(0) };
     let mut walked = walk.folder(root, slice::from_ref(&canonical))?;
     walked.faults.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(walked)
@@ -75,8 +77,8 @@ fn to_content(path: Utf8PathBuf, metadata: &fs::Metadata) -> Content {
 
 /// State shared by all threads of a walk.
 struct TreeWalk<'a> {
-    /// Root folder that links must not leave, with links resolved.
-    inside: &'a Utf8Path,
+    /// Folders that links may lead to, with links resolved: the root comes first.
+    inside: &'a [Utf8PathBuf],
     /// Number of threads that may still be started.
     n_idle: AtomicUsize,
     n_files: AtomicU64,
@@ -155,7 +157,7 @@ impl TreeWalk<'_> {
                 return Ok(());
             }
         };
-        if !target.starts_with(self.inside) {
+        if !self.inside.iter().any(|inside| target.starts_with(inside)) {
             let why = format!("a symbolic link that leaves the folder: `{target}`");
             walked.fault(path, why, "replace the link with a copy of its target, or add the target as a content entry");
             return Ok(());
@@ -165,7 +167,7 @@ impl TreeWalk<'_> {
             self.add_file(walked, name, path, &metadata);
             return Ok(());
         }
-        let here = path.parent().unwrap_or(self.inside).canonicalize_utf8()?;
+        let here = path.parent().unwrap_or(&self.inside[0]).canonicalize_utf8()?;
         // This also catches two links that lead to each other.
         if here.starts_with(&target) || above.iter().any(|above| above.starts_with(&target)) {
             walked.fault(path, "a symbolic link to one of its own parent folders", "remove the link");

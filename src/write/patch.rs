@@ -32,7 +32,7 @@ use crate::patch::{Ability, BLOCK, PlacedPart};
 use crate::progress::Progress;
 use crate::source::{OpenSource, visit_piece};
 use clone::clone;
-use contents::{PatchContents, WINDOW_LEN, lens, within};
+use contents::{FinishedFile, PatchContents, WINDOW_LEN, lens, parts, within};
 use in_place::{OpenOutput, in_place};
 
 pub use recover::{Recovered, Unsettled, has_journal, open_finished, recover, refuse_cut_off, unsettled};
@@ -85,14 +85,27 @@ const MAX_OVER: u64 = 64 << 20;
 pub fn cost(target: &Utf8Path, old: &OldOutput, sealed: &Sealed, options: &WriteOptions) -> Result<PatchEstimate> {
     let Some(ability) = ability(target, options) else { return Ok(PatchEstimate::Impossible) };
     let file = open::open_to_inspect(target).map_err(|error| open::failed("opening", target, error))?;
-    let contents = PatchContents::new(target, &file, old, sealed, ability)?;
+    let finished = FinishedFile { path: target, file: &file };
+    let contents = PatchContents::new(&finished, old.len, &old.parts, sealed, ability)?;
+    Ok(estimate_from(&contents, sealed, ability))
+}
+
+/// Estimates the cost of patching an output that need not exist into another one, from their layouts. Assumes a file
+/// system that can insert and remove blocks, such as ext4 or XFS.
+pub fn cost_of_layouts(old: &Sealed, new: &Sealed) -> Result<PatchEstimate> {
+    let ability = Ability::Shift;
+    let contents = PatchContents::new(&old.layout, old.layout.len(), &parts(old), new, ability)?;
+    Ok(estimate_from(&contents, new, ability))
+}
+
+fn estimate_from(contents: &PatchContents, sealed: &Sealed, ability: Ability) -> PatchEstimate {
     let n_whole = sealed.layout.extents().iter().map(|extent| extent.len).sum::<u64>();
     let over = lens(&contents.over);
     let once = lens(&contents.fresh) + lens(&contents.fills);
     let n_write = once + if ability == Ability::Clone { over } else { 2 * over };
     let is_worth_it = n_write < n_whole / 4 * 3 && (over <= MAX_OVER || ability == Ability::Clone);
     let n_keep = n_whole.saturating_sub(once + over);
-    Ok(if is_worth_it { PatchEstimate::Worthwhile { n_write, n_keep } } else { PatchEstimate::NotWorthwhile })
+    if is_worth_it { PatchEstimate::Worthwhile { n_write, n_keep } } else { PatchEstimate::NotWorthwhile }
 }
 
 /// Patches the output at `target`. `None` if the file can't be patched after all.
@@ -120,7 +133,8 @@ pub fn patch(
     if Stat::from_metadata(&metadata) != old.stat {
         return Err(super::temporary::replaced(target));
     }
-    let contents = PatchContents::new(target, &file, old, sealed, ability)?;
+    let finished = FinishedFile { path: target, file: &file };
+    let contents = PatchContents::new(&finished, old.len, &old.parts, sealed, ability)?;
     if is_clone {
         return clone(target, &file, &contents, sealed, options, progress).map(Some);
     }

@@ -35,6 +35,7 @@ mod medium;
 mod output_options;
 mod outputs;
 mod pipelines;
+mod plan_base;
 mod policies;
 mod prestaged;
 mod prestart;

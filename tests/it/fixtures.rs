@@ -4,6 +4,7 @@ pub mod alone;
 pub mod authority;
 pub mod boot_programs;
 pub mod disc;
+pub mod git;
 pub mod json_output;
 pub mod language_server;
 pub mod qemu;

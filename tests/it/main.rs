@@ -9,6 +9,7 @@ mod boot_files;
 mod build_cost;
 mod certificates;
 mod cli;
+mod comment;
 mod contents;
 mod deterministic;
 mod diagnostics;

@@ -30,6 +30,16 @@ pub fn is_pointer(bytes: &[u8]) -> bool {
     can_be_pointer(bytes.len() as u64) && VERSIONS.iter().any(|version| bytes.starts_with(version)) && has_oid()
 }
 
+/// Returns the SHA-256, in lower-case hexadecimal, and the length of the file that a pointer stands
+/// for. `None` if either is malformed.
+pub fn parse_pointer(bytes: &[u8]) -> Option<(String, u64)> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)).map(str::trim_end);
+    let sha256 = value("oid sha256:")?;
+    let is_digest = sha256.len() == 64 && sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    is_digest.then(|| Some((sha256.to_owned(), value("size ")?.parse().ok()?)))?
+}
+
 /// Returns help for pointers at `path`, a file or a folder: the command that fetches the content.
 pub fn help(path: &Utf8Path) -> String {
     match path_in_work_tree(path) {
@@ -81,6 +91,18 @@ mod tests {
             pointer("version 1"),
         ] {
             assert!(!is_pointer(other.as_bytes()), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_pointer_is_parsed_to_the_digest_and_length_of_its_file() {
+        let pointer = format!("version https://git-lfs.github.com/spec/v1\n{OID}");
+        let oid = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393";
+        assert_eq!(parse_pointer(pointer.as_bytes()), Some((oid.into(), 512_345_678)));
+        assert_eq!(parse_pointer(pointer.replace('\n', "\r\n").as_bytes()), Some((oid.into(), 512_345_678)));
+        for bad in [pointer.replace("4d7a", "../."), pointer.replace("size 5", "size -"), pointer.replace("oid", "id")]
+        {
+            assert_eq!(parse_pointer(bad.as_bytes()), None, "{bad}");
         }
     }
 

@@ -15,6 +15,7 @@ pub mod inputs;
 pub mod json;
 pub mod limits;
 pub mod merge_conflict;
+pub mod mirror;
 mod near_miss;
 mod nesting;
 pub mod problem;

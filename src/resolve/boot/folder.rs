@@ -18,6 +18,7 @@ use crate::git_lfs;
 use crate::manifest::SecureBootCa;
 use crate::volume::{Folder, Node};
 use authoring::file::is_lfs_pointer;
+use authoring::mirror::link_targets;
 
 use super::{
     BOOT_SECTOR, BOOTFIX, BOOTMGR, BOOTMGR_EFI, BootOptions, Candidates, NoBootFiles, efi_image_names, efi_program,
@@ -26,7 +27,7 @@ use super::{
 /// Finds the boot files in a folder of this machine.
 pub(super) fn find(folder: &Utf8Path, wanted: &BootOptions) -> Result<Candidates, NoBootFiles> {
     let root = folder.canonicalize_utf8().map_err(|cause| Error::io("opening", folder, cause))?;
-    let mut walk = FolderWalk { root: root.clone(), open: vec![root], files: Vec::new() };
+    let mut walk = FolderWalk::new(root);
     if !is_media(folder)? {
         let within = list_names(folder)?.into_iter().find(|name| is_media(&folder.join(name)).unwrap_or(false));
         return Err(NoBootFiles::NotMedia(within));
@@ -137,7 +138,7 @@ fn records_beside(media: &Utf8Path) -> Result<Vec<(String, Content)>, NoBootFile
             continue;
         }
         let root = folder.canonicalize_utf8().map_err(|cause| Error::io("opening", &folder, cause))?;
-        let mut walk = FolderWalk { root: root.clone(), open: vec![root], files: Vec::new() };
+        let mut walk = FolderWalk::new(root);
         for name in list_names(&folder)?.into_iter().filter(|name| is_boot_record(name)) {
             walk.take(&folder.join(&name), &join_path(place, &name))?;
         }
@@ -182,21 +183,25 @@ fn join_path(folder: &str, name: &str) -> String {
 }
 
 struct FolderWalk {
-    /// Root folder, with links resolved.
-    root: Utf8PathBuf,
+    /// Folders that links may lead to, with links resolved: the root comes first.
+    inside: Vec<Utf8PathBuf>,
     /// Folders being listed, with links resolved; a link to one of them would recurse forever.
     open: Vec<Utf8PathBuf>,
     files: Vec<(String, Content)>,
 }
 
 impl FolderWalk {
+    fn new(root: Utf8PathBuf) -> Self {
+        Self { inside: link_targets(root.clone()), open: vec![root], files: Vec::new() }
+    }
+
     fn take(&mut self, path: &Utf8Path, place: &str) -> Result<(), NoBootFiles> {
         let failed = |cause| Error::io("reading", path, cause);
         let mut true_path = None;
         if fs::symlink_metadata(path).map_err(failed)?.is_symlink() {
             let target = path.canonicalize_utf8().map_err(failed)?;
             // `open` catches links to a parent, which would recurse forever.
-            if !target.starts_with(&self.root) || self.open.contains(&target) {
+            if !self.inside.iter().any(|inside| target.starts_with(inside)) || self.open.contains(&target) {
                 return Err(NoBootFiles::BadLink { link: path.to_owned(), target });
             }
             true_path = Some(target);

@@ -1,4 +1,6 @@
 //! Compares the new bytes of a patch's gaps with the old ones, and sorts the differences by how they are written.
+//!
+//! The old bytes come from the finished output, or from the layout that it would have.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -6,7 +8,6 @@ use std::os::unix::fs::FileExt;
 use camino::Utf8Path;
 use rustix::fs::SeekFrom;
 
-use super::OldOutput;
 use crate::content::Source;
 use crate::error::{Error, Result};
 use crate::layout::{Extent, Layout, Piece, Region};
@@ -18,6 +19,52 @@ use crate::source::visit_piece;
 const MAX_OVER_IN_GAP: u64 = 1 << 20;
 /// Maximum number of such gaps: for each, the file system moves everything after it.
 const MAX_ROOMS: usize = 32;
+
+/// Bytes of an old output.
+pub(super) trait OldBytes {
+    /// Length of the hole at `at`, at most `len`.
+    fn hole_len(&self, at: u64, len: u64) -> u64;
+
+    /// Reads the bytes at `at`.
+    fn read_at(&self, bytes: &mut [u8], at: u64) -> Result<()>;
+}
+
+/// Finished output on disk.
+pub(super) struct FinishedFile<'a> {
+    pub(super) path: &'a Utf8Path,
+    pub(super) file: &'a File,
+}
+
+impl OldBytes for FinishedFile<'_> {
+    fn hole_len(&self, at: u64, len: u64) -> u64 {
+        next_data(self.file, at, len)
+    }
+
+    fn read_at(&self, bytes: &mut [u8], at: u64) -> Result<()> {
+        self.file.read_exact_at(bytes, at).map_err(|error| Error::io("reading", self.path, error))
+    }
+}
+
+/// Layout of an output that need not exist.
+impl OldBytes for Layout {
+    fn hole_len(&self, at: u64, len: u64) -> u64 {
+        let next = within(self, Region { offset: at, len }).next();
+        next.map_or(len, |extent| extent.offset - at)
+    }
+
+    fn read_at(&self, bytes: &mut [u8], at: u64) -> Result<()> {
+        bytes.fill(0);
+        for extent in within(self, Region { offset: at, len: bytes.len() as u64 }) {
+            let mut to = (extent.offset - at) as usize;
+            visit_piece(&extent, 0, extent.len, &mut |part| {
+                bytes[to..to + part.len()].copy_from_slice(part);
+                to += part.len();
+                Ok::<_, Error>(())
+            })?;
+        }
+        Ok(())
+    }
+}
 
 /// Patch with the ranges to write in its gaps, by offset in the new output.
 pub(super) struct PatchContents {
@@ -33,17 +80,17 @@ pub(super) struct PatchContents {
 }
 
 impl PatchContents {
+    /// Compares an old output of `old_len` bytes, with the files `old_parts`, with a new one.
     pub(super) fn new(
-        target: &Utf8Path,
-        old_file: &File,
-        old: &OldOutput,
+        old: &dyn OldBytes,
+        old_len: u64,
+        old_parts: &[PlacedPart],
         sealed: &Sealed,
         ability: Ability,
     ) -> Result<Self> {
         let layout = &sealed.layout;
-        let new: Vec<_> = sealed.files.iter().filter_map(part).collect();
-        let patch = Patch::new(old.len, &old.parts, layout.len(), &new, ability);
-        let contents = Self::from_patch(patch, target, old_file, layout)?;
+        let patch = Patch::new(old_len, old_parts, layout.len(), &parts(sealed), ability);
+        let contents = Self::from_patch(patch, old, layout)?;
         if ability != Ability::Shift {
             return Ok(contents);
         }
@@ -56,14 +103,14 @@ impl PatchContents {
         }
         let replaces =
             |range: &Region| large.iter().any(|(_, gap)| gap.offset < range.end() && range.offset < gap.end());
-        Self::from_patch(contents.patch.with_room(&replaces), target, old_file, layout)
+        Self::from_patch(contents.patch.with_room(&replaces), old, layout)
     }
 
     /// Compares the new bytes of each gap with the old ones.
-    fn from_patch(patch: Patch, target: &Utf8Path, old_file: &File, layout: &Layout) -> Result<Self> {
+    fn from_patch(patch: Patch, old: &dyn OldBytes, layout: &Layout) -> Result<Self> {
         let mut contents = Self { patch, fresh: Vec::new(), fills: Vec::new(), over: Vec::new(), zeros: Vec::new() };
         for gap in contents.patch.gaps.clone() {
-            contents.compare(&gap, target, old_file, layout)?;
+            contents.compare(&gap, old, layout)?;
             let from = gap.new.offset + gap.n_over();
             for extent in within(layout, Region { offset: from, len: gap.new.end() - from }) {
                 add(&mut contents.fresh, extent.offset, extent.len);
@@ -72,7 +119,7 @@ impl PatchContents {
         Ok(contents)
     }
 
-    fn compare(&mut self, gap: &Gap, target: &Utf8Path, old_file: &File, layout: &Layout) -> Result<()> {
+    fn compare(&mut self, gap: &Gap, old_bytes: &dyn OldBytes, layout: &Layout) -> Result<()> {
         let end = gap.new.offset + gap.n_over();
         let (mut new, mut old) = (Vec::new(), Vec::new());
         let mut at = gap.new.offset;
@@ -80,7 +127,7 @@ impl PatchContents {
             // Skip what is a hole in both: most of the space between files is slack.
             let next_new = within(layout, Region { offset: at, len: end - at }).next().map_or(end, |next| next.offset);
             let old_at = at - gap.new.offset + gap.old.offset;
-            at = next_new.min(at + next_data(old_file, old_at, end - at));
+            at = next_new.min(at + old_bytes.hole_len(old_at, end - at));
             if at == end {
                 break;
             }
@@ -116,7 +163,7 @@ impl PatchContents {
             old.resize(new.len(), 0);
             if lens(&unknown) < window.len {
                 let old_at = at - gap.new.offset + gap.old.offset;
-                old_file.read_exact_at(&mut old, old_at).map_err(|error| Error::io("reading", target, error))?;
+                old_bytes.read_at(&mut old, old_at)?;
             }
             self.compare_blocks(at, &new, &old, &unknown);
             at = to;
@@ -171,6 +218,11 @@ fn is_derived(source: &Source) -> bool {
 
 /// Number of bytes that are compared and written at a time.
 pub(super) const WINDOW_LEN: u64 = 1 << 20;
+
+/// Returns the files of an output that are in one piece.
+pub(super) fn parts(sealed: &Sealed) -> Vec<PlacedPart> {
+    sealed.files.iter().filter_map(part).collect()
+}
 
 /// Converts a file that is in one piece. `None` for others.
 fn part(file: &crate::output::PlacedFile) -> Option<PlacedPart> {
