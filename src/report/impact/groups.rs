@@ -76,7 +76,7 @@ pub(in crate::report) fn groups<'a>(
     let mut groups = GroupList::default();
     for medium in media {
         if let Some(old) = &medium.renamed_from {
-            let details = vec![format!("{old} → {}", medium.change.name)];
+            let details = vec![format!("{old} → {}", medium.path)];
             let item = ReportItem { line: "renamed".into(), brief: details.clone(), details };
             groups.add(("renamed".into(), None, 2), item, None, medium);
         }
