@@ -49,6 +49,10 @@ fn a_first_plan_creates() {
 
     create   out/medium.iso (1.72 MB, 1.70 MB to write)
       not built yet
+      contents: 1.70 MB in 5 files
+        package `BER00001`: 200 kB in 3 files
+        operating system `BER00002`: 1.50 MB in 1 file
+        files of the medium itself: 5 B in 1 file
     ");
 }
 
@@ -113,6 +117,7 @@ fn reasons_come_entry_by_entry() {
         "keep": 0,
         "create": 0,
         "patch": 0,
+        "rename": 0,
         "rebuild": 1,
         "delete": 0,
         "to-write": 1715139
@@ -333,6 +338,10 @@ fn what_became_of_the_finished_file_is_a_reason() {
 
     create   out/medium.iso (1.72 MB, 1.70 MB to write)
       it was built, but the file no longer exists
+      contents: 1.70 MB in 5 files
+        package `BER00001`: 200 kB in 3 files
+        operating system `BER00002`: 1.50 MB in 1 file
+        files of the medium itself: 5 B in 1 file
     --
     1 to rebuild; 1.70 MB to write
 
