@@ -101,7 +101,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let result = check(arguments, &sequences, manifests, &mut checked, &mut problems);
     let Some(format) = arguments.format else {
         result?;
-        return finish(&problems, &checked, arguments.keep_going, screen);
+        let files = &arguments.manifests.manifests;
+        return finish(&problems, &checked, arguments.keep_going.then_some(files), screen);
     };
     match result {
         Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
@@ -149,8 +150,14 @@ fn check(
     Ok(())
 }
 
-/// Prints the problems and a verdict for each file: if there are errors, only with `keep_going`, for the other files.
-fn finish(problems: &Problems, checked: &Checked, keep_going: bool, screen: &Screen) -> Result<Outcome> {
+/// Prints the problems and a verdict. If there are errors, the verdict is about the other files, and only with
+/// `--keep-going`, which passes all `files`.
+fn finish(
+    problems: &Problems,
+    checked: &Checked,
+    files: Option<&Vec<Utf8PathBuf>>,
+    screen: &Screen,
+) -> Result<Outcome> {
     if screen.json {
         screen.collect_problems(problems);
         screen.print_json(&report::checked_json(&checked.projects, &checked.sequences, problems.lowerings.list()))?;
@@ -158,12 +165,10 @@ fn finish(problems: &Problems, checked: &Checked, keep_going: bool, screen: &Scr
         screen.report_problems(problems);
     }
     problems.lowerings.list().iter().for_each(|lowering| screen.status(&report::lowering(lowering)));
-    let files = checked.sequences.iter().map(|(path, _)| path);
-    let files: Vec<_> = files.chain(checked.projects.iter().map(Project::manifest_path)).cloned().collect();
-    let failed = match problems.has_errors() {
-        false => Vec::new(),
-        true if keep_going => project::failed(problems, &files),
-        true => return Ok(Outcome::ProblemsFound),
+    let failed = match (problems.has_errors(), files) {
+        (false, _) => Vec::new(),
+        (true, Some(files)) => project::failed(problems, files),
+        (true, None) => return Ok(Outcome::ProblemsFound),
     };
     let sound = checked.projects.iter().filter(|project| !failed.contains(project.manifest_path()));
     let (ready, waiting): (Vec<_>, Vec<_>) = sound.partition(|project| project.awaited().is_empty());
@@ -178,7 +183,7 @@ fn finish(problems: &Problems, checked: &Checked, keep_going: bool, screen: &Scr
         screen.status(&sound.summary(problems));
     }
     if problems.has_errors() {
-        project::print_failed(&failed, files.len(), screen);
+        project::print_failed(&failed, files.map_or(0, Vec::len), screen);
         return Ok(Outcome::ProblemsFound);
     }
     Ok(Outcome::Done)
