@@ -21,6 +21,9 @@ pub(super) fn item(disc: &SetDisc, len: u64) -> ReportItem {
     }
 }
 
+/// Start of the line above the contents of a new medium.
+pub(super) const CONTENTS: &str = "contents: ";
+
 /// Returns the lines for a medium that does not exist yet. If there is little room, the largest entries come first.
 pub(super) fn contents_item(contents: &MediumSummary, taken: &[LibraryContent]) -> ReportItem {
     let MediumSummary { parts, sequence } = contents;
@@ -36,7 +39,7 @@ pub(super) fn contents_item(contents: &MediumSummary, taken: &[LibraryContent]) 
     let mut parts: Vec<_> = parts.iter().collect();
     let details = lines(&parts);
     parts.sort_by_key(|part| std::cmp::Reverse(part.len));
-    ReportItem { line: format!("contents: {len} in {n_files}"), details, brief: lines(&parts) }
+    ReportItem { line: format!("{CONTENTS}{len} in {n_files}"), details, brief: lines(&parts) }
 }
 
 fn line(part: &DiscPart) -> String {

@@ -22,12 +22,14 @@ pub fn text(plan: &Plan, n_lines: Option<usize>) -> Page {
                 && first.reasons == change.reasons
                 && first.in_the_way == change.in_the_way
                 && first.prompt == change.prompt
-                && (matches!(first.action, Action::Keep | Action::Rename) || first.taken == change.taken)
-                && contents(first) == contents(change)
+                && has_same_contents(first, change, n_lines.is_some())
         };
         match sections.iter_mut().find(|(first, _)| is_alike(first)) {
-            Some((_, section)) => {
+            Some((first, section)) => {
                 section.headings.push(action_line(change, change.path().as_str()));
+                if contents(first) != contents(change) {
+                    section.items.iter_mut().for_each(mark_different_contents);
+                }
                 section.items.extend(change.disc.as_ref().map(|disc| disc::item(disc, change.len)));
             }
             None => {
@@ -44,6 +46,23 @@ pub fn text(plan: &Plan, n_lines: Option<usize>) -> Page {
     let mut page = Page::of_line(summary(plan));
     page.append(condense(&sections, n_lines.map(|n_lines| n_lines.saturating_sub(1))));
     page
+}
+
+/// Returns `true` if two changes can share the lines for their contents. In short reports, all new media of a group share
+/// those of the first: media of several sites mostly differ in a few bytes.
+fn has_same_contents(first: &PlannedChange, change: &PlannedChange, is_short: bool) -> bool {
+    match (&first.contents, &change.contents) {
+        (Some(_), Some(_)) => is_short || contents(first) == contents(change),
+        (None, None) => matches!(first.action, Action::Keep | Action::Rename) || first.taken == change.taken,
+        _ => false,
+    }
+}
+
+/// Says that the contents are those of the first of several media.
+fn mark_different_contents(item: &mut ReportItem) {
+    if let Some(rest) = item.line.strip_prefix(disc::CONTENTS) {
+        item.line = format!("contents of the first; others differ: {rest}");
+    }
 }
 
 /// Formats the reasons for a change and its other details, a line each, without its name.
