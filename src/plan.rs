@@ -161,7 +161,7 @@ impl ExistingFile {
     }
 
     /// Length in bytes; 0 if it is missing.
-    pub fn len(self) -> u64 {
+    pub fn file_len(self) -> u64 {
         match self {
             Self::Missing => 0,
             Self::Medium { len, .. } | Self::Touched { len } | Self::Foreign { len } => len,
@@ -278,7 +278,7 @@ pub fn plan(inputs: &Inputs) -> Result<Plan> {
         let existing = (inputs.existing)(recorded.name());
         let reason = finished_file::unclaimed(existing, recorded, (inputs.claim)(recorded.name()));
         let in_the_way = reason != Reason::Unclaimed && reason != Reason::Gone;
-        let change = PlannedChange::new(recorded.name(), Action::Delete, existing.len(), vec![reason]);
+        let change = PlannedChange::new(recorded.name(), Action::Delete, existing.file_len(), vec![reason]);
         let (site, kind) = (recorded.site().cloned(), recorded.kind().to_owned());
         changes.push(PlannedChange { in_the_way, site, kind, ..change });
     }

@@ -92,7 +92,7 @@ impl Record {
 
     /// Reads a record. A missing one counts as empty.
     pub fn load(path: &Utf8Path) -> Result<Self> {
-        Self::read(path).map_err(|RecordFault { error, .. }| error)
+        Self::read(path).map_err(|fault| fault.error)
     }
 
     /// Reads a record. A damaged one counts as empty, and of one with merge conflicts, the first sides are used. The
@@ -102,28 +102,28 @@ impl Record {
     ///
     /// If it can't be read, or has a newer version, so that overwriting it would lose data.
     pub fn load_or_empty(path: &Utf8Path) -> Result<(Self, Option<Error>)> {
-        match Self::read(path) {
+        match Self::read(path).map_err(|fault| *fault) {
             Ok(record) => Ok((record, None)),
             Err(RecordFault { error, usable: Some(record) }) => Ok((record, Some(error))),
             Err(RecordFault { error, usable: None }) => Err(error),
         }
     }
 
-    fn read(path: &Utf8Path) -> std::result::Result<Self, RecordFault> {
+    fn read(path: &Utf8Path) -> std::result::Result<Self, Box<RecordFault>> {
         let text = match limits::read_text(path, limits::MAX_RECORD_LEN) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => {
                 let is_damaged = error.kind() == io::ErrorKind::InvalidData;
                 let usable = is_damaged.then(Self::default);
-                return Err(RecordFault { error: Error::io("reading", path, error), usable });
+                return Err(Box::new(RecordFault { error: Error::io("reading", path, error), usable }));
             }
             Ok(text) => text,
         };
         Self::parse(text, path)
     }
 
-    fn parse(text: String, path: &Utf8Path) -> std::result::Result<Self, RecordFault> {
-        let fault = |error| RecordFault { error, usable: Some(Self::default()) };
+    fn parse(text: String, path: &Utf8Path) -> std::result::Result<Self, Box<RecordFault>> {
+        let fault = |error| Box::new(RecordFault { error, usable: Some(Self::default()) });
         let conflicts = merge_conflict::find(&text);
         if let Some(first) = conflicts.first() {
             let line = text[..first.start].matches('\n').count() + 1;
@@ -131,7 +131,7 @@ impl Record {
                 .help(format!("run `tsmedia apply`, or take either side with `git checkout --theirs {path}`"));
             let usable = Self::parse(merge_conflict::first_sides(&text), path).unwrap_or_default();
             usable.on_disk.set(None);
-            return Err(RecordFault { error, usable: Some(usable) });
+            return Err(Box::new(RecordFault { error, usable: Some(usable) }));
         }
         let damaged = |error: serde_json::Error| {
             let error = Error::new(format!("`{path}` is not a record that tsmedia wrote")).because(error);
@@ -157,7 +157,7 @@ impl Record {
                     "`{path}` is a record of version {newer}, but this tsmedia reads versions up to {RECORD_VERSION}"
                 ));
                 let error = error.help("use the tsmedia version that wrote it, or a newer one");
-                return Err(RecordFault { error, usable: None });
+                return Err(Box::new(RecordFault { error, usable: None }));
             }
             _ => {
                 let error = Error::new(format!("`{path}` has no record version"));

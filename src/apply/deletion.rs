@@ -59,7 +59,7 @@ pub(super) fn find_deletion(
     let found = look_at(work, name, store, record)?;
     let is_ours = record.get(name).is_some_and(|recorded| found.existing.is_recorded(recorded));
     let path = path_of(work, name).filter(|_| is_ours && found.claim == Claim::Made);
-    Ok(path.map(|path| Deletion { name: name.to_owned(), path, len: found.existing.len() }))
+    Ok(path.map(|path| Deletion { name: name.to_owned(), path, len: found.existing.file_len() }))
 }
 
 /// Removes deletions from a plan. The files and their records stay.

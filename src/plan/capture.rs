@@ -15,7 +15,7 @@ pub(super) fn change(inputs: &Inputs, target: &Target, request: &CaptureRequest)
     let recorded = inputs.record.capture(&target.name);
     let reasons = reasons(target, request, recorded, existing);
     if reasons.is_empty() {
-        return PlannedChange::new(&target.name, Action::Keep, existing.len(), reasons);
+        return PlannedChange::new(&target.name, Action::Keep, existing.file_len(), reasons);
     }
     let action = if existing == ExistingFile::Missing { Action::Create } else { Action::Rebuild };
     PlannedChange {
