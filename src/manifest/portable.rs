@@ -59,8 +59,9 @@ const PATHS: [&str; 36] = [
 /// Paths of outputs, which are relative to the manifest even if a profile sets them.
 const OUTPUTS: [&str; 2] = ["/output/path", "/capture/path"];
 
-/// Words that stand in place of paths.
-const WORDS: [&str; 3] = [BOOT_IMAGE, WINDOWS, NONE];
+/// Words that stand in place of paths, with the keys that take them.
+const WORDS: [(&str, &str); 3] =
+    [("/boot/files", BOOT_IMAGE), ("/capture/exclusions", WINDOWS), ("/capture/exclusions", NONE)];
 
 /// Returns a rendered manifest as a manifest in `folder`. Both paths are relative to the current
 /// folder.
@@ -71,7 +72,7 @@ pub fn to_json<M>(rendered: &Rendered<M>, folder: &Utf8Path) -> Json {
         change(&mut value, &parts, &mut String::new(), &mut |pointer, text| {
             // A path on a medium may be a table.
             let from = rendered.path_at(&format!("{pointer}/medium"), text);
-            if !is_pem(text) && !text.is_empty() && !WORDS.contains(&text.as_str()) {
+            if !is_pem(text) && !text.is_empty() && !WORDS.contains(&(pattern, text.as_str())) {
                 *text = relative(folder, &from).into_string();
             }
         });
