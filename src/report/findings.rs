@@ -83,31 +83,38 @@ pub fn findings(
     path_in_repository: &dyn Fn(&str) -> Option<String>,
     fallback: &str,
 ) -> Vec<Finding> {
-    let mut n_equal: BTreeMap<String, usize> = BTreeMap::new();
-    let mut findings: Vec<_> = problems
-        .sorted()
-        .into_iter()
-        .map(|problem| {
-            let place = |place: &Place| {
-                let source = problems.source(place.source);
-                let path = path_in_repository(&source.name)?;
-                let [start, end] = [place.span.start, place.span.end].map(|at| line_and_column(&source.text, at));
-                Some(FindingPlace { path, range: Some(TextRange { start, end }) })
-            };
-            let mut places = problem.labels.iter().filter_map(|(at, words)| Some((place(at)?, words.clone())));
-            let first = places.next().map(|(place, _)| place);
-            let related = places.collect();
-            let manifest = problem.origins.first().and_then(|origin| path_in_repository(&origin.manifest));
-            let path = manifest.unwrap_or_else(|| fallback.to_owned());
-            let place = first.unwrap_or(FindingPlace { path, range: None });
-            let Problem { severity, rule, message, help, origins, .. } = problem.clone();
-            let key = fingerprint(&[&place.path, rule.map_or(NO_RULE, Rule::slug), &message, &line(problem, problems)]);
-            let number = n_equal.entry(key.clone()).or_default();
-            *number += 1;
-            let fingerprint = fingerprint(&[&key, &number.to_string()]);
-            Finding { severity, rule, message, help, place, related, fingerprint, origins }
-        })
-        .collect();
+    let mut findings: Vec<Finding> = Vec::new();
+    // Positions of the findings with one key.
+    let mut known: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for problem in problems.sorted() {
+        let place = |place: &Place| {
+            let source = problems.source(place.source);
+            let path = path_in_repository(&source.name)?;
+            let [start, end] = [place.span.start, place.span.end].map(|at| line_and_column(&source.text, at));
+            Some(FindingPlace { path, range: Some(TextRange { start, end }) })
+        };
+        let mut places = problem.labels.iter().filter_map(|(at, words)| Some((place(at)?, words.clone())));
+        let first = places.next().map(|(place, _)| place);
+        let related: Vec<_> = places.collect();
+        let manifest = problem.origins.first().and_then(|origin| path_in_repository(&origin.manifest));
+        let path = manifest.unwrap_or_else(|| fallback.to_owned());
+        let place = first.unwrap_or(FindingPlace { path, range: None });
+        let Problem { severity, rule, message, help, origins, .. } = problem.clone();
+        let key = fingerprint(&[&place.path, rule.map_or(NO_RULE, Rule::slug), &message, &line(problem, problems)]);
+        let alike = known.entry(key.clone()).or_default();
+        // Manifests that share a profile have its problems in common.
+        let is_same = |at: &&usize| {
+            let other = &findings[**at];
+            (other.severity, &other.help, &other.place, &other.related) == (severity, &help, &place, &related)
+        };
+        if let Some(at) = alike.iter().find(is_same) {
+            findings[*at].origins.extend(origins);
+            continue;
+        }
+        alike.push(findings.len());
+        let fingerprint = fingerprint(&[&key, &alike.len().to_string()]);
+        findings.push(Finding { severity, rule, message, help, place, related, fingerprint, origins });
+    }
     findings.sort_by_key(|finding| finding.severity);
     findings
 }

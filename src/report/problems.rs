@@ -12,6 +12,9 @@ use miette::{
 };
 use serde_json::{Value as Json, json};
 
+use camino::Utf8Path;
+
+use crate::plan::normalized;
 use crate::problem::{MASK, Place, Problem, Problems, Severity, SourceId, SourceText};
 use crate::rule::Rule;
 
@@ -104,6 +107,15 @@ fn count(groups: &[RepeatedProblem]) -> Option<String> {
     (!counted.is_empty()).then(|| counted.join(", "))
 }
 
+/// Name of a source, such as `profiles/site.toml` for `media/../profiles/site.toml`, which a manifest in `media` names as
+/// `../profiles/site.toml`.
+pub(super) fn shown_name(source: &SourceText) -> String {
+    match source.name.contains("/../") {
+        true => normalized(Utf8Path::new(&source.name)).into_string(),
+        false => source.name.clone(),
+    }
+}
+
 /// Returns all problems as JSON, in the order of their lines. Lines and columns of labels count from 1, columns in
 /// characters.
 pub fn json(problems: &Problems) -> Vec<Json> {
@@ -112,7 +124,7 @@ pub fn json(problems: &Problems) -> Vec<Json> {
         let (line, column) = line_and_column(&source.text, place.span.start);
         let (end_line, end_column) = line_and_column(&source.text, place.span.end);
         json!({
-            "file": source.name,
+            "file": shown_name(source),
             "line": line,
             "column": column,
             "end-line": end_line,
@@ -198,7 +210,7 @@ impl<'a> ProblemDiagnostic<'a> {
                 });
             }
             let n_bytes = text.len();
-            texts.0.push(ShownText { name: foreign_text::line(&source.name).into_owned(), start, text });
+            texts.0.push(ShownText { name: foreign_text::line(&shown_name(source)).into_owned(), start, text });
             start += n_bytes + GAP;
         }
         let message = after_marker(marker, &problem.message, width);

@@ -1,6 +1,7 @@
 //! Finds problems that occur at several places, such as a note on content that all manifests of a repository share, so
 //! that text output shows each once.
 
+use super::problems::shown_name;
 use crate::problem::{Problem, Problems, Severity};
 
 /// Maximum number of further places that are listed.
@@ -38,7 +39,7 @@ pub(super) fn group(problems: &Problems) -> Vec<RepeatedProblem<'_>> {
         let (place, _) = problem.labels.first()?;
         let source = problems.source(place.source);
         let line = source.text.get(..place.span.start)?.matches('\n').count() + 1;
-        Some(format!("{}:{line}", source.name))
+        Some(format!("{}:{line}", shown_name(source)))
     };
     let is_equal = |one: &Problem, other: &Problem| {
         let labels = |problem: &Problem| problem.labels.iter().map(|(_, words)| words.clone()).collect::<Vec<_>>();
