@@ -355,7 +355,7 @@ mod tests {
         }
         assert_eq!(refused("{\"plan-version\": 1}"), "the saved plan `ci.plan` is damaged");
         assert_eq!(refused("{\"record-version\": 1}"), "`ci.plan` is neither a manifest nor a saved plan");
-        let newer = refused("{\"plan-version\": 2, \"else\": 1}");
-        assert_eq!(newer, "`ci.plan` is a saved plan of version 2, but this tsmedia reads versions up to 1");
+        let newer = refused("{\"plan-version\": 3, \"else\": 1}");
+        assert_eq!(newer, "`ci.plan` is a saved plan of version 3, but this tsmedia reads versions up to 2");
     }
 }

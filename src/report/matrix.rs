@@ -132,7 +132,7 @@ mod tests {
             job(&[("X", None)]),
         ];
         let names: Vec<_> = named(&jobs).into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["1 of 3", "2 of 3", "X"]);
+        assert_eq!(names, ["1 of 3", "2 of 3", "3 of 3"]);
         let jobs = [job(&[("a-b", None)]), job(&[("a_b", None)])];
         let keys: Vec<_> = azure(&jobs, &[]).as_object().unwrap().keys().cloned().collect();
         assert_eq!(keys, ["job_a_b", "job_a_b_2"]);

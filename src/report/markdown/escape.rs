@@ -29,17 +29,17 @@ pub(super) fn code(text: &str) -> String {
 fn entities(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
-    let mut before = ' ';
+    let mut before = '\0';
     while let Some(c) = chars.next() {
         let next = chars.peek().copied().unwrap_or(' ');
         let is_plain = match c {
             c if !c.is_ascii() || c.is_ascii_alphanumeric() => true,
             // A run of spaces would be one.
-            ' ' => next != ' ' || before != ' ',
+            ' ' => before != ' ',
             // Not in an address such as `https://…`.
             ':' => next == ' ',
             // Not in `www.…`.
-            '.' => before.to_ascii_lowercase() != 'w',
+            '.' => !before.eq_ignore_ascii_case(&'w'),
             c => PLAIN.contains(&c),
         };
         if is_plain {
