@@ -256,7 +256,7 @@ fn check_content_kind(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         // A single table in place of a list counts as content; the schema reports it.
         n_entries += entries.len() + usize::from(doc.json.get(table).is_some_and(|value| !value.is_array()));
         let why = match kind {
-            Some("bootable") => "it comes from the network",
+            Some("bootable") => "they get it from the network",
             Some("capture") => "nothing is deployed",
             _ => continue,
         };

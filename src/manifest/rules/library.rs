@@ -25,7 +25,7 @@ pub fn check(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     }
     let at = |problem: Problem, words: &str| problem.at(doc.place(CONTENT), words.to_owned());
     let why = match kind {
-        Some("bootable") => "it comes from the network",
+        Some("bootable") => "they get it from the network",
         Some("capture") => "nothing is deployed",
         _ => "",
     };
