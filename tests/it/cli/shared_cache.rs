@@ -32,6 +32,7 @@ fn without_repository() -> Sandbox {
 fn known(sandbox: &Sandbox, arguments: &[&str]) -> (String, u64, u64) {
     let caches = sandbox.done(&[&["cache", "--json"], arguments].concat());
     let caches: serde_json::Value = serde_json::from_str(&caches).unwrap();
+    let caches = &caches["caches"];
     assert_eq!(caches.as_array().unwrap().len(), 1);
     let digests = &caches[0]["digests"];
     let number = |key: &str| digests[key].as_u64().unwrap();

@@ -152,8 +152,9 @@ fn render_shows_the_values_of_a_site_file_and_renders_to_itself() {
     insta::assert_snapshot!(shown);
     sandbox.put("media.toml", &rendered);
     fs::remove_file(sandbox.path("sites/ber.json")).unwrap();
-    let without_comments =
-        |text: &str| text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n");
+    let without_comments = |text: &str| {
+        text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n").trim_end().to_owned()
+    };
     assert_eq!(without_comments(&sandbox.done(&["render"])), without_comments(&rendered));
 }
 
