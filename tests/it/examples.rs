@@ -3,6 +3,7 @@
 
 mod content;
 mod project;
+mod repository;
 
 use std::collections::BTreeSet;
 use std::fs;

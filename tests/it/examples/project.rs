@@ -13,7 +13,7 @@ use crate::fixtures::boot_programs;
 use crate::fixtures::qemu::Firmware;
 
 /// Environment of the examples of sites and capture media: passwords and a key, which is generated once.
-fn secrets() -> [(&'static str, &'static str); 4] {
+pub fn secrets() -> [(&'static str, &'static str); 4] {
     static KEY: OnceLock<String> = OnceLock::new();
     let key = KEY.get_or_init(|| {
         let arguments = ["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"];
@@ -144,7 +144,7 @@ impl Medium {
 }
 
 /// Copies a folder into another one.
-fn copy(from: &Utf8Path, into: &Utf8Path) {
+pub fn copy(from: &Utf8Path, into: &Utf8Path) {
     let status = Command::new("cp").args(["-r", from.as_str(), into.as_str()]).status().unwrap();
     assert!(status.success(), "copying {from}");
 }

@@ -1,0 +1,1 @@
+rem stands for the package of the Configuration Manager client

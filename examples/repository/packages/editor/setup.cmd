@@ -1,0 +1,3 @@
+@echo off
+rem An example application: installs nothing.
+exit /b 0
