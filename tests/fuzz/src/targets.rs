@@ -29,7 +29,7 @@ use tsmedia::format::wim::{Wim, uncompressed};
 use tsmedia::format::zip::Archive;
 use tsmedia::format::{authenticode, fat, iso, media_variables_file, ntfs, partitions, stick};
 use tsmedia::inputs::Inputs;
-use tsmedia::manifest::{self, Options, task_sequence};
+use tsmedia::manifest::{self, Options, portable, task_sequence};
 use tsmedia::map::Map;
 use tsmedia::output::ParsedMedium;
 use tsmedia::plan::saved::SavedPlan;
@@ -337,7 +337,7 @@ fn read_manifest(bytes: &[u8]) -> bool {
     let loaded = manifest::load(&file("media.toml", bytes), &Options::default(), &mut problems);
     report::json(&problems);
     let rendered = loaded.unwrap_or_default();
-    rendered.iter().for_each(|rendered| drop(rendered.to_toml()));
+    rendered.iter().for_each(|rendered| drop(portable::to_toml(rendered, folder())));
     !rendered.is_empty() && !problems.has_errors()
 }
 
@@ -352,11 +352,16 @@ fn read_site_file(bytes: &[u8]) -> bool {
     report::json(&problems);
     let rendered = rendered.unwrap_or_default();
     for rendered in &rendered {
-        let again = file("again.toml", rendered.to_toml().as_bytes());
+        let again = file("again.toml", portable::to_toml(rendered, folder()).as_bytes());
         let again = manifest::load(&again, &Options::default(), &mut Problems::default()).expect("a manifest");
-        assert_eq!(again[0].value(), rendered.value());
+        assert_eq!(portable::to_json(&again[0], folder()), portable::to_json(rendered, folder()));
     }
     !rendered.is_empty()
+}
+
+/// Folder that rendered manifests are for.
+fn folder() -> &'static Utf8Path {
+    Utf8Path::new("")
 }
 
 fn read_sequence(bytes: &[u8]) -> bool {
