@@ -103,7 +103,7 @@ fn copy(from: &Path, to: &Path) {
             if !is_built {
                 copy(&entry.path(), &target);
             }
-        } else {
+        } else if !(from.starts_with(ROOT) && name == "media.record.json") {
             fs::copy(entry.path(), &target).unwrap();
             settle(&target);
         }

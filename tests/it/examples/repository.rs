@@ -104,7 +104,7 @@ impl Life {
         let stdout = String::from_utf8(output.stdout).unwrap();
         for (mark, text) in [('|', &stdout), ('!', &String::from_utf8(output.stderr).unwrap())] {
             for line in text.lines() {
-                let line = line.replace(self.root.as_str(), "<folder>");
+                let line = without_commits(&line.replace(self.root.as_str(), "<folder>"));
                 self.seen += format!("{mark} {line}").trim_end();
                 self.seen.push('\n');
             }
@@ -128,6 +128,13 @@ impl Life {
     fn is_clean(&self, place: Place) -> bool {
         self.git(place.name, &["status", "--porcelain"]).is_empty()
     }
+}
+
+/// Masks the names of commits, which depend on the generated key.
+fn without_commits(line: &str) -> String {
+    let is_name = |word: &str| word.len() == 40 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let name = line.split(|c: char| !c.is_ascii_alphanumeric()).find(|word| is_name(word));
+    name.map_or_else(|| line.to_owned(), |name| line.replace(name, "<commit>"))
 }
 
 fn lead_its_life(columns: &'static str) -> String {
