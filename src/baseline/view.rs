@@ -50,7 +50,7 @@ impl View {
         let system = root.join("root");
         let (files, index) = (system.join(repository.top.as_str().trim_start_matches('/')), root.join("index"));
         fs::create_dir_all(&files).map_err(|error| Error::io("creating", &files, error))?;
-        // First the files of the commit, while the folder is empty: there is no link that Git could follow.
+        // Files of the commit come first, while the folder is empty, so that Git can't follow a link in it.
         let committed = changes.files.iter().filter_map(|(path, file)| Some((path.as_path(), file.as_ref()?)));
         repository.check_out(committed, &files, &index)?;
         let store = repository.large_file_store();

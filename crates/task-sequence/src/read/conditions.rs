@@ -56,8 +56,7 @@ impl TableReader<'_> {
             table.report(problem.at(node.place.clone(), ""));
             return None;
         }
-        // Exactly one key says what is tested; `pop` takes the last, so any left over is a second
-        // test.
+        // Exactly one key names a test; `pop` takes the last, so any left over is a second test.
         let (Some(kind), true) = (set.pop(), set.is_empty()) else {
             let list = authoring::suggestions::one_of(keys());
             let message = match set.first() {
