@@ -25,7 +25,7 @@ use super::capacity::Capacity;
 use super::model::CONTENT;
 use super::source_date;
 use authoring::doc::{Doc, dotted};
-use authoring::suggestions::shorten;
+use authoring::suggestions::{nearest, shorten};
 
 /// Maximum length of a volume label that Windows shows, in characters.
 pub const MAX_LABEL: usize = 32;
@@ -56,6 +56,15 @@ pub fn check(doc: Doc<'_>, manifest_kind: ManifestKind) -> Vec<Problem> {
     check_sources(doc, &mut problems);
     check_files(doc, &mut problems);
     problems
+}
+
+/// Returns the problem of a name that no rule has; one of the rules that `can_stand_here` is suggested.
+fn unknown_rule(name: &str, place: Place, can_stand_here: fn(&Rule) -> bool) -> Problem {
+    let help = match nearest(name, Rule::all().into_iter().filter(can_stand_here).map(Rule::slug)) {
+        Some(near) => format!("did you mean `{near}`? `tsmedia check --explain {near}` explains it"),
+        None => "`tsmedia check --explain` lists all rules".into(),
+    };
+    Problem::error(format!("there is no rule `{name}`")).at(place, "").help(help)
 }
 
 /// Returns `true` if the output is a USB stick.

@@ -97,9 +97,13 @@ pub fn entries_mut<'a>(list: &MergedList, tree: &'a mut Node) -> Option<&'a mut 
 /// Returns the text that identifies an entry; `None` if the entry has none, which the schema
 /// reports.
 pub fn identity(list: &MergedList, entry: &Node) -> Option<String> {
+    Some(folded(list, written_identity(list, entry)?))
+}
+
+/// Returns the text that identifies an entry, as written.
+pub fn written_identity<'a>(list: &MergedList, entry: &'a Node) -> Option<&'a str> {
     let table = entry.as_table()?;
-    let text = list.keys.iter().find_map(|key| table.get(key)?.as_str())?;
-    Some(folded(list, text))
+    list.keys.iter().find_map(|key| table.get(key)?.as_str())
 }
 
 /// Returns an identity in the form that is compared.

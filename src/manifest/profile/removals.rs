@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use crate::problem::{Place, Problem, Problems};
 
 use super::super::model::{ALL, MERGED_LISTS, MergedList, REMOVE, RemoveTable};
-use super::merge::{entries_mut, folded, identity};
+use super::merge::{entries_mut, folded, identity, written_identity};
 use authoring::Dialect;
 use authoring::doc::Doc;
 use authoring::schema::{CompiledSchema, generate};
@@ -82,9 +82,9 @@ impl Removal {
         if nodes.len() < n_before {
             return None;
         }
-        let known: Vec<String> = nodes.iter().filter_map(|node| written_identity(self.list, node)).collect();
+        let known: Vec<_> = nodes.iter().filter_map(|node| written_identity(self.list, node)).collect();
         let problem = Problem::error(format!("no profile has the {one} `{name}`, so it can't be removed"));
-        Some(problem.at(place.clone(), "").help(match nearest(name, known.iter().map(String::as_str)) {
+        Some(problem.at(place.clone(), "").help(match nearest(name, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None if known.is_empty() => format!("remove it; no profile has {many}"),
             None => format!("the inherited {many} are {}", listed(&known)),
@@ -93,18 +93,12 @@ impl Removal {
 }
 
 /// Returns names for a help text.
-fn listed(names: &[String]) -> String {
+fn listed(names: &[&str]) -> String {
     let shown: Vec<_> = names.iter().take(MAX_LISTED).map(|name| format!("`{name}`")).collect();
     match names.len().saturating_sub(MAX_LISTED) {
         0 => join(&shown, "and"),
         n_more => format!("{} and {n_more} more", shown.join(", ")),
     }
-}
-
-/// Returns the text that identifies an entry, as written.
-fn written_identity(list: &MergedList, entry: &Node) -> Option<String> {
-    let table = entry.as_table()?;
-    list.keys.iter().find_map(|key| table.get(key)?.as_str()).map(str::to_owned)
 }
 
 /// Parses the removals from one list. The schema reports values of a wrong type.

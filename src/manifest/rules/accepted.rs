@@ -8,7 +8,6 @@ use super::lowered::LoweredRules;
 use crate::problem::{Place, Problem};
 use crate::rule::Rule;
 use authoring::doc::Doc;
-use authoring::suggestions::nearest;
 
 /// Accepted rules.
 pub type AcceptedRules = BTreeMap<Rule, AcceptedRule>;
@@ -30,12 +29,7 @@ pub fn parse_accepted(doc: Doc<'_>, lowered: &mut LoweredRules, problems: &mut V
     for (at, name) in names.filter_map(|(at, name)| Some((at, name.as_str()?))) {
         let place = doc.place(&format!("/media/accept/{at}"));
         let Some(rule) = Rule::parse(name) else {
-            let acceptable = Rule::all().into_iter().filter(|rule| rule.is_acceptable());
-            let help = match nearest(name, acceptable.map(Rule::slug)) {
-                Some(near) => format!("did you mean `{near}`? `tsmedia check --explain {near}` explains it"),
-                None => "`tsmedia check --explain` lists all rules".into(),
-            };
-            problems.push(Problem::error(format!("there is no rule `{name}`")).at(place, "").help(help));
+            problems.push(super::unknown_rule(name, place, |rule| rule.is_acceptable()));
             continue;
         };
         if !rule.is_acceptable() {

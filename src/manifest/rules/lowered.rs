@@ -8,7 +8,6 @@ use super::accepted::AcceptedRules;
 use crate::problem::{Lowering, Problem, Severity};
 use crate::rule::Rule;
 use authoring::doc::Doc;
-use authoring::suggestions::nearest;
 
 /// Lowered severity by rule; `None` turns the rule off.
 pub type LoweredRules = BTreeMap<Rule, Option<Severity>>;
@@ -26,11 +25,7 @@ pub fn parse_lowered(doc: Doc<'_>, problems: &mut Vec<Problem>) -> LoweredRules 
             _ => continue,
         };
         let Some(rule) = Rule::parse(name) else {
-            let help = match nearest(name, Rule::all().into_iter().map(Rule::slug)) {
-                Some(near) => format!("did you mean `{near}`? `tsmedia check --explain {near}` explains it"),
-                None => "`tsmedia check --explain` lists all rules".into(),
-            };
-            problems.push(Problem::error(format!("there is no rule `{name}`")).at(place, "").help(help));
+            problems.push(super::unknown_rule(name, place, |_| true));
             continue;
         };
         if !rule.is_lowerable() {
