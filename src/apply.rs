@@ -28,7 +28,7 @@ use crate::progress::Progress;
 use crate::record::{Record, Recorded, RecordedMedium};
 use crate::store::{Lock, Store};
 use crate::target::{self, Recipe, Target};
-use crate::write::{self, Journal, WriteOptions, open};
+use crate::write::{Journal, WriteOptions, open};
 
 pub use deletion::{Deletion, find_deletions, without_deletions};
 use existing_output::{FoundOutput, look_at, path_of};
@@ -296,12 +296,8 @@ fn decide(
             }
             unknown
         };
-        store.start_reading();
-        let digests = write::hash(&unknown, work.digest_kinds(), &work.options, progress)?;
-        for (file, digests) in unknown.iter().zip(digests) {
-            n_read += file.len();
-            store.remember(file, digests);
-        }
+        store.hash(&unknown, work.digest_kinds(), &work.options, progress)?;
+        n_read += unknown.iter().map(|file| file.len()).sum::<u64>();
     }
 }
 

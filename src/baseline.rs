@@ -16,7 +16,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::error::{Error, ErrorKind, Result};
 use crate::inputs::Inputs;
 use crate::manifest::Options;
-use crate::plan::{Action, Plan, PlannedMedium};
+use crate::paths::folder_of;
+use crate::plan::{Action, MediumChange, Plan};
 use crate::problem::{Problems, Severity};
 use crate::progress::Progress;
 use crate::project::{Environment, Project, Request};
@@ -55,7 +56,7 @@ pub struct Comparison {
     /// Commit that the media are compared with.
     pub commit: String,
     /// Media of both sides.
-    pub media: Vec<PlannedMedium>,
+    pub media: Vec<MediumChange>,
     /// Assumptions and omissions.
     pub caveats: Vec<Caveat>,
 }
@@ -107,20 +108,16 @@ impl Baseline {
     /// Finds the merge base of `reference` and the current commit, and prepares its files. `manifests` are paths of
     /// manifests in the work tree, which need not exist any more.
     pub fn open(reference: &str, manifests: &[Utf8PathBuf]) -> Result<Self> {
-        let folder = |path: &Utf8Path| match path.parent() {
-            Some(parent) if parent != "" => parent.to_owned(),
-            _ => Utf8PathBuf::from("."),
-        };
         // The folder of a removed manifest may be gone too.
-        let existing = |path: &Utf8PathBuf| folder(path).ancestors().find(|it| it.is_dir()).map(Utf8Path::to_owned);
+        let existing = |path: &Utf8PathBuf| folder_of(path).ancestors().find(|it| it.is_dir()).map(Utf8Path::to_owned);
         let start = manifests.first().and_then(existing).unwrap_or_else(|| ".".into());
         let repository = Repository::containing(&start)?;
         let commit = repository.merge_base(reference)?;
         let changes = repository.changes_since(&commit)?;
         let mut within = Vec::new();
         for manifest in manifests {
-            let folder = folder(manifest);
-            let folder = folder.canonicalize_utf8().or_else(|_| absolute(&folder))?;
+            let folder = folder_of(manifest);
+            let folder = folder.canonicalize_utf8().or_else(|_| absolute(folder))?;
             let path = folder.join(manifest.file_name().unwrap_or_default());
             let path = path.strip_prefix(&repository.top).map_err(|_| {
                 let top = &repository.top;

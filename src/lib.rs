@@ -23,7 +23,7 @@
 //! | decision | `plan`, `record`, `diff`, `map` |
 //! | meaning | `manifest`, `sequence`, `resolve`, `media`, `target` |
 //! | bytes | `write`, `patch`, `output`, `format`, `store` |
-//! | words | `problem`, `error`, `digest`, `size`, `file_identity`, `foreign_text`, `git_lfs`, `inputs`, `limits`, `merge_conflict`, `progress`, `rule`, `secret`, `shell` |
+//! | words | `problem`, `error`, `digest`, `size`, `file_identity`, `foreign_text`, `git_lfs`, `inputs`, `limits`, `merge_conflict`, `paths`, `progress`, `rule`, `secret`, `shell` |
 //!
 //! Below them are three crates, some of whose modules are re-exported here, such as `crate::layout` and `crate::problem`:
 //!
@@ -57,6 +57,7 @@ pub mod map;
 pub mod media;
 pub mod output;
 pub mod patch;
+pub mod paths;
 pub mod plan;
 pub mod progress;
 pub mod project;

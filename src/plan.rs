@@ -7,7 +7,7 @@ mod capture;
 mod finished_file;
 pub mod jobs;
 mod medium;
-mod planned_medium;
+mod medium_change;
 mod reason;
 pub mod saved;
 
@@ -24,7 +24,7 @@ use crate::record::{Record, Recorded, RecordedMedium};
 use crate::target::{self, Recipe, Target};
 use crate::write::PatchEstimate;
 
-pub use planned_medium::{PlannedMedium, normalized, site};
+pub use medium_change::{MediumChange, site};
 pub use reason::{BootChange, EntryChange, FileChange, FileCount, FileStatus, Reason, value_changes};
 
 /// Planned changes of all targets.

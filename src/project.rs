@@ -15,6 +15,7 @@ use std::rc::Rc;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::apply::{self, Applied, ApplyContext, Deletion, LockedSource};
+use crate::content::{Content, SourceFile};
 use crate::date::Date;
 use crate::error::{Error, Result};
 use crate::gather;
@@ -22,6 +23,7 @@ use crate::inputs::Inputs;
 use crate::layout::Layout;
 use crate::manifest::{self, Draft, Loaded, suggest};
 use crate::output::Output;
+use crate::paths::folder_of;
 use crate::plan;
 use crate::plan::saved::{SavedManifest, StaleTarget};
 use crate::problem::{Problem, Problems, Severity};
@@ -166,7 +168,7 @@ impl Project {
         sites: &[String],
         problems: &mut Problems,
     ) -> Self {
-        let folder = folder(manifest).to_owned();
+        let folder = folder_of(manifest).to_owned();
         let record = Record::path_beside(manifest);
         // If only some sites are selected, the outputs of the others must not count as removed from the manifest.
         let is_other = |site: Option<&String>| !sites.is_empty() && site.is_none_or(|site| !sites.contains(site));
@@ -225,11 +227,6 @@ impl Project {
         &self.manifest
     }
 
-    /// Path of the manifest, as given, as the owned path that [`Request`] has.
-    pub fn manifest_path(&self) -> &Utf8PathBuf {
-        &self.manifest
-    }
-
     /// Selected sites of the manifest, errors or not; empty if it has none, or none could be read.
     pub fn sites(&self) -> &[String] {
         &self.sites
@@ -253,6 +250,15 @@ impl Project {
     /// Media among the targets.
     pub fn media(&self) -> impl Iterator<Item = (&Target, &Output)> {
         self.targets.iter().filter_map(|target| Some((target, target.medium()?)))
+    }
+
+    /// Files that its media are made from, once for each medium and path.
+    pub fn source_files(&self) -> impl Iterator<Item = &SourceFile> {
+        let contents = self.media().flat_map(|(_, output)| output.root.files());
+        contents.flat_map(|(_, content)| match content {
+            Content::Source(source) => source.files(),
+            Content::Bytes(_) => &[],
+        })
     }
 
     /// Returns `true` if it captures WIM files; it then has no other targets.
@@ -499,9 +505,4 @@ fn resolve(
     let locked = locked_content.check(&projects, inputs, problems);
     projects.iter_mut().for_each(|project| project.locked = Rc::clone(&locked));
     Ok(projects)
-}
-
-/// Folder of a manifest.
-fn folder(manifest: &Utf8Path) -> &Utf8Path {
-    manifest.parent().filter(|folder| *folder != "").unwrap_or(".".into())
 }

@@ -124,9 +124,7 @@ impl Record {
 
     fn parse(text: String, path: &Utf8Path) -> std::result::Result<Self, Box<RecordFault>> {
         let fault = |error| Box::new(RecordFault { error, usable: Some(Self::default()) });
-        let conflicts = merge_conflict::find(&text);
-        if let Some(first) = conflicts.first() {
-            let line = text[..first.start].matches('\n').count() + 1;
+        if let Some(line) = merge_conflict::first_line(&text) {
             let error = Error::new(format!("`{path}` has an unresolved merge conflict in line {line}"))
                 .help(format!("run `tsmedia apply`, or take either side with `git checkout --theirs {path}`"));
             let usable = Self::parse(merge_conflict::first_sides(&text), path).unwrap_or_default();

@@ -79,7 +79,11 @@ impl Default for TextStyle {
     }
 }
 
-/// Formats a count with its noun, such as `1 file` or `2 files`.
+/// Formats a count with its noun, such as `1 file`, `2 files` or `2 media`.
 pub fn counted(n: usize, word: &str) -> String {
-    format!("{n} {word}{}", if n == 1 { "" } else { "s" })
+    match (n, word) {
+        (1, _) => format!("1 {word}"),
+        (_, "medium") => format!("{n} media"),
+        _ => format!("{n} {word}s"),
+    }
 }

@@ -36,6 +36,7 @@ mod shared_memo;
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, Write};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -43,7 +44,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::content::{Source, SourceKey, Stat};
 use crate::digest::{Digest, DigestKinds, Digests};
 use crate::error::{Error, Result};
-use crate::write::{DiskOps, JournalKey, open};
+use crate::progress::Progress;
+use crate::write::{self, DiskOps, JournalKey, WriteOptions, open};
 use memo::FinishedOutput;
 use shared_memo::SharedMemo;
 
@@ -137,6 +139,24 @@ impl Store {
     /// later timestamp.
     pub fn wait_past(&self, moment_ns: i64) {
         wait_past(self.folder.path(), moment_ns);
+    }
+
+    /// Hashes sources, reading each once, and remembers their digests. Returns them in the order of `files`.
+    ///
+    /// # Errors
+    ///
+    /// If a source can't be read, or changes meanwhile.
+    pub fn hash(
+        &mut self,
+        files: &[Arc<Source>],
+        digest_kinds: DigestKinds,
+        options: &WriteOptions,
+        progress: &Progress,
+    ) -> Result<Vec<Digests>> {
+        self.start_reading();
+        let digests = write::hash(files, digest_kinds, options, progress)?;
+        files.iter().zip(&digests).for_each(|(file, digests)| self.remember(file, *digests));
+        Ok(digests)
     }
 
     /// Remembers the digests of a source that was read in full while it was in this state.

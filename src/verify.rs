@@ -21,7 +21,7 @@ use crate::output::lists::{self, MediumToml};
 use crate::output::{Identity, Listing, Output, ReadSeek};
 use crate::progress::Progress;
 use crate::store::Store;
-use crate::write::{self, WriteOptions};
+use crate::write::WriteOptions;
 
 /// Result of a verification.
 #[derive(Clone, Debug)]
@@ -211,12 +211,8 @@ pub fn hash_sources<'a>(
     });
     // A file that is on the medium twice is read once.
     let unknown: Vec<_> = unknown.collect::<HashMap<_, _>>().into_values().collect();
-    store.start_reading();
-    let digests = write::hash(&unknown, kinds, options, progress)?;
-    let found: HashMap<_, _> = unknown.iter().map(|source| source.key()).zip(digests.iter().copied()).collect();
-    for (source, digests) in unknown.iter().zip(digests) {
-        store.remember(source, digests);
-    }
+    let digests = store.hash(&unknown, kinds, options, progress)?;
+    let found: HashMap<_, _> = unknown.iter().map(|source| source.key()).zip(digests).collect();
     // The memo omits files that changed a moment ago, so look in the digests read just now first.
     Ok(move |key: &SourceKey| found.get(key).copied().or_else(|| store.digests(key)))
 }

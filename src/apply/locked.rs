@@ -14,7 +14,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Action, Plan};
 use crate::progress::Progress;
 use crate::store::Store;
-use crate::write;
 
 /// File with a digest in `tsmedia.lock`.
 #[derive(Clone, Debug)]
@@ -41,9 +40,7 @@ pub(super) fn verify(work: &ApplyContext, plan: &Plan, store: &mut Store, progre
     let is_unread = |locked: &&LockedSource| store.verified(&locked.source.key()).is_none();
     let unread: Vec<_> = work.locked.iter().filter(is_unread).map(|locked| Arc::clone(&locked.source)).collect();
     if !unread.is_empty() {
-        store.start_reading();
-        let digests = write::hash(&unread, work.digest_kinds(), &work.options, progress)?;
-        unread.iter().zip(digests).for_each(|(source, digests)| store.remember(source, digests));
+        store.hash(&unread, work.digest_kinds(), &work.options, progress)?;
     }
     for LockedSource { source, blake3, lock } in work.locked {
         if store.verified(&source.key()).is_some_and(|read| read.blake3 != *blake3) {

@@ -17,7 +17,6 @@ use crate::progress::Progress;
 use crate::record::{Record, RecordedCapture, RecordedMedium};
 use crate::store::Store;
 use crate::target::{self, Target};
-use crate::write;
 
 /// Makes a plan and its saved form. Reads every source whose digest is not known, and remembers it.
 pub fn survey_to_save(
@@ -129,11 +128,7 @@ fn hash_sources(work: &ApplyContext, store: &mut Store, progress: &Progress) -> 
         return Ok(());
     }
     unknown.sort_by(|a, b| (a.path(), a.key()).cmp(&(b.path(), b.key())));
-    store.start_reading();
-    let digests = write::hash(&unknown, work.digest_kinds(), &work.options, progress)?;
-    for (file, digests) in unknown.iter().zip(digests) {
-        store.remember(file, digests);
-    }
+    store.hash(&unknown, work.digest_kinds(), &work.options, progress)?;
     // Best effort: a plan does not need the cache.
     let _ = store.save(&work.options.disk);
     Ok(())

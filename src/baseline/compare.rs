@@ -13,7 +13,8 @@ use crate::content::{Source, SourceFile, SourceKey, Stat};
 use crate::digest::Digests;
 use crate::error::Result;
 use crate::output::{Output, Sealed};
-use crate::plan::{self, Action, Claim, ExistingFile, PlannedChange, PlannedMedium, Reason, normalized, site};
+use crate::paths::normalized;
+use crate::plan::{self, Action, Claim, ExistingFile, MediumChange, PlannedChange, Reason, site};
 use crate::progress::Progress;
 use crate::project::Project;
 use crate::record::Record;
@@ -62,12 +63,12 @@ impl Baseline {
             run.caveats.push(Caveat::SecretsAssumed(n_secret));
         }
         let ComparisonRun { mut media, caveats, .. } = run;
-        media.sort_by(|one, other| (&one.manifest, &one.path).cmp(&(&other.manifest, &other.path)));
+        media.sort_by(|one, other| (&one.change.manifest, &one.path).cmp(&(&other.change.manifest, &other.path)));
         Ok(Comparison { reference: self.reference.clone(), commit: self.commit.clone(), media, caveats })
     }
 
     /// Replaces paths in the view by those in the work tree, from its root.
-    fn with_paths_of_tree(&self, mut medium: PlannedMedium) -> PlannedMedium {
+    fn with_paths_of_tree(&self, mut medium: MediumChange) -> MediumChange {
         for source in medium.sources.values_mut() {
             let path = self.view.mirror.original_of(source);
             *source = path.strip_prefix(&self.view.mirror.original).map_or_else(|_| path.clone(), normalized);
@@ -82,7 +83,7 @@ struct ComparisonRun<'a> {
     options: &'a CompareOptions,
     progress: &'a Progress,
     known: KnownDigests,
-    media: Vec<PlannedMedium>,
+    media: Vec<MediumChange>,
     caveats: Vec<Caveat>,
 }
 
@@ -114,11 +115,11 @@ impl ComparisonRun<'_> {
             let medium = match pairs.get(&index).map(|at| old[*at]) {
                 None => {
                     let change = plan_one(target, None, &self.known, self.options.no_patch)?;
-                    PlannedMedium::new(manifest, [None, Some(output)], change)
+                    MediumChange::new(manifest, [None, Some(output)], change)
                 }
                 Some((old_target, old_output)) => {
                     let change = self.compare_pair(target, old_target, [old_output, output], &mut store)?;
-                    let medium = PlannedMedium::new(manifest, [Some(old_output), Some(output)], change);
+                    let medium = MediumChange::new(manifest, [Some(old_output), Some(output)], change);
                     if old_target.name == target.name { medium } else { medium.renamed_from(&old_target.name) }
                 }
             };
@@ -140,7 +141,7 @@ impl ComparisonRun<'_> {
         // The length is only shown.
         let len = output.draft(&|key| Some(self.known.get_of_base(key))).map_or(0, |draft| draft.len());
         let change = PlannedChange::new(&target.name, Action::Delete, len, vec![Reason::Unclaimed]);
-        let medium = PlannedMedium::new(manifest, [Some(output), None], change);
+        let medium = MediumChange::new(manifest, [Some(output), None], change);
         self.media.push(self.baseline.with_paths_of_tree(medium));
     }
 

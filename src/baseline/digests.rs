@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::store::Store;
-use crate::write::{self, WriteOptions};
+use crate::write::WriteOptions;
 
 /// Digests found so far.
 #[derive(Default)]
@@ -85,12 +85,8 @@ impl KnownDigests {
         if unknown.is_empty() {
             return Ok(());
         }
-        store.start_reading();
-        let digests = write::hash(&unknown, kinds, &WriteOptions::default(), progress)?;
-        for (source, digests) in unknown.iter().zip(digests) {
-            store.remember(source, digests);
-            self.found.insert(source.key(), digests);
-        }
+        let digests = store.hash(&unknown, kinds, &WriteOptions::default(), progress)?;
+        self.found.extend(unknown.iter().map(|source| source.key()).zip(digests));
         Ok(())
     }
 }

@@ -69,7 +69,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
             match build(project, planned, options, screen) {
                 Err(error) if arguments.keep_going && error.kind() != ErrorKind::Interrupted => {
                     screen.print_error(&error);
-                    failed.push(project.manifest_path().clone());
+                    failed.push(project.manifest().to_owned());
                 }
                 applied => {
                     let applied = applied?;

@@ -170,7 +170,7 @@ fn finish(
         (true, Some(files)) => project::failed(problems, files),
         (true, None) => return Ok(Outcome::ProblemsFound),
     };
-    let sound = checked.projects.iter().filter(|project| !failed.contains(project.manifest_path()));
+    let sound = checked.projects.iter().filter(|project| failed.iter().all(|path| path != project.manifest()));
     let (ready, waiting): (Vec<_>, Vec<_>) = sound.partition(|project| project.awaited().is_empty());
     for project in waiting {
         let files: Vec<_> = project.awaited().iter().map(|file| format!("`{file}`")).collect();
@@ -229,7 +229,7 @@ impl<'a> CheckedFiles<'a> {
         let one = self.n_files() == 1;
         let mut made = Vec::new();
         if self.n_media > 0 {
-            let media = if self.n_media == 1 { "1 medium".to_owned() } else { format!("{} media", self.n_media) };
+            let media = report::counted(self.n_media, "medium");
             let discs = format!(" on {}", report::counted(self.n_discs, "disc"));
             made.push(format!("{} {media}{}", verb(one, "build"), if self.n_discs > 0 { &discs } else { "" }));
         }

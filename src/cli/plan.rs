@@ -17,7 +17,7 @@ use crate::content::Content;
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
 use crate::plan::jobs::{self, JobUnit};
-use crate::plan::{Plan, PlannedMedium};
+use crate::plan::{MediumChange, Plan};
 use crate::project::{BuildOptions, Project, refuse_input};
 use crate::report::markdown::{Comment, comment};
 use crate::report::{self, matrix};
@@ -189,7 +189,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         };
         media.extend(plan.changes.iter().map(|change| {
             let target = target::find(project.targets(), &change.name);
-            PlannedMedium::of_target(project.manifest(), target, change.clone())
+            MediumChange::of_target(project.manifest(), target, change.clone())
         }));
         whole.changes.extend(plan.changes);
     }

@@ -76,14 +76,11 @@ pub(super) fn load_with_inputs(
     let mut problems = Problems::default();
     let request = request(arguments, keep_going, &mut problems)?;
     let mut projects = resolve_request(&request, &mut secrets(), &mut problems, inputs, screen)?;
-    // Only `check` shows notes.
-    problems.drop_notes();
-    screen.report_problems(&problems);
-    if !problems.has_errors() {
+    if report_problems(&mut problems, screen) {
         return Ok(Some(LoadedProjects { projects, failed: Vec::new() }));
     }
     let failed = failed(&problems, &arguments.manifests);
-    projects.retain(|project| !failed.contains(project.manifest_path()));
+    projects.retain(|project| failed.iter().all(|path| path != project.manifest()));
     if projects.is_empty() || !keep_going {
         return Ok(None);
     }
@@ -91,10 +88,10 @@ pub(super) fn load_with_inputs(
 }
 
 /// Reports the problems of manifests. Returns `true` if there are no errors.
-pub(super) fn report_problems(mut problems: Problems, screen: &Screen) -> bool {
+pub(super) fn report_problems(problems: &mut Problems, screen: &Screen) -> bool {
     // Only `check` shows notes.
     problems.drop_notes();
-    screen.report_problems(&problems);
+    screen.report_problems(problems);
     !problems.has_errors()
 }
 

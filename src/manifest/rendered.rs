@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::library::TakenEntry;
 use super::model::Manifest;
@@ -11,6 +11,7 @@ use super::rules::accepted::{self, AcceptedRules};
 use super::rules::lowered::{self, LoweredRules};
 use super::site_data::SiteFile;
 use crate::output::TemplateValue;
+use crate::paths;
 use crate::problem::{Place, Problem, Problems};
 use crate::sequence::Sequence;
 use authoring::spanned::Spans;
@@ -175,25 +176,10 @@ pub fn note_unraised_rules<M>(rendered: &[Rendered<M>], mark: usize, problems: &
 }
 
 /// Returns a path relative to a folder, both relative to the same folder. Returns the path itself
-/// if the way up is unknown.
+/// if it is absolute, or the way up is unknown.
 pub fn relative(folder: &Utf8Path, path: &Utf8Path) -> Utf8PathBuf {
-    fn parts(path: &Utf8Path) -> Vec<Utf8Component<'_>> {
-        let mut parts = Vec::new();
-        for part in path.components().filter(|part| *part != Utf8Component::CurDir) {
-            match (part, parts.last()) {
-                (Utf8Component::ParentDir, Some(Utf8Component::Normal(_))) => drop(parts.pop()),
-                _ => parts.push(part),
-            }
-        }
-        parts
-    }
-    let (folder, parts) = (parts(folder), parts(path));
-    let n_shared = folder.iter().zip(&parts).take_while(|(one, other)| one == other).count();
-    let up = &folder[n_shared..];
-    if path.is_absolute() || up.contains(&Utf8Component::ParentDir) {
-        return path.to_owned();
-    }
-    up.iter().map(|_| Utf8Component::ParentDir).chain(parts[n_shared..].iter().copied()).collect()
+    let way = if path.is_absolute() { None } else { paths::relative(folder, path) };
+    way.unwrap_or_else(|| path.to_owned())
 }
 
 #[cfg(test)]

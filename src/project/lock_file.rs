@@ -7,13 +7,13 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{Environment, Project};
-use crate::content::{Content, Source, SourceFile, Stat};
+use crate::content::{Source, SourceFile, Stat};
 use crate::digest::{DigestKinds, Digests};
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
 use crate::progress::Progress;
 use crate::store::{ContentLock, Store};
-use crate::write::{self, DiskOps, WriteOptions};
+use crate::write::{DiskOps, WriteOptions};
 
 /// Differences between a lock and the content that it names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,13 +134,8 @@ fn chosen(lock: &ContentLock, only: &[Utf8PathBuf]) -> Result<Vec<String>> {
 
 /// Files of at least `min_len` bytes that manifests read, by path.
 fn large_files(projects: &[&Project], inputs: &Inputs, min_len: u64) -> BTreeMap<Utf8PathBuf, SourceFile> {
-    let mut files = BTreeMap::new();
-    for (_, output) in projects.iter().flat_map(|project| project.media()) {
-        for (_, content) in output.root.files() {
-            let Content::Source(source) = content else { continue };
-            files.extend(source.files().iter().map(|file| (file.path.clone(), file.clone())));
-        }
-    }
+    let of_media = projects.iter().flat_map(|project| project.source_files());
+    let mut files: BTreeMap<_, _> = of_media.map(|file| (file.path.clone(), file.clone())).collect();
     for (path, _) in inputs.read() {
         if let Some(metadata) = fs::metadata(path).ok().filter(fs::Metadata::is_file) {
             let file = SourceFile { path: path.to_owned(), stat: Stat::from_metadata(&metadata) };
@@ -167,9 +162,7 @@ fn read<'a>(
     let unread: Vec<_> = sources.iter().filter(is_unread).cloned().collect();
     if !unread.is_empty() {
         let options = WriteOptions::default();
-        store.start_reading();
-        let digests = write::hash(&unread, DigestKinds::Lists, &options, progress)?;
-        unread.iter().zip(digests).for_each(|(source, digests)| store.remember(source, digests));
+        store.hash(&unread, DigestKinds::Lists, &options, progress)?;
         // Best effort: the lock does not depend on the cache.
         let _ = store.save(&options.disk);
     }

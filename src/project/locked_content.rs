@@ -9,11 +9,11 @@ use camino::Utf8PathBuf;
 
 use super::Project;
 use crate::apply::LockedSource;
-use crate::content::{Content, Source, SourceFile, Stat};
+use crate::content::{Source, SourceFile, Stat};
 use crate::inputs::Inputs;
 use crate::problem::{Place, Problem, Problems, SourceId};
 use crate::rule::Rule;
-use crate::store::{Cache, ContentLock, LockedFile};
+use crate::store::{Cache, ContentLock, LockedFile, Store};
 
 /// Lock files of a run.
 pub(super) struct LockedContent {
@@ -23,7 +23,7 @@ pub(super) struct LockedContent {
 /// Lock file with the files that it names, as far as they exist.
 struct OpenLock {
     lock: ContentLock,
-    cache: Cache,
+    store: Store,
     found: BTreeMap<String, SourceFile>,
 }
 
@@ -87,7 +87,7 @@ impl OpenLock {
             }
             found.insert(name.clone(), file);
         }
-        Self { lock, cache: cache.clone(), found }
+        Self { lock, store: cache.store(), found }
     }
 
     /// Describes the difference of a file, as far as it is known without reading the file.
@@ -97,7 +97,7 @@ impl OpenLock {
             let (len, locked_len) = (file.stat.len, locked.len);
             return Some(format!("`{path}` has {len} bytes, but {locked_len} in `{lock}`"));
         }
-        let read = self.cache.store().verified(&Source::File(file.clone()).key())?;
+        let read = self.store.verified(&Source::File(file.clone()).key())?;
         (read.blake3 != locked.digests.blake3).then(|| format!("`{path}` has other bytes than in `{lock}`"))
     }
 
@@ -111,14 +111,8 @@ impl OpenLock {
 
 /// Devices and inodes of the files that media and manifests read.
 fn used_files(projects: &[Project], inputs: &Inputs) -> HashSet<(u64, u64)> {
-    let mut used = HashSet::new();
-    for (_, output) in projects.iter().flat_map(Project::media) {
-        for (_, content) in output.root.files() {
-            let Content::Source(source) = content else { continue };
-            used.extend(source.files().iter().map(|file| (file.stat.device, file.stat.inode)));
-        }
-    }
-    let stats = inputs.read().filter_map(|(path, _)| fs::metadata(path).ok());
-    used.extend(stats.map(|metadata| Stat::from_metadata(&metadata)).map(|stat| (stat.device, stat.inode)));
-    used
+    let of_media = projects.iter().flat_map(Project::source_files).map(|file| file.stat);
+    let read = inputs.read().filter_map(|(path, _)| fs::metadata(path).ok());
+    let stats = of_media.chain(read.map(|metadata| Stat::from_metadata(&metadata)));
+    stats.map(|stat| (stat.device, stat.inode)).collect()
 }

@@ -15,7 +15,7 @@ use crate::foreign_text;
 use crate::size::Size;
 
 pub use medium::{MediumReport, medium};
-pub use plan::{PlanPage, PlannedMedium};
+pub use plan::{MediumSection, PlanPage};
 
 /// Number of shares shown; the others are added up.
 const MAX_SHARES: usize = 24;

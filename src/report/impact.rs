@@ -6,7 +6,7 @@ mod groups;
 use super::condense::{ReportItem, ReportSection, condense};
 use super::{Page, counted, plan::action_line};
 use crate::baseline::{Caveat, Comparison};
-use crate::plan::{Action, PlannedMedium};
+use crate::plan::{Action, MediumChange};
 use crate::size::Size;
 
 pub(super) use groups::{ChangeGroup, groups, reach, sites};
@@ -40,11 +40,11 @@ pub(super) fn summary(comparison: &Comparison) -> String {
     let n_media = comparison.media.len();
     let change = if n_changed == 1 { "changes" } else { "change" };
     let counts = counts(&comparison.media);
-    format!("{n_changed} of {} {change} compared with {base}: {counts}", media_count(n_media))
+    format!("{n_changed} of {} {change} compared with {base}: {counts}", counted(n_media, "medium"))
 }
 
 /// Returns the number of media for each action, and the bytes to write.
-pub(super) fn counts(media: &[PlannedMedium]) -> String {
+pub(super) fn counts(media: &[MediumChange]) -> String {
     let count = |action| media.iter().filter(|medium| medium.change.action == action).count();
     let actions = [Action::Create, Action::Patch, Action::Rebuild, Action::Delete];
     let mut parts: Vec<_> = actions
@@ -52,7 +52,7 @@ pub(super) fn counts(media: &[PlannedMedium]) -> String {
         .filter(|action| count(*action) > 0)
         .map(|action| format!("{} to {}", count(action), action.as_str()))
         .collect();
-    let n_renamed = media.iter().filter(|medium| medium.renamed_from.is_some()).count();
+    let n_renamed = media.iter().filter(|medium| medium.change.renamed_from.is_some()).count();
     if n_renamed > 0 {
         parts.push(format!("{n_renamed} to rename"));
     }
@@ -61,7 +61,7 @@ pub(super) fn counts(media: &[PlannedMedium]) -> String {
 }
 
 /// Returns `true` if there is something to do for a medium.
-pub(super) fn is_changed(medium: &PlannedMedium) -> bool {
+pub(super) fn is_changed(medium: &MediumChange) -> bool {
     medium.change.action != Action::Keep
 }
 
@@ -81,9 +81,9 @@ fn section(group: &ChangeGroup) -> ReportSection {
     ReportSection { headings: vec![group.heading()], items }
 }
 
-fn medium_line(medium: &PlannedMedium) -> String {
+fn medium_line(medium: &MediumChange) -> String {
     let path = medium.path.as_str();
-    match (&medium.renamed_from, medium.change.action) {
+    match (&medium.change.renamed_from, medium.change.action) {
         (Some(old), Action::Rename) => format!("{:8} {old} → {path}", "rename"),
         (Some(old), _) => format!("{}, renamed from {old}", action_line(&medium.change, path)),
         (None, _) => action_line(&medium.change, path),
@@ -102,7 +102,7 @@ pub(super) fn caveat_text(caveat: &Caveat, comparison: &Comparison) -> String {
         Caveat::UnreadBase { manifest, why, n_media } => {
             format!(
                 "`{manifest}` of {base} can't be read, so {} not compared: {why}",
-                were(&media_count(*n_media), *n_media)
+                were(&counted(*n_media, "medium"), *n_media)
             )
         }
         Caveat::NeedsSecrets(names) => {
@@ -135,14 +135,4 @@ pub(super) fn caveat_text(caveat: &Caveat, comparison: &Comparison) -> String {
 
 fn were(what: &str, n: usize) -> String {
     format!("{what} {}", if n == 1 { "was" } else { "were" })
-}
-
-/// Formats a number of media.
-pub(super) fn media_count(n: usize) -> String {
-    if n == 1 { "1 medium".into() } else { format!("{n} media") }
-}
-
-/// Formats a number of sites.
-pub(super) fn site_count(n: usize) -> String {
-    counted(n, "site")
 }

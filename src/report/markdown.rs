@@ -9,7 +9,7 @@ mod escape;
 use super::impact::{self, ChangeGroup, groups, is_changed};
 use super::{condense::ReportItem, counted};
 use crate::baseline::{Caveat, Comparison};
-use crate::plan::{Action, PlannedMedium};
+use crate::plan::{Action, MediumChange};
 use crate::size::Size;
 
 use escape::{code, inline};
@@ -31,7 +31,7 @@ const MAX_NOTES_LEN: usize = 8_000;
 #[derive(Clone, Copy, Debug)]
 pub struct Comment<'a> {
     /// Planned media.
-    pub media: &'a [PlannedMedium],
+    pub media: &'a [MediumChange],
     /// Comparison that the media are from, if they are compared with a commit.
     pub comparison: Option<&'a Comparison>,
     /// Further notes.
@@ -74,7 +74,7 @@ pub fn comment(comment: &Comment) -> Option<String> {
         text += &format!("\n<details><summary>{}</summary>\n\n", inline(&costs(&changed)));
         text += "| Medium | Action | Size | To write | Kept |\n|---|---|--:|--:|--:|\n";
         text += &rows(changed.iter().map(|medium| medium_row(medium)), MAX_MEDIA_LEN, |n| {
-            format!("| and {} more | | | | |\n", impact::media_count(n))
+            format!("| and {} more | | | | |\n", counted(n, "medium"))
         });
         if let Some(comparison) = comment.comparison {
             text += &format!("\nCompared with the commit {}. ", code(&comparison.commit));
@@ -94,15 +94,15 @@ fn title(comment: &Comment, n_changed: usize) -> String {
         Some(comparison) => impact::summary(comparison),
         None if n_changed == 0 => "nothing to do".into(),
         None => {
-            let n_media = impact::media_count(comment.media.len());
+            let n_media = counted(comment.media.len(), "medium");
             format!("{n_changed} of {n_media}: {}", impact::counts(comment.media))
         }
     }
 }
 
-fn costs(changed: &[&PlannedMedium]) -> String {
+fn costs(changed: &[&MediumChange]) -> String {
     let n_write: u64 = changed.iter().map(|medium| medium.change.n_write).sum();
-    format!("{}, {} to write", impact::media_count(changed.len()), Size(n_write))
+    format!("{}, {} to write", counted(changed.len(), "medium"), Size(n_write))
 }
 
 /// Joins as many rows as fit, with the number of the others at the end.
@@ -130,11 +130,11 @@ fn change_row(group: &ChangeGroup) -> String {
     format!("| {} | {} | {n_sites} |\n", inline(&group.heading()), media.len())
 }
 
-fn medium_row(medium: &PlannedMedium) -> String {
+fn medium_row(medium: &MediumChange) -> String {
     let change = &medium.change;
-    let action = match (&medium.renamed_from, change.action) {
-        (Some(old), Action::Rename) => format!("rename from {}", code(old)),
-        (Some(old), action) => format!("{}, rename from {}", action.as_str(), code(old)),
+    let action = match (&medium.change.renamed_from, change.action) {
+        (Some(old), Action::Rename) => format!("rename from {}", code(old.as_str())),
+        (Some(old), action) => format!("{}, rename from {}", action.as_str(), code(old.as_str())),
         (None, action) => action.as_str().to_owned(),
     };
     let size = |n: u64| if n == 0 { String::new() } else { Size(n).to_string() };

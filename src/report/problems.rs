@@ -14,7 +14,7 @@ use serde_json::{Value as Json, json};
 
 use camino::Utf8Path;
 
-use crate::plan::normalized;
+use crate::paths::normalized;
 use crate::problem::{MASK, Place, Problem, Problems, Severity, SourceId, SourceText};
 use crate::rule::Rule;
 

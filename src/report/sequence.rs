@@ -31,33 +31,29 @@ pub fn tree(sequence: &Sequence) -> Page {
 
 /// Returns the remarks after the name of a step: its type, where it runs, and `disabled` or `continues on error`.
 fn remarks(step: &Step) -> String {
-    let mut remarks = Vec::new();
-    let environment = match &step.body {
-        Body::Group(_) => None,
-        Body::Action(action) => {
-            remarks.push(action.kind.title.to_owned());
-            Some(action.kind.environment)
-        }
-        Body::Foreign(foreign) => {
-            remarks.push(foreign.class.clone());
-            Some(foreign.environment)
-        }
-    };
-    remarks.extend(match environment {
-        Some(Environment::WindowsPe) => Some("Windows PE".to_owned()),
-        Some(Environment::FullOs) => Some("full OS".to_owned()),
+    let environment = match step.environment() {
+        Some(Environment::WindowsPe) => Some("Windows PE"),
+        Some(Environment::FullOs) => Some("full OS"),
         Some(Environment::Any) | None => None,
-    });
-    if remarks.first() == Some(&step.name) {
-        remarks.remove(0);
-    }
-    if step.is_disabled {
-        remarks.push("disabled".into());
-    }
-    if step.continues_on_error {
-        remarks.push("continues on error".into());
-    }
+    };
+    let remarks: Vec<_> = type_of(step).into_iter().chain(environment).chain(flags(step)).collect();
     if remarks.is_empty() { String::new() } else { format!(" ({})", remarks.join(", ")) }
+}
+
+/// Returns the type of a step, unless its name says so or it is a group.
+pub(super) fn type_of(step: &Step) -> Option<&str> {
+    let title = match &step.body {
+        Body::Group(_) => return None,
+        Body::Action(action) => action.kind.title,
+        Body::Foreign(foreign) => &foreign.class,
+    };
+    Some(title).filter(|title| !title.is_empty() && *title != step.name)
+}
+
+/// Returns `disabled` and `continues on error`, as far as they apply to a step.
+pub(super) fn flags(step: &Step) -> impl Iterator<Item = &str> {
+    let disabled = step.is_disabled.then_some("disabled");
+    disabled.into_iter().chain(step.continues_on_error.then_some("continues on error"))
 }
 
 /// Returns a task sequence as JSON: each step with its type, class, environment, condition and steps.

@@ -19,6 +19,7 @@ use crate::content::{Content, Source};
 use crate::format::wim::header::{HEADER_LEN, MAGIC, PIPABLE_MAGIC, WimHeader};
 use crate::format::wim::{Incompatibility, MissingContents, WimCompression, WimUse, command, pipable_error};
 use crate::limits;
+use crate::paths::folder_of;
 use crate::problem::{Problem, Problems, Severity};
 use crate::shell;
 
@@ -187,7 +188,7 @@ fn missing_message(wim: &KnownWim, index: u32, missing: &MissingContents) -> Str
 /// missing contents.
 fn missing_help(sources: &dyn Sources, wim: &KnownWim, index: u32) -> String {
     let path = wim.path();
-    let folder = path.parent().filter(|folder| *folder != "").unwrap_or(Utf8Path::new("."));
+    let folder = folder_of(path);
     let entries = folder.read_dir_utf8().into_iter().flatten().flatten();
     let mut beside: Vec<_> = entries
         .map(|entry| path.with_file_name(entry.file_name()))

@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
 use crate::digest::Digest;
+use crate::paths::folder_of;
 
 /// Name of the cache folder in a repository or beside a manifest.
 const NAME: &str = ".tsmedia";
@@ -134,11 +135,6 @@ fn above(folder: &Utf8Path, depth: usize, real: &Utf8Path) -> Utf8PathBuf {
     }
     let up: Utf8PathBuf = std::iter::repeat_n("..", depth).collect();
     if folder == "." { up } else { folder.join(up) }
-}
-
-/// Folder of a file.
-fn folder_of(file: &Utf8Path) -> &Utf8Path {
-    file.parent().filter(|folder| *folder != "").unwrap_or(".".into())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use std::io;
 use std::ops::Range;
 
-use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 
 use super::repository_root;
@@ -16,6 +16,7 @@ use crate::digest::{Digest, Digests, Sha256};
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::merge_conflict;
+use crate::paths::{folder_of, relative};
 use crate::write::{DiskOps, replace};
 
 /// Name of the file.
@@ -73,9 +74,7 @@ impl ContentLock {
     /// If it can't be read, is invalid, has a newer version, or an unresolved merge conflict.
     pub fn load(path: &Utf8Path) -> Result<Option<Self>> {
         let Some(text) = read(path)? else { return Ok(None) };
-        let conflicts = merge_conflict::find(&text);
-        if let Some(first) = conflicts.first() {
-            let line = line_of(&text, first.start);
+        if let Some(line) = merge_conflict::first_line(&text) {
             return Err(Error::new(format!("`{path}` has an unresolved merge conflict in line {line}"))
                 .help("run `tsmedia lock --update`, which keeps the files of both sides and reads them again"));
         }
@@ -85,18 +84,13 @@ impl ContentLock {
     /// Reads a lock to replace it: in a merge conflict, the files of both sides are used.
     pub fn load_to_update(path: &Utf8Path) -> Result<Self> {
         let Some(text) = read(path)? else { return Ok(Self::new(path)) };
-        let is_mark =
-            |line: &&str| ["<<<<<<<", "|||||||", "=======", ">>>>>>>"].iter().any(|mark| line.starts_with(mark));
-        let text = match merge_conflict::find(&text).is_empty() {
-            true => text,
-            false => text.split_inclusive('\n').filter(|line| !is_mark(line)).collect(),
-        };
-        Self::parse(path, text)
+        Self::parse(path, merge_conflict::all_sides(&text))
     }
 
     fn parse(path: &Utf8Path, text: String) -> Result<Self> {
         let invalid = |start: usize| {
-            Error::new(format!("line {} of `{path}` is invalid", line_of(&text, start)))
+            let line = text[..start].matches('\n').count() + 1;
+            Error::new(format!("line {line} of `{path}` is invalid"))
                 .help("restore the file from Git, or remove it and run `tsmedia lock`")
         };
         let mut files = BTreeMap::new();
@@ -151,24 +145,18 @@ impl ContentLock {
 
     /// Path of a locked file.
     pub fn file_path(&self, name: &str) -> Utf8PathBuf {
-        match self.path.parent() {
-            Some(folder) if folder != "" => folder.join(name),
-            _ => name.into(),
-        }
+        self.path.with_file_name(name)
     }
 
     /// Name of a file: its path relative to the lock, or the whole path of a file that was given so and is elsewhere.
     pub fn name_of(&self, path: &Utf8Path) -> String {
-        let real = |folder: Option<&Utf8Path>| {
-            let folder = folder.filter(|folder| *folder != "").unwrap_or(".".into());
-            folder.canonicalize_utf8().unwrap_or_else(|_| folder.to_owned())
-        };
-        let root = real(self.path.parent());
-        let file = real(path.parent()).join(path.file_name().unwrap_or_default());
+        let real = |folder: &Utf8Path| folder.canonicalize_utf8().unwrap_or_else(|_| folder.to_owned());
+        let root = real(folder_of(&self.path));
+        let file = real(folder_of(path)).join(path.file_name().unwrap_or_default());
         match file.strip_prefix(&root) {
             Ok(below) => below.as_str().to_owned(),
             Err(_) if path.is_absolute() => path.as_str().to_owned(),
-            Err(_) => relative(&file, &root),
+            Err(_) => relative(&root, &file).unwrap_or(file).into_string(),
         }
     }
 
@@ -212,19 +200,6 @@ fn read(path: &Utf8Path) -> Result<Option<String>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::io("reading", path, error)),
     }
-}
-
-/// Number of the line at a byte, from 1.
-fn line_of(text: &str, start: usize) -> usize {
-    text[..start].matches('\n').count() + 1
-}
-
-/// Path of a file relative to a folder; both are absolute and have no links.
-fn relative(file: &Utf8Path, folder: &Utf8Path) -> String {
-    let (file, folder): (Vec<_>, Vec<_>) = (file.components().collect(), folder.components().collect());
-    let n_common = file.iter().zip(&folder).take_while(|(one, other)| one == other).count();
-    let up = std::iter::repeat_n(Utf8Component::ParentDir, folder.len() - n_common);
-    up.chain(file[n_common..].iter().copied()).collect::<Utf8PathBuf>().into_string()
 }
 
 #[cfg(test)]
@@ -295,7 +270,6 @@ mod tests {
         assert_eq!(lock.name_of(&root.join("sites/ber/../../images/x.wim")), "images/x.wim");
         assert_eq!(lock.name_of(&root.join("sites/ber/x.wim")), "sites/ber/x.wim");
         assert_eq!(lock.name_of("/usr/x.wim".into()), "/usr/x.wim");
-        assert_eq!(relative("/a/b/x.wim".into(), "/a/c/d".into()), "../../b/x.wim");
         assert_eq!(lock.file_path("sites/x"), root.join("sites/x"));
         assert_eq!(ContentLock::new("tsmedia.lock".into()).file_path("a/b"), "a/b");
     }

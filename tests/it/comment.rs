@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tsmedia::plan::{Action, EntryChange, FileChange, FileCount, PlannedChange, PlannedMedium, Reason};
+use tsmedia::plan::{Action, EntryChange, FileChange, FileCount, MediumChange, PlannedChange, Reason};
 use tsmedia::report::markdown::{Comment, comment};
 
 /// Maximum length of a comment on GitHub in characters.
@@ -24,13 +24,13 @@ fn package(n: usize, n_files: usize) -> Reason {
     })
 }
 
-fn medium(manifest: &str, site: &str, name: &str, reasons: Vec<Reason>) -> PlannedMedium {
+fn medium(manifest: &str, site: &str, name: &str, reasons: Vec<Reason>) -> MediumChange {
     let change = PlannedChange { n_write: 5_000, ..PlannedChange::new(name, Action::Patch, 10_000_000, reasons) };
-    let medium = PlannedMedium::of_target(manifest.into(), None, change);
-    PlannedMedium { site: Some(site.to_owned()), ..medium }
+    let change = PlannedChange { site: Some(site.to_owned()), ..change };
+    MediumChange::of_target(manifest.into(), None, change)
 }
 
-fn text(media: &[PlannedMedium]) -> String {
+fn text(media: &[MediumChange]) -> String {
     comment(&Comment { media, comparison: None, notes: &[], name: None }).unwrap()
 }
 
@@ -90,7 +90,7 @@ fn names_are_never_markup() {
 #[test]
 fn nothing_to_do_is_no_comment() {
     let kept = PlannedChange::new("out/a.iso", Action::Keep, 10, Vec::new());
-    let media = [PlannedMedium::of_target("media.toml".into(), None, kept)];
+    let media = [MediumChange::of_target("media.toml".into(), None, kept)];
     let notes = ["`b.toml` can't be planned before `x.wim` is captured".to_owned()];
     let with = |notes| comment(&Comment { media: &media, comparison: None, notes, name: Some("b") });
     assert_eq!(with(&[]), None);

@@ -10,36 +10,16 @@ use crate::fixtures::repository::{self, files_below};
 /// Modules of the crate `disc-layout` that are reexported. They are below all layers.
 const BELOW: [&str; 6] = ["content", "date", "firmware", "layout", "source", "volume"];
 
-/// Layers from the lowest to the highest. Modules of one layer may use each other.
-const LAYERS: [(&str, &[&str]); 6] = [
-    (
-        "words",
-        &[
-            "problem",
-            "error",
-            "digest",
-            "file_identity",
-            "foreign_text",
-            "size",
-            "git_lfs",
-            "inputs",
-            "limits",
-            "merge_conflict",
-            "progress",
-            "rule",
-            "secret",
-            "shell",
-        ],
-    ),
-    ("bytes", &["write", "patch", "output", "format", "store"]),
-    ("meaning", &["manifest", "sequence", "resolve", "media", "target"]),
-    ("decision", &["plan", "record", "diff", "map"]),
-    (
-        "deeds",
-        &["apply", "baseline", "capture", "verify", "gather", "watch", "device", "simulate", "project", "import"],
-    ),
-    ("command line", &["cli", "lsp", "report"]),
-];
+/// Returns the level of each module in the table of layers of the crate's documentation; 0 is the highest. Modules of one
+/// layer may use each other.
+fn layers() -> BTreeMap<String, usize> {
+    let text = fs::read_to_string(repository::root().join("src/lib.rs")).expect("the crate");
+    let rows =
+        text.lines().skip_while(|line| *line != "//! |---|---|").skip(1).take_while(|line| line.starts_with("//! |"));
+    let modules = rows.map(|row| row.rsplit(" | ").next().expect("a column").trim_end_matches(" |"));
+    let levels = modules.enumerate().flat_map(|(level, modules)| modules.split(", ").map(move |name| (name, level)));
+    levels.map(|(name, level)| (name.trim_matches('`').to_owned(), level)).collect()
+}
 
 /// Returns the top-level module of a file, and the modules that it refers to as `crate::…`.
 fn uses(path: &Path, root: &Path) -> (String, Vec<String>) {
@@ -58,8 +38,7 @@ fn uses(path: &Path, root: &Path) -> (String, Vec<String>) {
 
 #[test]
 fn a_module_uses_only_the_layers_below_its_own() {
-    let level: BTreeMap<&str, usize> =
-        LAYERS.iter().enumerate().flat_map(|(level, (_, modules))| modules.iter().map(move |m| (*m, level))).collect();
+    let level = layers();
     let root = repository::root().join("src");
     let files: Vec<_> = files_below("src", "rs").into_iter().map(|path| repository::root().join(path)).collect();
     let mut n_uses = 0;
@@ -68,10 +47,10 @@ fn a_module_uses_only_the_layers_below_its_own() {
         if ["lib", "main"].contains(&module.as_str()) {
             continue;
         }
-        let own = level.get(module.as_str()).unwrap_or_else(|| panic!("`{module}` is in no layer"));
+        let own = level.get(&module).unwrap_or_else(|| panic!("`{module}` is in no layer"));
         for other in used.into_iter().filter(|other| !BELOW.contains(&other.as_str())) {
-            let below = level.get(other.as_str()).unwrap_or_else(|| panic!("{}: `{other}`?", path.display()));
-            assert!(below <= own, "{}: `{module}` uses `{other}`, which is above it", path.display());
+            let below = level.get(&other).unwrap_or_else(|| panic!("{}: `{other}`?", path.display()));
+            assert!(below >= own, "{}: `{module}` uses `{other}`, which is above it", path.display());
             n_uses += 1;
         }
     }

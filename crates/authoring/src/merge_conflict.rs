@@ -27,21 +27,35 @@ pub fn find(text: &str) -> Vec<Range<usize>> {
     found
 }
 
+/// Returns the number, from 1, of the first line of the first conflict.
+pub fn first_line(text: &str) -> Option<usize> {
+    find(text).first().map(|place| text[..place.start].matches('\n').count() + 1)
+}
+
 /// Returns a text with the first side of each conflict: that of the current branch, or of the branch rebased onto.
 pub fn first_sides(text: &str) -> String {
+    without_marks(text, false)
+}
+
+/// Returns a text with all sides of each conflict, one after the other.
+pub fn all_sides(text: &str) -> String {
+    without_marks(text, true)
+}
+
+fn without_marks(text: &str, with_later_sides: bool) -> String {
     let starts: HashSet<usize> = find(text).into_iter().map(|place| place.start).collect();
     let mut kept = String::with_capacity(text.len());
-    // `true` on lines of a conflict, and on those that are left out.
-    let (mut is_inside, mut is_left_out) = (false, false);
+    // `true` on lines of a conflict, and on those after its first side.
+    let (mut is_inside, mut is_later) = (false, false);
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         if starts.contains(&start) {
-            (is_inside, is_left_out) = (true, false);
+            (is_inside, is_later) = (true, false);
         } else if is_inside && line.starts_with(">>>>>>>") {
             is_inside = false;
         } else if is_inside && (line.starts_with("=======") || line.starts_with("|||||||")) {
-            is_left_out = true;
-        } else if !(is_inside && is_left_out) {
+            is_later = true;
+        } else if !(is_inside && is_later) || with_later_sides {
             kept += line;
         }
         start += line.len();
@@ -66,10 +80,12 @@ mod tests {
     }
 
     #[test]
-    fn the_first_side_of_each_conflict_is_kept() {
+    fn sides_are_kept_without_marks() {
         let text =
             "a\n<<<<<<< HEAD\nb\n||||||| base\nc\n=======\nd\n>>>>>>> other\ne\n<<<<<<< x\n=======\nf\n>>>>>>> y\ng";
         assert_eq!(first_sides(text), "a\nb\ne\ng");
+        assert_eq!(all_sides(text), "a\nb\nc\nd\ne\nf\ng");
+        assert_eq!(first_line(text), Some(2));
         assert_eq!(first_sides("a\n=======\nb\n"), "a\n=======\nb\n");
     }
 }

@@ -44,7 +44,7 @@ fn load(arguments: &ManifestArguments, secrets: &mut Secrets, screen: &Screen) -
     }
     let mut problems = Problems::default();
     let projects = project::resolve_with_inputs(arguments, secrets, &mut problems, &mut Inputs::default(), screen)?;
-    Ok(project::report_problems(problems, screen).then_some(projects))
+    Ok(project::report_problems(&mut problems, screen).then_some(projects))
 }
 
 fn print(comparison: &Comparison, arguments: &Arguments, screen: &Screen) -> Result<Outcome> {

@@ -10,7 +10,7 @@ use crate::format::revocations::Revocations;
 use crate::output::ParsedMedium;
 use crate::plan::Plan;
 use crate::project::Project;
-use crate::report::html::{MediumReport, PlanPage, PlannedMedium};
+use crate::report::html::{MediumReport, MediumSection, PlanPage};
 use crate::verify::programs::read_programs;
 use disc_layout::layout_reader::LayoutReader;
 
@@ -36,7 +36,7 @@ pub(super) fn write(path: &Utf8Path, plan: &Plan, projects: &[Project], screen: 
                 programs: &read_programs(&mut image, &parsed),
                 revocations: &Revocations::default(),
             };
-            page.add(&PlannedMedium { change, medium, entries: &output.entries, facts: &target.facts });
+            page.add(&MediumSection { change, medium, entries: &output.entries, facts: &target.facts });
         }
     }
     ReportFile::Html.write(path, &page.finish().to_html())?;

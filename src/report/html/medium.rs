@@ -35,16 +35,16 @@ pub struct MediumReport<'a> {
 
 /// Returns the page of a finished medium.
 pub fn medium(report: &MediumReport<'_>) -> HtmlPage {
-    let n_files = Listing::from(report.parsed).files.len();
-    let lead = format!("{} in {}", Size(report.parsed.len()), counted(n_files, "file"));
+    let listed = Listing::from(report.parsed).files;
+    let lead = format!("{} in {}", Size(report.parsed.len()), counted(listed.len(), "file"));
     let mut blocks = vec![Block::section("facts", "Medium", vec![facts(report)])];
-    blocks.push(Block::section("content", "Content by size", vec![content(report.parsed, &content_folder_name)]));
+    blocks.push(Block::section("content", "Content by size", vec![content(&listed, &content_folder_name)]));
     blocks.push(Block::section("map", "Map", vec![map(report)]));
     let programs = programs(report);
     if !programs.is_empty() {
         blocks.push(Block::section("secure-boot", "Secure Boot", programs));
     }
-    blocks.push(Block::section("files", "Files", vec![files(report.parsed)]));
+    blocks.push(Block::section("files", "Files", vec![files(&listed)]));
     HtmlPage { title: report.name.to_owned(), lead, blocks }
 }
 
@@ -54,9 +54,9 @@ pub(super) fn facts(report: &MediumReport<'_>) -> Block {
 }
 
 /// Lengths of all files, added up by the names that `name_of` gives them.
-pub(super) fn content(parsed: &ParsedMedium, name_of: &dyn Fn(&str) -> String) -> Block {
+pub(super) fn content(files: &[ListedFile], name_of: &dyn Fn(&str) -> String) -> Block {
     let mut lens = BTreeMap::<String, u64>::new();
-    for file in Listing::from(parsed).files {
+    for file in files {
         *lens.entry(name_of(&file.path)).or_default() += file.len;
     }
     Block::shares(lens.into_iter().collect())
@@ -118,8 +118,7 @@ pub(super) fn programs(report: &MediumReport<'_>) -> Vec<Block> {
 }
 
 /// All files with their lengths, folded.
-pub(super) fn files(parsed: &ParsedMedium) -> Block {
-    let files = Listing::from(parsed).files;
+pub(super) fn files(files: &[ListedFile]) -> Block {
     let title = match files.len().checked_sub(MAX_FILES) {
         None | Some(0) => counted(files.len(), "file"),
         Some(n_more) => format!("the first {} of {}, without {n_more}", MAX_FILES, counted(files.len(), "file")),

@@ -6,7 +6,7 @@ use super::medium::{MediumReport, content, content_folder_name, facts, files, ma
 use super::steps::steps;
 use super::{Block, HtmlPage, Row};
 use crate::date;
-use crate::output::{ContentEntry, find_entry};
+use crate::output::{ContentEntry, Listing, find_entry};
 use crate::plan::{Action, Plan, PlannedChange};
 use crate::report::counted;
 use crate::report::plan::{details, summary};
@@ -18,7 +18,7 @@ pub const MAX_MEDIA: usize = 50;
 
 /// Medium as it will be once the plan is applied.
 #[derive(Debug)]
-pub struct PlannedMedium<'a> {
+pub struct MediumSection<'a> {
     /// Planned change.
     pub change: &'a PlannedChange,
     /// The medium, read from its layout.
@@ -57,17 +57,18 @@ impl<'a> PlanPage<'a> {
     }
 
     /// Adds a medium.
-    pub fn add(&mut self, planned: &PlannedMedium<'_>) {
-        let PlannedMedium { change, medium, entries, .. } = planned;
+    pub fn add(&mut self, planned: &MediumSection<'_>) {
+        let MediumSection { change, medium, entries, .. } = planned;
         let entry_name = |path: &str| match find_entry(entries, path) {
             Some(entry) => entry.title.replace('`', ""),
             None => content_folder_name(path),
         };
+        let listed = Listing::from(medium.parsed).files;
         let fold = |title: &str, is_open, blocks| Block::Folded { title: title.into(), is_open, blocks };
         let mut blocks = vec![
             Block::Lines { text: details(change) },
             fold("Facts", false, vec![facts(medium)]),
-            fold("Content by size", true, vec![content(medium.parsed, &entry_name)]),
+            fold("Content by size", true, vec![content(&listed, &entry_name)]),
             fold("Map", true, vec![map(medium)]),
         ];
         let sequence = planned.facts.sequence.as_deref();
@@ -76,7 +77,7 @@ impl<'a> PlanPage<'a> {
         if !programs.is_empty() {
             blocks.push(fold("Secure Boot", true, programs));
         }
-        blocks.push(files(medium.parsed));
+        blocks.push(files(&listed));
         let title = format!("{} {}", change.action.as_str(), change.path());
         self.media.push(Block::Folded { title, is_open: self.media.is_empty(), blocks });
     }

@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use super::Block;
+use crate::report::sequence::{flags, type_of};
+use crate::sequence::Sequence;
 use crate::sequence::catalog::Environment;
-use crate::sequence::{Body, Sequence};
 
 /// Step, or group of steps.
 #[derive(Clone, Debug, Serialize)]
@@ -31,20 +32,10 @@ pub(super) fn steps(sequence: &Sequence) -> Block {
             Some(Environment::Any) => ("any", "any"),
             None => ("group", ""),
         };
-        let kind = match &step.body {
-            Body::Group(_) => "",
-            Body::Action(action) => action.kind.title,
-            Body::Foreign(foreign) => &foreign.class,
-        };
-        let remarks = [
-            Some(kind).filter(|kind| !kind.is_empty() && *kind != step.name),
-            step.is_disabled.then_some("disabled"),
-            step.continues_on_error.then_some("continues on error"),
-        ];
         StepRow {
             depth: around.len(),
             name: step.name.clone(),
-            about: remarks.into_iter().flatten().collect::<Vec<_>>().join(", "),
+            about: type_of(step).into_iter().chain(flags(step)).collect::<Vec<_>>().join(", "),
             system,
             label,
             condition: step.condition.as_ref().map(ToString::to_string),

@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::super::condense::ReportItem;
 use super::super::reason;
-use super::{media_count, site_count};
 use crate::baseline::Comparison;
-use crate::plan::{EntryChange, PlannedMedium, Reason};
+use crate::plan::{EntryChange, MediumChange, Reason};
+use crate::report::counted;
 
 /// Change of one thing, such as a package, in one or more media.
 pub(in crate::report) struct ChangeGroup<'a> {
@@ -28,12 +28,12 @@ pub(in crate::report) struct Variant<'a> {
     pub(in crate::report) item: ReportItem,
     /// Reason in data. `None` for a new name.
     pub(in crate::report) reason: Option<&'a Reason>,
-    pub(in crate::report) media: Vec<&'a PlannedMedium>,
+    pub(in crate::report) media: Vec<&'a MediumChange>,
 }
 
 impl<'a> ChangeGroup<'a> {
     /// Media that are affected.
-    pub(in crate::report) fn media(&self) -> Vec<&'a PlannedMedium> {
+    pub(in crate::report) fn media(&self) -> Vec<&'a MediumChange> {
         self.variants.iter().flat_map(|variant| variant.media.iter().copied()).collect()
     }
 
@@ -56,26 +56,26 @@ impl<'a> ChangeGroup<'a> {
 }
 
 /// Number of media, and of their sites.
-pub(in crate::report) fn reach(media: &[&PlannedMedium]) -> String {
+pub(in crate::report) fn reach(media: &[&MediumChange]) -> String {
     match sites(media).len() {
-        0 => format!("in {}", media_count(media.len())),
-        n_sites => format!("in {} at {}", media_count(media.len()), site_count(n_sites)),
+        0 => format!("in {}", counted(media.len(), "medium")),
+        n_sites => format!("in {} at {}", counted(media.len(), "medium"), counted(n_sites, "site")),
     }
 }
 
 /// Sites of media, sorted.
-pub(in crate::report) fn sites<'a>(media: &[&'a PlannedMedium]) -> BTreeSet<&'a str> {
-    media.iter().filter_map(|medium| medium.site.as_deref()).collect()
+pub(in crate::report) fn sites<'a>(media: &[&'a MediumChange]) -> BTreeSet<&'a str> {
+    media.iter().filter_map(|medium| medium.change.site.as_deref()).collect()
 }
 
 /// Groups the reasons of planned changes: content first, and of one kind those with the most media first.
 pub(in crate::report) fn groups<'a>(
-    media: &'a [PlannedMedium],
+    media: &'a [MediumChange],
     comparison: Option<&Comparison>,
 ) -> Vec<ChangeGroup<'a>> {
     let mut groups = GroupList::default();
     for medium in media {
-        if let Some(old) = &medium.renamed_from {
+        if let Some(old) = &medium.change.renamed_from {
             let details = vec![format!("{old} → {}", medium.path)];
             let item = ReportItem { line: "renamed".into(), brief: details.clone(), details };
             groups.add(("renamed".into(), None, 2), item, None, medium);
@@ -114,7 +114,7 @@ pub(in crate::report) fn groups<'a>(
 }
 
 /// Returns the source of a changed content entry, if it is known.
-fn source_of(reason: &Reason, medium: &PlannedMedium) -> Option<String> {
+fn source_of(reason: &Reason, medium: &MediumChange) -> Option<String> {
     match reason {
         Reason::Entry(entry) => medium.sources.get(entry.title.as_ref()?).map(ToString::to_string),
         _ => None,
@@ -131,7 +131,7 @@ struct GroupList<'a> {
 
 impl<'a> GroupList<'a> {
     /// Adds a medium to an equal change of a content entry. Returns `false` if there is none yet.
-    fn add_known(&mut self, reason: &Reason, medium: &'a PlannedMedium) -> bool {
+    fn add_known(&mut self, reason: &Reason, medium: &'a MediumChange) -> bool {
         let Reason::Entry(EntryChange { title: Some(title), .. }) = reason else { return false };
         let found = self.index.get(&(title.clone(), source_of(reason, medium)));
         let variants = found.map(|at| &mut self.groups[*at].variants).into_iter().flatten();
@@ -144,7 +144,7 @@ impl<'a> GroupList<'a> {
         (subject, source, rank): (String, Option<String>, u8),
         item: ReportItem,
         reason: Option<&'a Reason>,
-        medium: &'a PlannedMedium,
+        medium: &'a MediumChange,
     ) {
         let at = *self.index.entry((subject.clone(), source.clone())).or_insert(self.groups.len());
         if at == self.groups.len() {

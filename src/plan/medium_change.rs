@@ -2,32 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{Action, PlannedChange, Reason};
 use crate::content::{Content, Source};
 use crate::output::Output;
+use crate::paths::normalized;
 use crate::target::Target;
 use crate::volume::Node;
 
-/// Planned change of a target, with its manifest and site.
+/// Planned change of a target, with what reports over many manifests need beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlannedMedium {
-    /// Path of the manifest, as given.
-    pub manifest: Utf8PathBuf,
-    /// Code of the site, if the manifest has sites.
-    pub site: Option<String>,
+pub struct MediumChange {
     /// Path of the output: that of the manifest's folder, joined with its name.
     pub path: Utf8PathBuf,
-    /// Planned change.
+    /// Planned change, with the manifest and site.
     pub change: PlannedChange,
-    /// Earlier name, if the output was renamed.
-    pub renamed_from: Option<String>,
     /// Sources of changed content entries, by title.
     pub sources: BTreeMap<String, Utf8PathBuf>,
 }
 
-impl PlannedMedium {
+impl MediumChange {
     /// Creates the planned change of a target. `outputs` are the medium as it was and as it will be, as far as known.
     pub fn new(manifest: &Utf8Path, outputs: [Option<&Output>; 2], change: PlannedChange) -> Self {
         let [old, new] = outputs;
@@ -42,21 +37,18 @@ impl PlannedMedium {
             _ => None,
         });
         let sources = sources.collect();
-        let renamed_from = change.renamed_from.as_ref().map(ToString::to_string);
         let kind = new.or(old).and_then(|output| described(output, "kind")).map_or(change.kind.clone(), str::to_owned);
-        let change = PlannedChange { manifest: manifest.to_owned(), site: site.clone(), kind, ..change };
-        Self { manifest: manifest.to_owned(), site, path, sources, change, renamed_from }
+        let change = PlannedChange { manifest: manifest.to_owned(), site, kind, ..change };
+        Self { path, change, sources }
     }
 
     /// Notes that the output had another name, relative to the folder of the manifest.
     #[must_use]
     pub fn renamed_from(mut self, name: &str) -> Self {
-        let old = normalized(&self.manifest.with_file_name(name));
         if self.change.action == Action::Keep {
             self.change.action = Action::Rename;
         }
-        self.change.renamed_from = Some(old.clone());
-        self.renamed_from = Some(old.into_string());
+        self.change.renamed_from = Some(normalized(&self.change.manifest.with_file_name(name)));
         self
     }
 
@@ -94,37 +86,4 @@ fn source_of(output: &Output, entry: &str) -> Option<Utf8PathBuf> {
     let n_above = path.components().count().checked_sub(n_within)?;
     let is_placed_alike = path.ends_with(&within);
     Some(if n_within > 0 && is_placed_alike { path.components().take(n_above).collect() } else { path })
-}
-
-/// Removes `.` and `..` from a path, by its text.
-pub fn normalized(path: &Utf8Path) -> Utf8PathBuf {
-    let mut parts = Utf8PathBuf::new();
-    for part in path.components() {
-        match part {
-            Utf8Component::CurDir => {}
-            Utf8Component::ParentDir if matches!(parts.components().next_back(), Some(Utf8Component::Normal(_))) => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    parts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_normalized_by_their_text() {
-        for (path, expected) in [
-            ("media/a/../../packages/vpn", "packages/vpn"),
-            ("./a/./b", "a/b"),
-            ("../a", "../a"),
-            ("/a/../b", "/b"),
-            ("a/..", ""),
-        ] {
-            assert_eq!(normalized(path.into()), expected);
-        }
-    }
 }
