@@ -168,13 +168,13 @@ fn hovering_over_a_key_shows_its_documentation() {
 #[test]
 fn good_manifests_and_their_templates_draw_no_complaint() {
     with_each(|server| {
-        for name in ["bootable", "stand-alone-sites", "profiles/media", "profiles/shared/base", "vars/media"] {
-            let text = fs::read_to_string(format!("tests/manifests/good/{name}.toml")).unwrap();
-            let complaints = server.check(&text);
-            assert!(complaints.is_empty(), "{}: {name}: {complaints:#?}", server.name);
-        }
-        for (name, text) in tsmedia::manifest::built_in_profiles() {
-            let complaints = server.check(text);
+        let mut files: Vec<_> =
+            ["bootable", "stand-alone-sites", "profiles/media", "profiles/shared/base", "vars/media"]
+                .map(|name| (name, fs::read_to_string(format!("tests/manifests/good/{name}.toml")).unwrap()))
+                .into();
+        files.extend(tsmedia::manifest::built_in_profiles().iter().map(|(name, text)| (*name, (*text).to_owned())));
+        let all_complaints = server.check_each(files.iter().map(|(_, text)| text.as_str()));
+        for ((name, _), complaints) in files.iter().zip(all_complaints) {
             assert!(complaints.is_empty(), "{}: {name}: {complaints:#?}", server.name);
         }
     });
@@ -183,7 +183,7 @@ fn good_manifests_and_their_templates_draw_no_complaint() {
 #[test]
 fn mistakes_are_marked_on_their_lines() {
     with_each(|server| {
-        for (name, line) in [
+        let mistakes = [
             ("manifests/bad/key-typo", 6),
             ("manifests/bad/key-underscore", 12),
             ("manifests/bad/kind-typo", 5),
@@ -194,9 +194,10 @@ fn mistakes_are_marked_on_their_lines() {
             ("manifests/bad/index-zero", 11),
             ("manifests/bad/missing-key-in-list", 17),
             ("manifests/bad/toml-1-1-escape", 19),
-        ] {
-            let text = fs::read_to_string(format!("tests/{name}.toml")).unwrap();
-            let complaints = server.check(&text);
+        ];
+        let texts = mistakes.map(|(name, _)| fs::read_to_string(format!("tests/{name}.toml")).unwrap());
+        let all_complaints = server.check_each(texts.iter().map(String::as_str));
+        for ((name, line), complaints) in mistakes.into_iter().zip(all_complaints) {
             // Servers may mark the whole table that lacks a key.
             let marks = |complaint: &server::Complaint| (complaint.first..=complaint.last).contains(&line);
             assert!(complaints.iter().any(marks), "{}: {name}: {complaints:#?}", server.name);
@@ -255,11 +256,12 @@ fn hovering_over_a_key_of_a_step_shows_its_documentation() {
 }
 
 #[test]
-fn good_sequences_draw_no_complaint_and_mistakes_are_marked_on_their_lines() {
+fn good_sequences_draw_no_complaint() {
     with_each_on("sequence", |server| {
-        for name in ["build-and-capture", "deploy-stand-alone"] {
-            let text = fs::read_to_string(format!("tests/sequences/good/{name}.toml")).unwrap();
-            let complaints = server.check(&text);
+        let names = ["build-and-capture", "deploy-stand-alone"];
+        let texts = names.map(|name| fs::read_to_string(format!("tests/sequences/good/{name}.toml")).unwrap());
+        let all_complaints = server.check_each(texts.iter().map(String::as_str));
+        for (name, complaints) in names.into_iter().zip(all_complaints) {
             assert!(complaints.is_empty(), "{}: {name}: {complaints:#?}", server.name);
         }
     });
@@ -311,7 +313,7 @@ fn a_mistake_in_a_step_marks_its_line_alone_with_a_short_message() {
 #[test]
 fn keys_that_the_kind_of_medium_does_not_have_are_marked_on_their_lines() {
     with_each(|server| {
-        for (text, lines) in [
+        let manifests = [
             ("[media]\nkind = \"bootable\"\nvalid-from = \"2026-01-01\"\n[policy]\nfile = \"x\"\n", vec![3, 4]),
             ("[media]\nkind = \"stand-alone\"\npreferred-advertisement = \"BER20005\"\n", vec![3]),
             ("[media]\nkind = \"capture\"\nlanguage = 1031\n[policy]\nfile = \"x\"\n", vec![3, 4]),
@@ -319,8 +321,9 @@ fn keys_that_the_kind_of_medium_does_not_have_are_marked_on_their_lines() {
             ("[media]\nkind = \"stand-alone\"\nvalid-from = \"2026-01-01\"\nlable = \"x\"\n", vec![4]),
             // A profile may be laid under media of any kind.
             ("[media]\nvalid-from = \"2026-01-01\"\nlanguage = 1031\n[policy]\nfile = \"x\"\n", vec![]),
-        ] {
-            let complaints = server.check(text);
+        ];
+        let all_complaints = server.check_each(manifests.iter().map(|(text, _)| *text));
+        for ((text, lines), complaints) in manifests.into_iter().zip(all_complaints) {
             let mut marked: Vec<_> = complaints.iter().map(|complaint| complaint.first).collect();
             marked.sort_unstable();
             assert_eq!(marked, lines, "{}: {text}: {complaints:#?}", server.name);
@@ -336,13 +339,17 @@ fn keys_of_fact_files_complete_and_good_ones_draw_no_complaint() {
         for key in ["firmware", "media", "variables", "domain-member"] {
             assert!(labels.contains(&key), "{}: {key} is not among {labels:?}", server.name);
         }
-        for name in ["laptop", "old-tower"] {
+        let names = ["laptop", "old-tower"];
+        let texts = names.map(|name| {
             let text = fs::read_to_string(format!("examples/stand-alone/facts/{name}.toml")).unwrap();
-            let text = text.split_once('\n').unwrap().1;
-            let complaints = server.check(text);
+            text.split_once('\n').unwrap().1.to_owned()
+        });
+        let wrong = "facts-version = 1\nfirmware = \"efi\"\n";
+        let mut all_complaints = server.check_each(texts.iter().map(String::as_str).chain([wrong]));
+        let complaints = all_complaints.pop().unwrap();
+        for (name, complaints) in names.iter().zip(all_complaints) {
             assert!(complaints.is_empty(), "{}: {name}: {complaints:#?}", server.name);
         }
-        let complaints = server.check("facts-version = 1\nfirmware = \"efi\"\n");
         assert!(complaints.iter().any(|complaint| complaint.first == 2), "{}: {complaints:#?}", server.name);
     });
 }

@@ -120,17 +120,26 @@ impl Server {
 
     /// Diagnostics of the server for a text.
     pub fn check(&mut self, text: &str) -> Vec<Complaint> {
+        self.check_each([text]).remove(0)
+    }
+
+    /// Diagnostics of the server for each of several texts, which are opened at once to wait only once.
+    pub fn check_each<'t>(&mut self, texts: impl IntoIterator<Item = &'t str>) -> Vec<Vec<Complaint>> {
         if !std::mem::replace(&mut self.has_checked, true) {
             self.wait_for_schema();
         }
-        let uri = self.open(text);
-        let mut found = Vec::new();
+        let uris: Vec<_> = texts.into_iter().map(|text| self.open(text)).collect();
+        let mut found: Vec<Option<Vec<Json>>> = vec![None; uris.len()];
         // Complaints may be sent several times, the last time with what the schema says.
         let mut patience = PATIENCE;
         while let Ok(message) = self.messages.recv_timeout(patience) {
             self.answer(&message);
-            if message["method"] == "textDocument/publishDiagnostics" && message["params"]["uri"] == uri.as_str() {
-                found = message["params"]["diagnostics"].as_array().cloned().unwrap_or_default();
+            if message["method"] == "textDocument/publishDiagnostics"
+                && let Some(n) = uris.iter().position(|uri| message["params"]["uri"] == uri.as_str())
+            {
+                found[n] = Some(message["params"]["diagnostics"].as_array().cloned().unwrap_or_default());
+            }
+            if found.iter().all(Option::is_some) {
                 patience = QUIET;
             }
         }
@@ -141,7 +150,8 @@ impl Server {
             last: line(&diagnostic["range"]["end"]),
             message: diagnostic["message"].as_str().unwrap_or_default().to_owned(),
         };
-        found.iter().map(complaint).collect()
+        let complaints = found.into_iter().map(|found| found.iter().flatten().map(complaint).collect());
+        complaints.collect()
     }
 
     /// Waits until the server complains of a key that no schema has: servers that still read the schema, which takes
