@@ -119,7 +119,7 @@ impl Reader<'_> {
         table.rule = None;
         let boot_image = table.package("boot-image");
         let steps = table.list("steps");
-        let mut kept = table.values(&SEQUENCE_KEYS);
+        let mut kept = values::values(&mut table, &SEQUENCE_KEYS);
         let own = ["sequence-version", "name", "description", "boot-image", "steps"].into_iter();
         table.finish(&own.chain(SEQUENCE_KEYS.iter().map(|key| key.name)).collect::<Vec<_>>());
         let steps = self.steps(&steps, 0);
@@ -188,7 +188,7 @@ impl Reader<'_> {
         table.rule = None;
         let is_disabled = table.boolean("disabled").unwrap_or(false);
         let continues_on_error = table.boolean("continue-on-error").unwrap_or(false);
-        let condition = table.condition("condition");
+        let condition = conditions::condition(&mut table, "condition");
         let attributes = table.map("attributes").unwrap_or_default().into_iter().collect();
         let common = COMMON_KEYS.map(|(name, _)| name);
         let body = match kind.as_str() {
@@ -198,7 +198,7 @@ impl Reader<'_> {
                 Body::Group(self.steps(&steps, depth + 1))
             }
             "foreign" => {
-                let mut values = table.values(&FOREIGN_KEYS);
+                let mut values = values::values(&mut table, &FOREIGN_KEYS);
                 let keys: Vec<_> = FOREIGN_KEYS.iter().map(|key| key.name).collect();
                 table.finish(&[&common[..], &keys].concat());
                 let text = |key| super::text(&values, key).unwrap_or_default().to_owned();
@@ -220,9 +220,9 @@ impl Reader<'_> {
             kind => {
                 // `type_of` only returns types of the catalog.
                 let Some(kind) = catalog::find(kind) else { return Vec::new() };
-                let values = table.values(kind.keys);
+                let values = values::values(&mut table, kind.keys);
                 // These include the imported variables and omissions, which excuse missing required keys below.
-                let mut of_action = table.values(&ACTION_KEYS);
+                let mut of_action = values::values(&mut table, &ACTION_KEYS);
                 table.allow_missing(&kept_keys(kind, &of_action));
                 let own = kind.keys.iter().chain(&ACTION_KEYS).map(|key| key.name);
                 table.finish(&common.into_iter().chain(own).collect::<Vec<_>>());

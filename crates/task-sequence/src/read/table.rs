@@ -165,6 +165,38 @@ impl<'a> TableReader<'a> {
         }
     }
 
+    /// Reads a text that has to be one of several words.
+    pub fn one_of(&mut self, key: &str, words: &[&str]) -> Option<String> {
+        let text = self.text(key, usize::MAX)?;
+        if words.contains(&text.as_str()) {
+            return Some(text);
+        }
+        let place = self.table.get(key)?.place.clone();
+        let list = one_of(words.iter().copied());
+        let help = match nearest(&text, words.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("write {list}"),
+        };
+        self.report(Problem::error(format!("`{key}` must be {list}, not `{text}`")).at(place, "").help(help));
+        None
+    }
+
+    /// Reads a table of texts.
+    pub fn map(&mut self, key: &str) -> Option<Vec<(String, String)>> {
+        let node = self.get(key)?;
+        let Some(table) = node.as_table() else {
+            return self.report_wrong_type(key, node, "a table", "{ Name = \"value\" }");
+        };
+        let mut map = Vec::new();
+        for entry in &table.0 {
+            match &entry.node.value {
+                Raw::String(text) => map.push((entry.name.clone(), text.clone())),
+                _ => self.report_wrong_type(&entry.name, &entry.node, "text", "\"…\"")?,
+            }
+        }
+        Some(map)
+    }
+
     /// Records that a required key is missing.
     pub fn add_missing(&mut self, key: &str, example: &str, purpose: &str) {
         let purpose = if purpose.is_empty() { String::new() } else { format!(": {purpose}") };
