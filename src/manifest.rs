@@ -298,7 +298,7 @@ fn standalone_context(options: &Options, problems: &mut Problems, inputs: &mut I
     context.used = Rc::clone(&options.used);
     context.no_site = "name a site with `--site CODE`";
     if let Some(code) = options.sites.first() {
-        context.namespace("site").insert("code".into(), code.as_str().into());
+        context.insert_text("site", "code", code);
     }
     let mut found = Vec::new();
     Templates::new().render_space("vars", &vars, &mut context, reader.problems, &mut found);

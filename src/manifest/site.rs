@@ -74,7 +74,7 @@ pub fn select_sites(
     let mut context = Context::new();
     context.no_site = "a site code can't refer to `site`; use `vars`";
     context.used = Rc::clone(&options.used);
-    context.namespace("vars");
+    context.add_namespace("vars");
     for entry in vars.0.iter().filter(|entry| !entry.node.as_str().is_some_and(is_template)) {
         context.insert("vars", &entry.name, &entry.node);
     }
@@ -145,7 +145,7 @@ fn read_site_data(
     let mut context = context.clone();
     context.no_site = "the path of a site file can only refer to `site.code` and `vars`";
     if let Some(code) = &site.code {
-        context.namespace("site").insert("code".into(), code.as_str().into());
+        context.insert_text("site", "code", code);
     }
     entry.node = templates.render(&entry.node, &context, reader.problems, found);
     if matches!(entry.node.value, Value::Failed) {

@@ -177,9 +177,9 @@ fn summarize_site(
     sources: &Problems,
 ) -> SiteSummary {
     let mut context = Context::new();
-    context.namespace("site");
+    context.add_namespace("site");
     match &site.code {
-        Some(code) => drop(context.namespace("site").insert("code".into(), code.as_str().into())),
+        Some(code) => context.insert_text("site", "code", code),
         None => context.fail("site", "code"),
     }
     let found = &mut Vec::new();
@@ -216,7 +216,7 @@ fn render(
     context.no_site = "the manifest has no `[[sites]]`: add one, or remove `site` from the template";
     let site_table = site.and_then(|site| site.node.as_table());
     if site.is_some() {
-        context.namespace("site");
+        context.add_namespace("site");
     }
     if site.is_some_and(|site| site.code.is_none()) {
         context.fail("site", "code");
@@ -232,7 +232,7 @@ fn render(
     let captures = root.get("capture").is_some();
     let media = root.get("media").and_then(Node::as_table).filter(|_| !captures);
     if !captures && media.is_some_and(|media| media.get("label").is_none()) {
-        context.namespace("media").insert("label".into(), model::default_label().into());
+        context.insert_text("media", "label", &model::default_label());
     }
     let lacks = |key: &&str| media.is_none_or(|media| media.get(key).is_none());
     let lacking: Vec<_> = ["name", "kind"].into_iter().filter(lacks).collect();
@@ -240,7 +240,7 @@ fn render(
     if captures {
         context.no_media = "a manifest with `[capture]` has no `media`: use `site` or `vars` in its templates";
     } else {
-        context.namespace("media");
+        context.add_namespace("media");
     }
     // A missing key is reported once, at its table, not at each template that uses it.
     lacking.into_iter().filter(|_| !captures).for_each(|key| context.fail("media", key));

@@ -14,7 +14,6 @@ use std::sync::Arc;
 
 use minijinja::machinery::{self, CodeGenerator, Instructions};
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 use serde_json::Value as Json;
 
@@ -102,7 +101,7 @@ impl Templates {
         sources: &Problems,
         found: &mut Vec<Problem>,
     ) -> Table {
-        context.namespace(space);
+        context.add_namespace(space);
         let indexes: HashMap<&str, usize> =
             table.0.iter().enumerate().map(|(index, entry)| (entry.name.as_str(), index)).collect();
         let needed = |name: &String| {
@@ -193,6 +192,12 @@ impl Templates {
         }
         match self.evaluate(text, context).and_then(|json| json_to_value(json, place)) {
             Ok(value) => value,
+            // Once the budget of all templates is exhausted, the others fail as well.
+            Err(failure)
+                if self.budget.is_exhausted() && found.iter().any(|problem| problem.message == failure.message) =>
+            {
+                Value::Failed
+            }
             Err(failure) => {
                 let at = failure.range.and_then(|range| place_within(text, range, place, sources));
                 let mut problem = Problem::error(failure.message).at(at.unwrap_or_else(|| place.clone()), "");
@@ -269,7 +274,7 @@ impl Templates {
         if Some(max_steps) != environment.fuel() {
             environment.to_mut().set_fuel(Some(max_steps));
         }
-        let (root, blocks) = (Serde(&context.json).into(), BTreeMap::new());
+        let (root, blocks) = (context.to_value(), BTreeMap::new());
         let mut output = machinery::make_string_output(output);
         let result = machinery::eval(&environment, &code, root, &blocks, &mut output, AutoEscape::None);
         // After an error the engine does not return its count, so charge the maximum.

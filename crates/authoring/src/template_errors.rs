@@ -1,12 +1,12 @@
 //! Converts template failures to messages: the bytes that cause them, and help.
 
-use minijinja::ErrorKind;
-use serde_json::Value as Json;
+use minijinja::value::ValueKind;
+use minijinja::{ErrorKind, Value};
 
 use crate::limits::{MAX_TEMPLATE_STEPS, MAX_TEMPLATE_WORK};
 
 use super::suggestions::{nearest, one_of};
-use super::values::Context;
+use super::values::{Context, value_at};
 
 /// Returns the maximum number of instructions of a template: fewer for long texts, which each
 /// instruction could repeat.
@@ -102,38 +102,36 @@ pub fn undefined_name(
 
 /// Returns help for an unknown name.
 fn suggest_name(name: &str, context: &Context) -> String {
-    let keys =
-        |json: &Json| -> Vec<String> { json.as_object().map(|map| map.keys().cloned().collect()).unwrap_or_default() };
+    let known = context.to_value();
     let (first, _) = name.split_once('.').unwrap_or((name, ""));
-    if first == "site" && context.json.get("site").is_none() {
+    if first == "site" && value_at(&known, "site").is_none() {
         return context.no_site.to_owned();
     }
-    if first == "media" && context.json.get("media").is_none() {
+    if first == "media" && value_at(&known, "media").is_none() {
         return context.no_media.to_owned();
     }
-    let vars = keys(&context.json["vars"]);
-    if context.json.get(first).is_none() {
+    let Some(mut value) = value_at(&known, first) else {
+        let vars = value_at(&known, "vars").map(|vars| keys(&vars)).unwrap_or_default();
         return match (nearest(first, vars.iter().map(String::as_str)), nearest(first, ["media", "site", "vars"])) {
             (Some(var), _) => format!("did you mean `vars.{var}`?"),
             (None, Some(space)) => format!("did you mean `{}`?", name.replacen(first, space, 1)),
             (None, None) => "use `media`, `site` or `vars`; write text in quotes".into(),
         };
-    }
+    };
     let mut parent = first.to_owned();
-    let mut json = &context.json[first];
     for part in name.split('.').skip(1) {
-        match json.get(part) {
+        match value_at(&value, part) {
             Some(inner) => {
-                json = inner;
+                value = inner;
                 parent = format!("{parent}.{part}");
             }
             None => {
-                let keys = keys(json);
+                let keys = keys(&value);
                 let names: Vec<_> = keys.iter().map(|key| format!("{parent}.{key}")).collect();
                 return match nearest(part, keys.iter().map(String::as_str)) {
                     Some(key) => format!("did you mean `{parent}.{key}`?"),
                     None if parent == "vars" => format!("set it under `[vars]` or with `--var {part}=VALUE`"),
-                    None if json.is_object() && !names.is_empty() => {
+                    None if !names.is_empty() => {
                         format!("known names: {}", one_of(names.iter().map(String::as_str)).replace(" or ", " and "))
                     }
                     None => format!("use `{parent}`, which has no keys"),
@@ -142,6 +140,12 @@ fn suggest_name(name: &str, context: &Context) -> String {
         }
     }
     format!("`{name}` is defined; please report this as a bug")
+}
+
+/// Returns the keys of a table; none for other values.
+fn keys(value: &Value) -> Vec<String> {
+    let keys = value.try_iter().ok().filter(|_| value.kind() == ValueKind::Map);
+    keys.into_iter().flatten().map(|key| key.to_string()).collect()
 }
 
 /// Finds a name as a whole word within a range of a text.

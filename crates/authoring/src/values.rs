@@ -3,10 +3,10 @@
 //! Names can be marked as failed. Templates that use them fail as well, without another message.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use serde_json::Value as Json;
+use minijinja::value::Serde;
 
 use super::spanned::{Node, Value};
 
@@ -18,8 +18,9 @@ pub type UsedNames = Rc<RefCell<BTreeSet<String>>>;
 /// Values that templates can use.
 #[derive(Debug, Clone)]
 pub struct Context {
-    /// Values by namespace.
-    pub json: Json,
+    /// Values by namespace and name, as the engine takes them: templates share them and copy
+    /// nothing.
+    spaces: BTreeMap<String, BTreeMap<String, minijinja::Value>>,
     /// Names whose own templates failed, such as `vars.language`.
     failed: Vec<String>,
     /// Help for `site` where it is not available.
@@ -40,7 +41,7 @@ impl Context {
     /// Creates an empty context.
     pub fn new() -> Self {
         Self {
-            json: Json::Object(Default::default()),
+            spaces: BTreeMap::new(),
             failed: Vec::new(),
             no_site: "",
             no_media: NO_MEDIA,
@@ -50,11 +51,24 @@ impl Context {
 
     /// Adds a value as `space.name`, or marks it as failed.
     pub fn insert(&mut self, space: &str, name: &str, node: &Node) {
-        let json = match node.value {
-            Value::Failed => return self.fail(space, name),
-            _ => node.to_json(),
-        };
-        self.namespace(space).insert(name.to_owned(), json);
+        match node.value {
+            Value::Failed => self.fail(space, name),
+            _ => self.insert_value(space, name, Serde(node.to_json()).into()),
+        }
+    }
+
+    /// Adds a text as `space.name`.
+    pub fn insert_text(&mut self, space: &str, name: &str, text: &str) {
+        self.insert_value(space, name, text.into());
+    }
+
+    fn insert_value(&mut self, space: &str, name: &str, value: minijinja::Value) {
+        self.spaces.entry(space.to_owned()).or_default().insert(name.to_owned(), value);
+    }
+
+    /// Adds a namespace, empty if it has no values yet.
+    pub fn add_namespace(&mut self, space: &str) {
+        self.spaces.entry(space.to_owned()).or_default();
     }
 
     /// Marks `space.name` as failed, so that its uses are not reported.
@@ -62,20 +76,15 @@ impl Context {
         self.failed.push(format!("{space}.{name}"));
     }
 
-    /// Returns the values of a namespace, creating it if necessary.
-    pub fn namespace(&mut self, space: &str) -> &mut serde_json::Map<String, Json> {
-        if !self.json[space].is_object() {
-            self.json[space] = Json::Object(Default::default());
-        }
-        match &mut self.json[space] {
-            Json::Object(map) => map,
-            _ => unreachable!("made an object just above"),
-        }
+    /// Returns all namespaces as one value of the engine.
+    pub fn to_value(&self) -> minijinja::Value {
+        let space = |values: &BTreeMap<_, _>| minijinja::Value::from(values.clone());
+        minijinja::Value::from_pairs(self.spaces.iter().map(|(name, values)| (name.as_str(), space(values))))
     }
 
     /// Returns `true` if a dotted name has a value.
     pub fn has(&self, path: &str) -> bool {
-        path.split('.').try_fold(&self.json, |json, part| json.get(part)).is_some()
+        path.split('.').try_fold(self.to_value(), |value, part| value_at(&value, part)).is_some()
     }
 
     /// Returns `true` if a dotted name, or one that it is below, failed.
@@ -84,4 +93,9 @@ impl Context {
             path.strip_prefix(failed.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         })
     }
+}
+
+/// Returns the value under a key of a table.
+pub fn value_at(table: &minijinja::Value, key: &str) -> Option<minijinja::Value> {
+    table.get_attr(key).ok().filter(|value| !value.is_undefined())
 }

@@ -128,6 +128,8 @@ fn templates_of_a_whole_manifest_share_a_budget() {
     sandbox.put("media.toml", format!("{MANIFEST}\n[vars]\n{lines}"));
     let said = refusal(&sandbox, &["check"]);
     assert!(said.contains("templates of this manifest"), "{}", &said[..said.len().min(2_000)]);
+    // The templates that follow fail for the same reason, which is reported once.
+    assert!(said.ends_with(" 1 error"), "{}", &said[said.len().saturating_sub(2_000)..]);
 }
 
 #[test]

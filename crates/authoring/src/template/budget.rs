@@ -54,15 +54,19 @@ impl TemplateBudget {
         self.here.store(MAX_TEMPLATE_WORK, Ordering::Relaxed);
         self.output.store(MAX_TEMPLATE_OUTPUT as u64, Ordering::Relaxed);
         match self.take(BASE) {
-            true if self.kept.load(Ordering::Relaxed) == NOTHING_LEFT => Err(SpentBudget::Kept),
+            true if is_spent(&self.kept) => Err(SpentBudget::Kept),
             true => Ok(()),
             false => Err(SpentBudget::All),
         }
     }
 
+    /// Returns `true` if the templates of the manifest have exhausted their budget.
+    pub fn is_exhausted(&self) -> bool {
+        is_spent(&self.all) || is_spent(&self.kept)
+    }
+
     /// Returns the budget that made the template fail, if any.
     pub fn spent(&self) -> Option<SpentBudget> {
-        let is_spent = |left: &AtomicU64| left.load(Ordering::Relaxed) == NOTHING_LEFT;
         let budgets =
             [(&self.output, SpentBudget::Output), (&self.all, SpentBudget::All), (&self.here, SpentBudget::Here)];
         budgets.into_iter().find(|(left, _)| is_spent(left)).map(|(_, spent)| spent)
@@ -99,6 +103,10 @@ impl TemplateBudget {
 
 /// Cost of creating any value, in bytes.
 const BASE: u64 = 64;
+
+fn is_spent(left: &AtomicU64) -> bool {
+    left.load(Ordering::Relaxed) == NOTHING_LEFT
+}
 
 fn subtract(left: &AtomicU64, n: u64) -> bool {
     let now = left.load(Ordering::Relaxed);

@@ -15,7 +15,7 @@ fn read_text(text: &str) -> (Option<Sequence>, Vec<String>) {
     fs::write(path.with_file_name("shared.toml"), SHARED).unwrap();
     fs::write(path.with_file_name("circle.toml"), CIRCLE).unwrap();
     let mut context = Context::new();
-    context.namespace("site").insert("code".into(), "BER".into());
+    context.insert_text("site", "code", "BER");
     let mut problems = Problems::default();
     let sequence = read(&path, &context, &mut problems, &mut Inputs::default()).unwrap();
     let words = |problem: &&Problem| {
