@@ -61,6 +61,11 @@ pub use rules::{lowering, lowerings_json, rule, rules, rules_json};
 pub use stale_plan::{stale_plan, with_stale};
 pub use verified::{fault, set_fault, verified_json};
 
+use camino::Utf8Path;
+
+use crate::paths::normalized;
+use crate::problem::SourceText;
+
 /// Style of text output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TextStyle {
@@ -85,5 +90,14 @@ pub fn counted(n: usize, word: &str) -> String {
         (1, _) => format!("1 {word}"),
         (_, "medium") => format!("{n} media"),
         _ => format!("{n} {word}s"),
+    }
+}
+
+/// Name of a source, such as `profiles/site.toml` for `media/../profiles/site.toml`, which a manifest in `media` names as
+/// `../profiles/site.toml`.
+fn shown_name(source: &SourceText) -> String {
+    match source.name.contains("/../") {
+        true => normalized(Utf8Path::new(&source.name)).into_string(),
+        false => source.name.clone(),
     }
 }

@@ -80,7 +80,6 @@ pub use supplied::SuppliedByBase;
 use assemble::{AssembledMedium, assemble};
 use checks::CHECKS;
 use content::ContentOrigins;
-use exclusions::UsedPatterns;
 use media_data::DataFiles;
 use request::{MediumRequest, Notes};
 use secrets::Secrets;
@@ -163,7 +162,7 @@ impl Resolver {
             written_paths: WrittenPaths::new(&rendered.path, &output),
             output,
             date: manifest.media.date().unwrap_or(date),
-            used_exclusions: UsedPatterns::default(),
+            used_exclusions: Default::default(),
             clock: self.clock,
             lays_out: self.lays_out,
         }

@@ -11,6 +11,7 @@ mod content;
 mod library;
 mod merged_lists;
 mod policy_files;
+mod rule_names;
 mod site;
 
 use std::collections::BTreeMap;
@@ -182,14 +183,14 @@ pub struct MediaTable {
     /// `check` reports how often each one was broken.
     #[serde(default)]
     #[schemars(
-        schema_with = "super::schema::lowerable_rules",
+        schema_with = "rule_names::lowerable_rules",
         example = serde_json::json!({ "dynamic-list-on-stand-alone": "warning" })
     )]
     pub rules: BTreeMap<String, LoweredTo>,
     /// Rules to accept for this medium, by name or number: their warnings and notes are not shown. `check` counts them,
     /// and notes accepted rules that nothing breaks.
     #[serde(default)]
-    #[schemars(schema_with = "super::schema::acceptable_rules", example = ["unsigned-boot-program"])]
+    #[schemars(schema_with = "rule_names::acceptable_rules", example = ["unsigned-boot-program"])]
     pub accept: Vec<String>,
     /// Patterns of files to leave out of all folders with content, as in `.gitignore`. `.git`, `.DS_Store`, `Thumbs.db`
     /// and `desktop.ini` are left out in any case, unless a pattern such as `!desktop.ini` keeps them.

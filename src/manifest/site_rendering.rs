@@ -163,7 +163,8 @@ pub fn render_sites<M: DeserializeOwned>(
     }
     let found = merge_site_problems(found, sites.len());
     let silent = merge_site_problems(silent, sites.len());
-    problems.lowerings.add(rules::lowered::count_lowered(&lowered, &accepted, &[&found[..], &silent].concat()));
+    let is_accepted = |rule| accepted.contains_key(&rule);
+    problems.lowerings.add(rules::lowered::count_lowered(&lowered, is_accepted, &[&found[..], &silent].concat()));
     found.into_iter().for_each(|problem| problems.add(problem));
     Ok(rendered)
 }

@@ -12,15 +12,12 @@ use miette::{
 };
 use serde_json::{Value as Json, json};
 
-use camino::Utf8Path;
-
-use crate::paths::normalized;
 use crate::problem::{MASK, Place, Problem, Problems, Severity, SourceId, SourceText};
 use crate::rule::Rule;
 
-use super::TextStyle;
 use super::page::wrapped;
 use super::repeated::{self, RepeatedProblem};
+use super::{TextStyle, shown_name};
 use crate::foreign_text;
 
 /// Lines of context before and after the labelled ones.
@@ -105,15 +102,6 @@ fn count(groups: &[RepeatedProblem]) -> Option<String> {
         .map(|(n_problems, word)| super::counted(n_problems, word))
         .collect();
     (!counted.is_empty()).then(|| counted.join(", "))
-}
-
-/// Name of a source, such as `profiles/site.toml` for `media/../profiles/site.toml`, which a manifest in `media` names as
-/// `../profiles/site.toml`.
-pub(super) fn shown_name(source: &SourceText) -> String {
-    match source.name.contains("/../") {
-        true => normalized(Utf8Path::new(&source.name)).into_string(),
-        false => source.name.clone(),
-    }
 }
 
 /// Returns all problems as JSON, in the order of their lines. Lines and columns of labels count from 1, columns in

@@ -1,7 +1,7 @@
 //! Finds problems that occur at several places, such as a note on content that all manifests of a repository share, so
 //! that text output shows each once.
 
-use super::problems::shown_name;
+use super::shown_name;
 use crate::problem::{Problem, Problems, Severity};
 
 /// Maximum number of further places that are listed.

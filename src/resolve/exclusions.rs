@@ -4,7 +4,6 @@
 //! The last pattern that matches decides; one that starts with `!` keeps the file. As in Git,
 //! nothing below a folder that is left out can be kept. Case does not matter, as on Windows.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -44,9 +43,6 @@ enum Matcher {
     /// Pattern for the path from the folder.
     Glob(GlobMatcher),
 }
-
-/// Patterns of [`FOR_ALL`] that matched, by JSON pointer; `None` until a folder was filtered.
-pub(super) type UsedPatterns = RefCell<Option<BTreeSet<String>>>;
 
 /// Result of a filter.
 struct Filtered<'a> {

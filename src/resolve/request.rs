@@ -10,7 +10,6 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::clock::Clock;
-use super::exclusions::UsedPatterns;
 use super::medium_path;
 use super::sources::Sources;
 use super::written_paths::WrittenPaths;
@@ -35,8 +34,8 @@ pub(super) struct MediumRequest<'a> {
     pub written_paths: WrittenPaths,
     /// The date of the medium.
     pub date: Date,
-    /// Patterns of files to leave out that matched so far.
-    pub used_exclusions: UsedPatterns,
+    /// Patterns of `media.exclude` that matched so far, by JSON pointer; `None` until a folder was filtered.
+    pub used_exclusions: RefCell<Option<BTreeSet<String>>>,
     /// The time for expiry checks; without it they are skipped.
     pub clock: Option<Clock>,
     /// Lay the medium out, to report exceeded limits of its format.

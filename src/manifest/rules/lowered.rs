@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::accepted::AcceptedRules;
 use crate::problem::{Lowering, Problem, Severity};
 use crate::rule::Rule;
 use authoring::doc::Doc;
@@ -59,12 +58,12 @@ pub fn lower(mut problem: Problem, lowered: &LoweredRules) -> (Problem, bool) {
 }
 
 /// Counts the problems of each lowered rule, reported or not.
-pub fn count_lowered(lowered: &LoweredRules, accepted: &AcceptedRules, all: &[Problem]) -> Vec<Lowering> {
+pub fn count_lowered(lowered: &LoweredRules, is_accepted: impl Fn(Rule) -> bool, all: &[Problem]) -> Vec<Lowering> {
     let count = |rule: Rule| all.iter().filter(|problem| problem.rule == Some(rule)).count();
     let lowering = |(rule, to): (&Rule, &Option<Severity>)| Lowering {
         rule: *rule,
         to: *to,
-        is_accepted: accepted.contains_key(rule),
+        is_accepted: is_accepted(*rule),
         n_problems: count(*rule),
     };
     lowered.iter().map(lowering).collect()
