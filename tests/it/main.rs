@@ -8,6 +8,7 @@ mod boot;
 mod boot_files;
 mod build_cost;
 mod certificates;
+mod circles;
 mod cli;
 mod comment;
 mod contents;
