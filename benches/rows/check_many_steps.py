@@ -6,14 +6,12 @@ from row import limit_row
 
 def sequence(path, n_steps, n_tests):
     """Steps of which each has `n_tests` conditions on variables that no other step tests."""
-    tests = lambda step: ", ".join(
-        f'{{ test = "variable", name = "V{step * n_tests + test}", operator = "equals", value = "{test}" }}'
-        for test in range(n_tests)
-    )
     text = 'sequence-version = 1\nname = "Long"\n'
     for step in range(n_steps):
-        condition = f"condition = {{ all = [{tests(step)}] }}\n" if n_tests else ""
-        text += f'[[steps]]\ntype = "run-command-line"\nname = "Step {step}"\ncommand = "cmd /c exit {step % 10}"\n{condition}'
+        tests = (f'{{ variable = "V{step * n_tests + test}", value = "{test}" }}' for test in range(n_tests))
+        condition = f"condition = {{ all = [{', '.join(tests)}] }}\n" if n_tests else ""
+        text += f'[[steps]]\ntype = "run-command-line"\nname = "Step {step}"\n{condition}'
+        text += f'command-line = "cmd /c exit {step % 10}"\n'
     path.write_text(text)
 
 
