@@ -4,6 +4,7 @@
 //! everything that depends on their digests. The file gets its final name once it is complete and synced. Until then,
 //! and after any failure, an older file of that name is untouched. Gaps are left sparse.
 
+mod change_log;
 mod copy;
 mod disk;
 mod journal;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use camino::Utf8Path;
 
+pub use change_log::{ChangeLog, log_path, read_log, remove_log};
 pub use copy::{copy_source, n_lanes};
 pub use disk::{Call, DiskOps};
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! Size of a cache, and emptying it.
 
+use std::fs;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::memo_path;
 use super::objects::{KindUsage, Objects};
-use super::shared_memo::read_memo;
+use super::shared_memo::{Logged, read_memo};
 use crate::error::{Error, Result};
 use crate::size::Size;
-use crate::write::{DiskOps, open};
+use crate::write::{DiskOps, log_path, open};
 
 /// Contents of a cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +20,7 @@ pub struct CacheContents {
     pub n_files: usize,
     /// Number of finished outputs.
     pub n_outputs: usize,
-    /// Length of the memo in bytes.
+    /// Length of the memo and its log in bytes.
     pub memo_len: u64,
     /// Objects by kind.
     pub objects: Vec<KindUsage>,
@@ -30,12 +32,13 @@ impl CacheContents {
     /// Examines the cache in a folder.
     pub fn read(root: &Utf8Path, limit: Size) -> Self {
         let memo = read_memo(root);
-        let memo_len = memo.len();
+        let logged = Logged::read(root, &memo);
+        let log_len = fs::symlink_metadata(log_path(&memo_path(root))).map_or(0, |log| log.len());
         Self {
             root: root.to_owned(),
-            n_files: memo.n_files(),
-            n_outputs: memo.finished().len(),
-            memo_len,
+            n_files: memo.n_files() + logged.digests.keys().filter(|key| !memo.has_file(key)).count(),
+            n_outputs: logged.finished.len(),
+            memo_len: memo.len() + log_len,
             objects: Objects::open(root, limit, &DiskOps::default()).usage(),
             limit,
         }
@@ -57,7 +60,7 @@ pub fn clear(root: &Utf8Path) -> Result<()> {
     open::check_folder(root).map_err(|error| open::failed("emptying", root, error))?;
     let objects = root.join("objects");
     open::remove_tree(&objects).map_err(|error| Error::io("removing", &objects, error))?;
-    for path in [memo_path(root), root.join("now")] {
+    for path in [memo_path(root), log_path(&memo_path(root)), root.join("now")] {
         open::remove(&path).map_err(|error| Error::io("removing", &path, error))?;
     }
     Ok(())

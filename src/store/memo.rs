@@ -1,251 +1,215 @@
-//! Binary format of the memo: a header, then entries of fixed size in ascending order, used without decoding.
+//! Binary format of the memo: an index, then entries of fixed size in ascending order, read in blocks when they are
+//! needed. A plan of one manifest reads the blocks of its own files, however many files the cache knows.
 //!
 //! | offset | bytes | |
 //! |---|---|---|
-//! | 0 | 8 | `tsmedia\x04`, the last byte the version |
+//! | 0 | 8 | `tsmedia\x05`, the last byte the version |
 //! | 8 | 4 + 4 | number of sources, number of finished outputs; little-endian |
-//! | 16 | 32 | BLAKE3 of the counts and everything after the header |
-//! | 48 | 125 each | sources: key (40), BLAKE3, SHA-256, SHA-1 or zeros, week |
+//! | 16 | 32 | BLAKE3 of the counts, the index and the finished outputs |
+//! | 48 | 16 + 32 each | index: for each block of 256 sources, device and inode of the first one, and BLAKE3 of the block |
 //! | | 125 each | finished outputs: BLAKE3 of the name, identity, stat, secrets or zeros, 0 |
+//! | | 125 each | sources: key (40), BLAKE3, SHA-256, SHA-1 or zeros, week |
 //!
 //! The key of a file is its metadata (5 × 8 bytes, big-endian, so that bytes sort like numbers). The key of an
 //! assembled source is 8 bytes of ones, which is not a valid device number, and the digest of its runs.
 //!
-//! The [week](Week) is the one in which the entry was last used. Version 3 had another number in its place.
+//! The [week](Week) is the one in which the entry was last used. Versions 3 and 4 had no index.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod entry;
+mod merge;
+mod old;
 
-use crate::content::{SourceKey, Stat};
-use crate::digest::{Digest, Digests, Sha1, Sha256};
+use std::cell::{Cell, OnceCell};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::FileExt;
 
-const MAGIC: [u8; 8] = *b"tsmedia\x04";
-const OLD_MAGIC: [u8; 8] = *b"tsmedia\x03";
+use crate::content::SourceKey;
+use crate::digest::{Digest, Digests};
+use crate::limits::MAX_DIGESTS_LEN;
+use entry::{ENTRY_LEN, Entry, INODE_LEN, KEY_LEN, array, digests_of, key_bytes, parse_key};
+
+pub(super) use entry::{FinishedOutput, MemoChange, Week, decode_changes, encode_changes};
+pub(super) use merge::Learnt;
+
+const MAGIC: [u8; 8] = *b"tsmedia\x05";
 const HEADER_LEN: usize = 48;
-const ENTRY_LEN: usize = 125;
-const KEY_LEN: usize = 40;
-/// Offset of the week in an entry.
-const WEEK: usize = 124;
-/// Number of weeks after which unused entries are dropped.
-const MAX_AGE: u8 = 26;
+/// Length of the index of a block.
+const INDEX_LEN: usize = INODE_LEN + 32;
+/// Sources in a block: 32,000 bytes.
+const BLOCK_LEN: usize = 256;
 /// Maximum number of sources: 120 MiB.
 const MAX_FILES: usize = 1_000_000;
-
-/// Week of a time, counted from 1970 and reduced to a byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Week(u8);
-
-impl Week {
-    /// Week of a time in nanoseconds since 1970.
-    pub(super) fn from_ns(ns: i64) -> Self {
-        const WEEK_NS: i64 = 7 * 24 * 3_600 * 1_000_000_000;
-        Self(ns.div_euclid(WEEK_NS) as u8)
-    }
-
-    /// Number of weeks since an earlier week. 0 for a later one, as after the clock was set back.
-    fn since(self, earlier: u8) -> u8 {
-        Some(self.0.wrapping_sub(earlier)).filter(|age| *age < 128).unwrap_or(0)
-    }
-}
 
 /// Memo as stored on disk.
 #[derive(Debug, Default)]
 pub(super) struct Memo {
-    bytes: Vec<u8>,
+    /// File with the blocks that were not read yet.
+    file: Option<File>,
+    len: u64,
     n_files: usize,
+    /// Digest in the header, which names this state of the memo. `None` for an older version, or without a memo.
+    state: Option<Digest>,
     /// `false` if it was written by a version that counted uses instead.
     has_weeks: bool,
-    /// Entry index by device and inode, or by what an assembled source has in their place.
-    by_inode: HashMap<[u8; INODE_LEN], usize>,
+    blocks: Vec<Block>,
+    finished: BTreeMap<Digest, FinishedOutput>,
+    /// Index of the source that was found last. The next one is often the next to be asked for.
+    latest: Cell<usize>,
 }
 
-/// Finished output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FinishedOutput {
-    pub(super) name: Digest,
-    pub(super) id: Digest,
-    /// First 20 bytes of the keyed digest of its secrets.
-    pub(super) secrets: Option<Digest>,
-    pub(super) stat: Stat,
+/// Block of sources with neighbouring inodes.
+#[derive(Debug)]
+struct Block {
+    /// Device and inode of the first source.
+    first: [u8; INODE_LEN],
+    digest: Digest,
+    /// Offset in the file.
+    offset: u64,
+    n_files: usize,
+    /// Empty if it is damaged.
+    sources: OnceCell<Vec<Entry>>,
 }
 
 impl Memo {
-    /// Length in bytes; 0 if there is none.
-    pub(super) fn len(&self) -> u64 {
-        self.bytes.len() as u64
+    /// Reads the header and the index of a memo, and keeps it open. The state that was opened stays readable when
+    /// another process replaces the memo. A damaged one yields an empty memo.
+    pub(super) fn read(file: File) -> io::Result<Self> {
+        let len = file.metadata()?.len();
+        let mut header = [0; HEADER_LEN];
+        file.read_exact_at(&mut header, 0)?;
+        if header[..8] != MAGIC {
+            return old::read(&file, len);
+        }
+        let count = |at: usize| u32::from_le_bytes(array(&header[at..])) as usize;
+        let (n_files, n_finished) = (count(8), count(12));
+        let n_blocks = n_files.div_ceil(BLOCK_LEN);
+        let head_len = n_blocks * INDEX_LEN + n_finished * ENTRY_LEN;
+        let sources_offset = (HEADER_LEN + head_len) as u64;
+        if n_files > MAX_FILES || len > MAX_DIGESTS_LEN || len != sources_offset + (n_files * ENTRY_LEN) as u64 {
+            return Err(ErrorKind::InvalidData.into());
+        }
+        let mut head = vec![0; head_len];
+        file.read_exact_at(&mut head, HEADER_LEN as u64)?;
+        if header[16..] != state_of(&header[8..16], &head).0 {
+            return Err(ErrorKind::InvalidData.into());
+        }
+        let (index, finished) = head.split_at(n_blocks * INDEX_LEN);
+        let block = |(number, index): (usize, &[u8; INDEX_LEN])| Block {
+            first: array(index),
+            digest: Digest(array(&index[INODE_LEN..])),
+            offset: sources_offset + (number * BLOCK_LEN * ENTRY_LEN) as u64,
+            n_files: BLOCK_LEN.min(n_files - number * BLOCK_LEN),
+            sources: OnceCell::new(),
+        };
+        let blocks = index.as_chunks().0.iter().enumerate().map(block).collect();
+        let finished = finished.as_chunks().0.iter().map(FinishedOutput::decode);
+        let finished = finished.map(|finished| (finished.name, finished)).collect();
+        let state = Some(Digest(array(&header[16..])));
+        Ok(Self { file: Some(file), len, n_files, state, has_weeks: true, blocks, finished, latest: Cell::new(0) })
     }
 
-    /// Parses a memo. A damaged one yields an empty memo.
-    pub(super) fn parse(bytes: Vec<u8>) -> Self {
-        let count = |at: usize| bytes.get(at..at + 4).map(|four| u32::from_le_bytes(array(four)) as usize);
-        let (Some(n_files), Some(n_finished)) = (count(8), count(12)) else { return Self::default() };
-        let has_weeks = bytes.starts_with(&MAGIC);
-        let whole = (has_weeks || bytes.starts_with(&OLD_MAGIC))
-            && bytes.len() == HEADER_LEN + (n_files + n_finished) * ENTRY_LEN
-            && checksum(&bytes) == bytes[16..HEADER_LEN];
-        if !whole {
-            return Self::default();
-        }
-        let mut memo = Self { bytes, n_files, has_weeks, by_inode: HashMap::new() };
-        memo.by_inode = (0..n_files).map(|index| (array(&memo.entries()[index]), index)).collect();
-        memo
+    /// Creates a memo from all of its sources, in ascending order.
+    fn from_sources(len: u64, has_weeks: bool, sources: &[Entry], finished: &[Entry]) -> Self {
+        let block = |sources: &[Entry]| Block {
+            first: array(&sources[0]),
+            digest: Digest([0; 32]),
+            offset: 0,
+            n_files: sources.len(),
+            sources: OnceCell::from(sources.to_vec()),
+        };
+        let blocks = sources.chunks(BLOCK_LEN).map(block).collect();
+        let finished = finished.iter().map(FinishedOutput::decode).map(|finished| (finished.name, finished)).collect();
+        Self { file: None, len, n_files: sources.len(), state: None, has_weeks, blocks, finished, latest: Cell::new(0) }
+    }
+
+    /// Length in bytes; 0 if there is none.
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Digest that names this state of the memo. `None` if there is none, or if it has to be written again.
+    pub(super) fn state(&self) -> Option<Digest> {
+        self.state
     }
 
     pub(super) fn n_files(&self) -> usize {
         self.n_files
     }
 
-    fn entries(&self) -> &[[u8; ENTRY_LEN]] {
-        self.bytes.get(HEADER_LEN..).unwrap_or_default().as_chunks().0
+    pub(super) fn finished(&self) -> &BTreeMap<Digest, FinishedOutput> {
+        &self.finished
     }
 
     /// Returns `true` if a state of this file is known, even another one.
     pub(super) fn has_file(&self, key: &SourceKey) -> bool {
-        self.by_inode.contains_key(&key_bytes(key)[..INODE_LEN])
+        self.find_inode(&key_bytes(key)).is_some()
     }
 
+    /// Finds the digests of a source, and its index.
     pub(super) fn find(&self, key: &SourceKey) -> Option<(usize, Digests)> {
         let key = key_bytes(key);
-        let index = *self.by_inode.get(&key[..INODE_LEN])?;
-        let entry = &self.entries()[index];
+        let (index, entry) = self.find_inode(&key)?;
         (entry[..KEY_LEN] == key).then(|| (index, digests_of(entry)))
     }
 
-    /// Source and digests at an index.
-    pub(super) fn entry(&self, index: usize) -> (SourceKey, Digests) {
-        let entry = &self.entries()[index];
-        (parse_key(entry), digests_of(entry))
-    }
-
-    pub(super) fn finished(&self) -> BTreeMap<Digest, FinishedOutput> {
-        let parse = |entry: &[u8; ENTRY_LEN]| FinishedOutput {
-            name: Digest(array(&entry[..32])),
-            id: Digest(array(&entry[32..64])),
-            stat: parse_stat(&entry[64..104]),
-            secrets: parse_secrets(&entry[104..WEEK]),
-        };
-        self.entries()[self.n_files..].iter().map(parse).map(|finished| (finished.name, finished)).collect()
-    }
-
-    /// Formats the memo merged with new digests. Of each file, only the latest state is kept. Without a week, no entry
-    /// is dropped for its age.
-    pub(super) fn merged(
-        &self,
-        used: &HashSet<SourceKey>,
-        learnt: &HashMap<SourceKey, Digests>,
-        finished: &BTreeMap<Digest, FinishedOutput>,
-        week: Option<Week>,
-    ) -> Vec<u8> {
-        let age = |entry: &[u8; ENTRY_LEN]| week.map_or(0, |week| week.since(entry[WEEK]));
-        let this_week = |entry: &mut [u8; ENTRY_LEN]| entry[WEEK] = week.map_or(entry[WEEK], |week| week.0);
-        let renewed: HashSet<_> = learnt.keys().map(|key| array::<INODE_LEN>(&key_bytes(key))).collect();
-        let mut entries: Vec<_> = self.entries()[..self.n_files]
-            .iter()
-            .filter_map(|entry| {
-                let mut entry = *entry;
-                if !self.has_weeks || used.contains(&parse_key(&entry)) {
-                    this_week(&mut entry);
-                }
-                (age(&entry) <= MAX_AGE && !renewed.contains(&entry[..INODE_LEN])).then_some(entry)
-            })
-            .collect();
-        entries.extend(learnt.iter().map(|(key, digests)| {
-            let mut entry = [0; ENTRY_LEN];
-            entry[..KEY_LEN].copy_from_slice(&key_bytes(key));
-            entry[40..72].copy_from_slice(&digests.blake3.0);
-            entry[72..104].copy_from_slice(&digests.sha256.0);
-            entry[104..WEEK].copy_from_slice(&digests.sha1.map_or([0; 20], |sha1| sha1.0));
-            this_week(&mut entry);
-            entry
-        }));
-        if entries.len() > MAX_FILES {
-            entries.sort_by_key(|entry| age(entry));
-            entries.truncate(MAX_FILES);
+    fn find_inode(&self, key: &[u8; KEY_LEN]) -> Option<(usize, &Entry)> {
+        let inode = &key[..INODE_LEN];
+        let next = self.latest.get() + 1;
+        let block = self.blocks.get(next / BLOCK_LEN).and_then(|block| block.sources.get());
+        let at_next = block.and_then(|sources| sources.get(next % BLOCK_LEN));
+        if let Some(entry) = at_next.filter(|entry| entry[..INODE_LEN] == *inode) {
+            self.latest.set(next);
+            return Some((next, entry));
         }
-        entries.sort_unstable();
-        let n_files = entries.len();
-        entries.extend(finished.values().map(|finished| {
-            let mut entry = [0; ENTRY_LEN];
-            entry[..32].copy_from_slice(&finished.name.0);
-            entry[32..64].copy_from_slice(&finished.id.0);
-            entry[64..104].copy_from_slice(&stat_bytes(&finished.stat));
-            entry[104..WEEK].copy_from_slice(&finished.secrets.map_or([0; 20], |secrets| array(&secrets.0)));
-            entry
-        }));
-        let mut bytes = Vec::with_capacity(HEADER_LEN + entries.len() * ENTRY_LEN);
-        bytes.extend(MAGIC);
-        bytes.extend((n_files as u32).to_le_bytes());
-        bytes.extend(((entries.len() - n_files) as u32).to_le_bytes());
-        bytes.extend([0; 32]);
-        bytes.extend(entries.as_flattened());
-        let checksum = checksum(&bytes);
-        bytes[16..HEADER_LEN].copy_from_slice(&checksum);
-        bytes
+        let number = self.blocks.partition_point(|block| block.first[..] <= *inode).checked_sub(1)?;
+        let sources = self.sources(&self.blocks[number]);
+        let at = sources.binary_search_by(|entry| entry[..INODE_LEN].cmp(inode)).ok()?;
+        let index = number * BLOCK_LEN + at;
+        self.latest.set(index);
+        Some((index, &sources[at]))
+    }
+
+    /// All sources. Reads every block.
+    fn all_sources(&self) -> impl Iterator<Item = &Entry> {
+        self.blocks.iter().flat_map(|block| self.sources(block))
+    }
+
+    /// Keys and digests of all sources. Reads every block.
+    pub(super) fn all(&self) -> impl Iterator<Item = (SourceKey, Digests)> {
+        self.all_sources().map(|entry| (parse_key(entry), digests_of(entry)))
+    }
+
+    /// Sources whose indices are marked. Only blocks that were read can have any.
+    fn marked<'a>(&'a self, marks: &'a [bool]) -> impl Iterator<Item = &'a Entry> {
+        let read = self.blocks.iter().enumerate().filter_map(|(number, block)| Some((number, block.sources.get()?)));
+        let sources = read.flat_map(|(number, sources)| {
+            sources.iter().enumerate().map(move |(at, entry)| (number * BLOCK_LEN + at, entry))
+        });
+        sources.filter(|(index, _)| marks.get(*index) == Some(&true)).map(|(_, entry)| entry)
+    }
+
+    /// Number of blocks that were read.
+    #[cfg(test)]
+    pub(super) fn n_read_blocks(&self) -> usize {
+        self.blocks.iter().filter(|block| block.sources.get().is_some()).count()
+    }
+
+    fn sources<'a>(&self, block: &'a Block) -> &'a [Entry] {
+        block.sources.get_or_init(|| {
+            let mut sources = vec![[0; ENTRY_LEN]; block.n_files];
+            let read = self.file.as_ref().map(|file| file.read_exact_at(sources.as_flattened_mut(), block.offset));
+            let is_whole = matches!(read, Some(Ok(()))) && Digest::hash(sources.as_flattened()) == block.digest;
+            if is_whole { sources } else { Vec::new() }
+        })
     }
 }
 
-/// Checksum of a memo, which must have at least a header.
-fn checksum(bytes: &[u8]) -> [u8; 32] {
+/// Digest of the counts and of the index with the finished outputs.
+fn state_of(counts: &[u8], head: &[u8]) -> Digest {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(&bytes[8..16]);
-    hasher.update(&bytes[HEADER_LEN..]);
-    *hasher.finalize().as_bytes()
-}
-
-fn digests_of(entry: &[u8; ENTRY_LEN]) -> Digests {
-    Digests {
-        blake3: Digest(array(&entry[40..72])),
-        sha256: Sha256(array(&entry[72..104])),
-        sha1: Some(Sha1(array(&entry[104..WEEK]))).filter(|sha1| sha1.0 != [0; 20]),
-    }
-}
-
-/// Device number in the key of an assembled source.
-const NO_DEVICE: u64 = u64::MAX;
-/// Length of device and inode, which identify a file.
-const INODE_LEN: usize = 16;
-
-fn key_bytes(key: &SourceKey) -> [u8; KEY_LEN] {
-    match key {
-        SourceKey::File(stat) => stat_bytes(stat),
-        SourceKey::Pieced(digest) => {
-            let mut bytes = [0; KEY_LEN];
-            bytes[..8].copy_from_slice(&NO_DEVICE.to_be_bytes());
-            bytes[8..].copy_from_slice(&digest.0);
-            bytes
-        }
-    }
-}
-
-fn parse_key(entry: &[u8; ENTRY_LEN]) -> SourceKey {
-    match parse_stat(entry) {
-        Stat { device: NO_DEVICE, .. } => SourceKey::Pieced(Digest(array(&entry[8..]))),
-        stat => SourceKey::File(stat),
-    }
-}
-
-fn stat_bytes(stat: &Stat) -> [u8; KEY_LEN] {
-    let mut bytes = [0; KEY_LEN];
-    let fields = [stat.device, stat.inode, stat.len, stat.modified_ns as u64, stat.changed_ns as u64];
-    for (eight, field) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(fields) {
-        *eight = field.to_be_bytes();
-    }
-    bytes
-}
-
-fn parse_stat(bytes: &[u8]) -> Stat {
-    let field = |index: usize| u64::from_be_bytes(array(&bytes[index * 8..index * 8 + 8]));
-    Stat { device: field(0), inode: field(1), len: field(2), modified_ns: field(3) as i64, changed_ns: field(4) as i64 }
-}
-
-fn parse_secrets(bytes: &[u8]) -> Option<Digest> {
-    let mut secrets = [0; 32];
-    secrets[..20].copy_from_slice(bytes);
-    (secrets != [0; 32]).then_some(Digest(secrets))
-}
-
-/// First `N` bytes of a slice, which must be at least that long.
-fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
-    let mut array = [0; N];
-    array.copy_from_slice(&bytes[..N]);
-    array
+    hasher.update(counts);
+    hasher.update(head);
+    Digest(*hasher.finalize().as_bytes())
 }

@@ -1,17 +1,26 @@
 //! Memo of a cache in memory, shared by the manifests of a run and merged with those of other processes when it is saved.
+//!
+//! A run saves after each finished output. What it learnt since then goes into a [log](ChangeLog) beside the memo, which
+//! counts as a part of it. When the log is long in comparison, or entries were last used long ago, the memo is written
+//! again.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::locks::lock_memo;
-use super::memo::{FinishedOutput, Memo, Week};
+use super::memo::{FinishedOutput, Learnt, Memo, MemoChange, Week, decode_changes, encode_changes};
 use super::{CacheFolder, ask_time, memo_path, prepare};
 use crate::content::SourceKey;
 use crate::digest::{Digest, Digests};
 use crate::error::Result;
-use crate::limits;
-use crate::write::{DiskOps, open, replace};
+use crate::limits::MAX_DIGESTS_LEN;
+use crate::write::{ChangeLog, DiskOps, open, read_log, remove_log, replace};
+
+/// Length of a log in bytes that is kept beside any memo.
+const MIN_LOG_LEN: u64 = 64 << 10;
+/// Part of the memo's length that its log may have. Readers read all of the log.
+const LOG_PART: u64 = 8;
 
 /// Memo of a run.
 #[derive(Debug)]
@@ -23,6 +32,12 @@ pub(super) struct SharedMemo {
     finished: BTreeMap<Digest, FinishedOutput>,
     /// Finished outputs that were remembered or forgotten in this run.
     touched: BTreeSet<Digest>,
+    /// Changes of this run that were not saved yet.
+    unsaved: Vec<MemoChange>,
+    /// Log to which this run appended.
+    log: Option<ChangeLog>,
+    /// `true` once the age of used entries was checked.
+    is_renewed: bool,
     /// Caches that an earlier version used, whose digests and outputs are still valid.
     earlier: BTreeMap<Utf8PathBuf, BTreeMap<Digest, FinishedOutput>>,
     n_stores: usize,
@@ -34,12 +49,16 @@ impl SharedMemo {
     /// Reads the memo of a cache.
     pub fn open(root: &Utf8Path) -> Self {
         let memo = read_memo(root);
+        let Logged { digests, finished } = Logged::read(root, &memo);
         Self {
             used: vec![false; memo.n_files()],
-            finished: memo.finished(),
+            finished,
             memo,
-            learnt: HashMap::new(),
+            learnt: digests.into_iter().map(|(key, digests)| (key, (digests, None))).collect(),
             touched: BTreeSet::new(),
+            unsaved: Vec::new(),
+            log: None,
+            is_renewed: false,
             earlier: BTreeMap::new(),
             n_stores: 0,
             claims: HashMap::new(),
@@ -53,14 +72,13 @@ impl SharedMemo {
                 continue;
             }
             let memo = read_memo(&cache.path);
-            for index in 0..memo.n_files() {
-                let (key, digests) = memo.entry(index);
+            for (key, digests) in memo.all() {
                 // A newer state of the file must not be replaced.
-                if !self.memo.has_file(&key) {
-                    self.learnt.entry(key).or_insert((digests, None));
+                if !self.memo.has_file(&key) && !self.learnt.contains_key(&key) {
+                    self.remember(key, digests, None);
                 }
             }
-            self.earlier.insert(cache.path.clone(), memo.finished());
+            self.earlier.insert(cache.path.clone(), Logged::read(&cache.path, &memo).finished);
         }
         self.n_stores += 1;
         self.n_stores
@@ -85,7 +103,10 @@ impl SharedMemo {
 
     /// Remembers digests, to be stored unless they are valid for one store only.
     pub fn remember(&mut self, key: SourceKey, digests: Digests, owner: Option<usize>) {
-        self.learnt.insert(key, (digests, owner));
+        let before = self.learnt.insert(key, (digests, owner));
+        if owner.is_none() && before != Some((digests, None)) {
+            self.unsaved.push(MemoChange::Source(key, digests));
+        }
     }
 
     /// Finds a finished output by its key, or by those that it has in earlier caches.
@@ -103,35 +124,99 @@ impl SharedMemo {
     /// Remembers or forgets a finished output.
     pub fn set_finished(&mut self, key: Digest, finished: Option<FinishedOutput>) {
         self.touched.insert(key);
-        match finished {
-            Some(finished) => self.finished.insert(key, finished),
-            None => self.finished.remove(&key),
-        };
+        self.unsaved.push(match finished {
+            Some(finished) => {
+                self.finished.insert(key, finished);
+                MemoChange::Finished(finished)
+            }
+            None => {
+                self.finished.remove(&key);
+                MemoChange::Forgotten(key)
+            }
+        });
     }
 
-    /// Writes the memo, merged with what other processes have stored since it was opened.
-    pub fn save(&self, root: &Utf8Path, disk: &DiskOps) -> Result<()> {
+    /// Saves what was learnt since it was last saved, merged with what other processes have stored.
+    pub fn save(&mut self, root: &Utf8Path, disk: &DiskOps) -> Result<()> {
         prepare(root)?;
         let _lock = lock_memo(root)?;
-        let others = read_memo(root);
-        let indices = (0..self.memo.n_files()).filter(|index| self.used[*index]);
-        let used: HashSet<_> = indices.map(|index| self.memo.entry(index).0).collect();
-        let lasting = self.learnt.iter().filter(|(_, (_, owner))| owner.is_none());
-        let learnt = lasting.map(|(key, (digests, _))| (*key, *digests)).collect();
-        let mut finished = others.finished();
-        for key in &self.touched {
-            match self.finished.get(key) {
-                Some(own) => finished.insert(*key, *own),
-                None => finished.remove(key),
-            };
-        }
         let week = ask_time(root).map(|now| Week::from_ns(now.ns));
-        replace(disk, &memo_path(root), &others.merged(&used, &learnt, &finished, week))
+        let has_faded = !self.is_renewed && week.is_some_and(|week| self.memo.has_faded(&self.used, week));
+        let others = read_memo(root);
+        let is_appended = match others.state() {
+            Some(state) if !has_faded => self.append(root, &state, others.len(), disk)?,
+            _ => false,
+        };
+        if !is_appended {
+            self.log = None;
+            let Logged { mut digests, mut finished } = Logged::read(root, &others);
+            let used = self.memo.used(&self.used);
+            let lasting = self.learnt.iter().filter(|(_, (_, owner))| owner.is_none());
+            digests.extend(lasting.map(|(key, (digests, _))| (*key, *digests)));
+            for key in &self.touched {
+                match self.finished.get(key) {
+                    Some(own) => finished.insert(*key, *own),
+                    None => finished.remove(key),
+                };
+            }
+            let learnt = Learnt { used: &used, digests: &digests, finished: &finished, week };
+            replace(disk, &memo_path(root), &others.merged(&learnt))?;
+            remove_log(disk, &memo_path(root))?;
+        }
+        self.unsaved.clear();
+        self.is_renewed = true;
+        Ok(())
+    }
+
+    /// Appends what was learnt to the log of a memo in this state. Returns `false` if the log would become too long.
+    fn append(&mut self, root: &Utf8Path, state: &Digest, memo_len: u64, disk: &DiskOps) -> Result<bool> {
+        if self.unsaved.is_empty() {
+            return Ok(true);
+        }
+        let change = encode_changes(&self.unsaved);
+        let max_len = (memo_len / LOG_PART).max(MIN_LOG_LEN);
+        if change.len() as u64 > max_len {
+            return Ok(false);
+        }
+        let log = match self.log.take().filter(|log| log.continues(state)) {
+            Some(log) => log,
+            None => ChangeLog::open(disk, &memo_path(root), state, MAX_DIGESTS_LEN)?,
+        };
+        let log = self.log.insert(log);
+        if log.log_len() + change.len() as u64 > max_len {
+            return Ok(false);
+        }
+        log.append(disk, &change)?;
+        Ok(true)
     }
 }
 
 /// Reads the memo of a cache; empty if it is missing, damaged or not trusted.
 pub(super) fn read_memo(root: &Utf8Path) -> Memo {
-    let bytes = open::check_folder(root).and_then(|()| open::read_own(&memo_path(root), limits::MAX_DIGESTS_LEN));
-    Memo::parse(bytes.unwrap_or_default())
+    let file = open::check_folder(root).and_then(|()| open::open_own_to_read(&memo_path(root)));
+    file.and_then(Memo::read).unwrap_or_default()
+}
+
+/// Digests that only the log of a memo has, and the finished outputs of both.
+pub(super) struct Logged {
+    pub digests: HashMap<SourceKey, Digests>,
+    pub finished: BTreeMap<Digest, FinishedOutput>,
+}
+
+impl Logged {
+    /// Reads the log of a memo in its present state.
+    pub fn read(root: &Utf8Path, memo: &Memo) -> Self {
+        let mut logged = Self { digests: HashMap::new(), finished: memo.finished().clone() };
+        let Some(state) = memo.state() else { return logged };
+        for change in read_log(&memo_path(root), &state, MAX_DIGESTS_LEN) {
+            for change in decode_changes(&change) {
+                match change {
+                    MemoChange::Source(key, digests) => drop(logged.digests.insert(key, digests)),
+                    MemoChange::Finished(finished) => drop(logged.finished.insert(finished.name, finished)),
+                    MemoChange::Forgotten(name) => drop(logged.finished.remove(&name)),
+                }
+            }
+        }
+        logged
+    }
 }

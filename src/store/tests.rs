@@ -1,8 +1,8 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-use super::memo::{Memo, Week};
+use super::memo::{Learnt, Memo, Week};
 use super::*;
 use crate::content::{ByteRun, Pieced, SourceFile};
 use std::sync::Arc;
@@ -13,6 +13,13 @@ fn stat(inode: u64, changed_ns: i64) -> Stat {
 
 fn source(stat: Stat) -> Source {
     Source::File(SourceFile { path: "/nowhere".into(), stat })
+}
+
+/// Memo with these bytes; an empty one if they are damaged.
+fn memo_of(bytes: &[u8]) -> Memo {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(bytes).unwrap();
+    Memo::read(file).unwrap_or_default()
 }
 
 fn folder() -> (tempfile::TempDir, Utf8PathBuf) {
@@ -92,10 +99,75 @@ fn a_damaged_memo_is_an_empty_one() {
     for at in 0..good.len() {
         let mut bad = good.clone();
         bad[at] ^= 1;
-        assert_eq!(Memo::parse(bad).n_files(), 0, "byte {at}");
-        assert_eq!(Memo::parse(good[..at].to_vec()).n_files(), 0, "cut at {at}");
+        assert!(memo_of(&bad).all().next().is_none(), "byte {at}");
+        assert!(memo_of(&good[..at]).all().next().is_none(), "cut at {at}");
     }
-    assert_eq!(Memo::parse(good).n_files(), 1);
+    assert_eq!(memo_of(&good).all().count(), 1);
+}
+
+/// Digests of files with these inodes.
+fn digests_of(inodes: impl Iterator<Item = u64>) -> HashMap<SourceKey, Digests> {
+    inodes.map(|inode| (source(stat(inode, 7)).key(), Digests::hash(&inode.to_le_bytes()))).collect()
+}
+
+#[test]
+fn only_the_blocks_of_own_files_are_read_and_a_damaged_one_is_empty() {
+    let (used, finished, digests) = (HashSet::new(), BTreeMap::new(), digests_of(0..10_000));
+    let bytes = Memo::default().merged(&Learnt { used: &used, digests: &digests, finished: &finished, week: None });
+    let memo = memo_of(&bytes);
+    assert_eq!((memo.n_files(), memo.n_read_blocks()), (10_000, 0));
+    let known = |memo: &Memo, inode| memo.find(&source(stat(inode, 7)).key()).map(|(_, digests)| digests);
+    for inode in 3_000..3_500 {
+        assert_eq!(known(&memo, inode), Some(Digests::hash(&inode.to_le_bytes())));
+    }
+    assert!((2..=3).contains(&memo.n_read_blocks()), "{} of 40 blocks", memo.n_read_blocks());
+    assert_eq!(known(&memo, 10_000), None);
+    let mut bad = bytes.clone();
+    let last = bytes.len() - 1;
+    bad[last] ^= 1;
+    let memo = memo_of(&bad);
+    assert_eq!((known(&memo, 0).is_some(), known(&memo, 9_999)), (true, None));
+    // What is left of it is merged.
+    let merged = memo.merged(&Learnt { used: &used, digests: &digests, finished: &finished, week: None });
+    assert_eq!(merged, bytes);
+}
+
+#[test]
+fn what_is_saved_after_each_output_costs_as_much_with_few_known_files_as_with_many() {
+    let (_folder, root) = folder();
+    let mut store = Store::open(&root);
+    store.start_reading();
+    for (key, digests) in digests_of(0..50_000) {
+        store.memo.borrow_mut().remember(key, digests, None);
+    }
+    store.save(&DiskOps::default()).unwrap();
+    let memo = fs::read(memo_path(&root)).unwrap();
+    let mut other = Store::open(&root);
+    let names: Vec<_> = (0..200).map(|n| format!("{n}.iso")).collect();
+    for (n, name) in names.iter().enumerate() {
+        let store = if n % 50 == 49 { &mut other } else { &mut store };
+        store.remember_finished(name, stat(n as u64, 7), Digest::hash(name.as_bytes()), None);
+        store.save(&DiskOps::default()).unwrap();
+    }
+    let log = fs::metadata(crate::write::log_path(&memo_path(&root))).unwrap().len();
+    assert!(log < 200 * 200, "{log} bytes were appended");
+    assert!(fs::read(memo_path(&root)).unwrap() == memo, "the memo was written again");
+    let mut store = Store::open(&root);
+    assert!(names.iter().all(|name| store.finished(name).is_some()));
+    store.forget_finished("7.iso");
+    store.save(&DiskOps::default()).unwrap();
+    store = Store::open(&root);
+    assert_eq!((store.finished("7.iso"), store.finished("8.iso").is_some()), (None, true));
+    // As many new digests as the log may not have.
+    for (key, digests) in digests_of(60_000..70_000) {
+        store.memo.borrow_mut().remember(key, digests, None);
+    }
+    store.save(&DiskOps::default()).unwrap();
+    assert!(!crate::write::log_path(&memo_path(&root)).exists());
+    let store = Store::open(&root);
+    let known = |inode| store.digests(&source(stat(inode, 7)).key()).is_some();
+    assert_eq!([0, 49_999, 60_000, 69_999].map(known), [true; 4]);
+    assert_eq!((store.finished("7.iso"), store.finished("199.iso").is_some()), (None, true));
 }
 
 #[test]
@@ -105,7 +177,8 @@ fn a_changed_file_replaces_what_it_was_and_unused_ones_go_in_time() {
     let none = HashMap::new();
     let learnt = HashMap::from([(key(stat(1, 7)), Digests::hash(b"old")), (key(stat(2, 7)), Digests::hash(b"unused"))]);
     let merged = |memo: &Memo, used: &[SourceKey], learnt, week| {
-        Memo::parse(memo.merged(&used.iter().copied().collect(), learnt, &BTreeMap::new(), Some(week)))
+        let (used, finished) = (used.iter().copied().collect(), BTreeMap::new());
+        memo_of(&memo.merged(&Learnt { used: &used, digests: learnt, finished: &finished, week: Some(week) }))
     };
     // The byte wraps after 256 weeks.
     let mut memo = merged(&Memo::default(), &[], &learnt, weeks(2_940));
@@ -129,14 +202,24 @@ fn a_memo_of_the_version_before_is_read_and_its_entries_start_anew() {
     store.start_reading();
     store.remember(&source(stat(1, 7)), Digests::hash(b"x"));
     store.save(&DiskOps::default()).unwrap();
-    let mut old = fs::read(memo_path(&root)).unwrap();
-    old[7] = 3;
-    fs::write(memo_path(&root), old).unwrap();
-    let store = Store::open(&root);
-    assert_eq!(store.digests(&source(stat(1, 7)).key()), Some(Digests::hash(b"x")));
-    store.save(&DiskOps::default()).unwrap();
-    assert_eq!(fs::read(memo_path(&root)).unwrap()[7], 4);
-    assert!(Store::open(&root).digests(&source(stat(1, 7)).key()).is_some());
+    let good = fs::read(memo_path(&root)).unwrap();
+    // Without an index, the checksum covers the counts and the entries.
+    let (counts, entries) = (&good[8..16], &good[48 + 48..]);
+    for version in [3, 4] {
+        let checksum = Digest::hash(&[counts, entries].concat()).0;
+        let old = [b"tsmedia", &[version][..], counts, &checksum, entries].concat();
+        for at in [7, 8, 20, 60] {
+            let mut bad = old.clone();
+            bad[at] ^= 0x40;
+            assert!(memo_of(&bad).all().next().is_none(), "version {version}, byte {at}");
+        }
+        fs::write(memo_path(&root), old).unwrap();
+        let store = Store::open(&root);
+        assert_eq!(store.digests(&source(stat(1, 7)).key()), Some(Digests::hash(b"x")));
+        store.save(&DiskOps::default()).unwrap();
+        assert_eq!(fs::read(memo_path(&root)).unwrap()[7], 5);
+        assert!(Store::open(&root).digests(&source(stat(1, 7)).key()).is_some());
+    }
 }
 
 /// Repository with two manifests, and its caches.
