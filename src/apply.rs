@@ -25,7 +25,7 @@ use crate::output::Sealed;
 use crate::plan::saved::SavedManifest;
 use crate::plan::{self, Action, Plan, PlannedChange};
 use crate::progress::Progress;
-use crate::record::{Record, Recorded, RecordedMedium};
+use crate::record::{Record, RecordWriter, Recorded, RecordedMedium};
 use crate::store::{Lock, Store};
 use crate::target::{self, Recipe, Target};
 use crate::write::{Journal, WriteOptions, open};
@@ -95,8 +95,12 @@ impl Applied {
 /// Makes a plan. Reads sources whose digests are needed but not known, and stores these in the cache. Writes nothing
 /// else.
 pub fn survey(work: &ApplyContext, store: &mut Store, progress: &Progress) -> Result<Plan> {
-    let (record, _) = Record::load_or_empty(work.record)?;
-    let (Decided { plan, .. }, n_read) = decide(work, store, &record, &Patcher::default(), progress)?;
+    survey_record(work, &Record::load_or_empty(work.record)?.0, store, progress)
+}
+
+/// Makes a plan like [`survey`], from a record that was read before.
+pub fn survey_record(work: &ApplyContext, record: &Record, store: &mut Store, progress: &Progress) -> Result<Plan> {
+    let (Decided { plan, .. }, n_read) = decide(work, store, record, &Patcher::default(), progress)?;
     if n_read > 0 {
         // Best effort: a plan does not need the cache.
         let _ = store.save(&work.options.disk);
@@ -136,7 +140,7 @@ fn apply_if(
     let (record, _) = Record::load_or_empty(work.record)?;
     let n_recovered = recover(work, store, &record, progress)?;
     let patcher = Patcher::default();
-    let (Decided { plan, mut looked, moved }, mut n_read) = decide(work, store, &record, &patcher, progress)?;
+    let (Decided { plan, looked, moved }, mut n_read) = decide(work, store, &record, &patcher, progress)?;
     n_read += locked::verify(work, &plan, store, progress)?;
     if let Some(planned) = planned {
         saved_plan::check(work, planned, store, &record, &plan)?;
@@ -148,20 +152,15 @@ fn apply_if(
     refuse_strangers(work, &plan)?;
     refuse_unreadable(work, &plan)?;
     store.start_reading();
-    let mut run =
-        ApplyRun { work, store, record, patcher, progress, applied: Applied { n_read, ..Applied::default() } };
-    run.rename(&moved, &mut looked)?;
+    let writer = RecordWriter::new(work.record, &work.options.disk);
+    let applied = Applied { n_read, ..Applied::default() };
+    let mut run = ApplyRun { work, store, record, writer, patcher, progress, applied };
     let mut plan = plan;
-    let mut is_saved = false;
-    for change in &mut plan.changes {
-        progress.check_cancelled()?;
-        progress.set_subject(&change.name);
-        let stat = looked.get(&change.name).and_then(|looked| looked.stat);
-        is_saved |= run.carry_out(change, stat)?;
-    }
-    if run.record.is_damaged() {
-        run.record.save(work.record, &work.options.disk)?;
-    }
+    let carried_out = run.carry_out_all(&mut plan, &moved, looked);
+    // Also after a failure: users commit the record of what was finished.
+    let finished = run.writer.finish(&run.record);
+    let is_saved = carried_out?;
+    finished?;
     if (n_read > 0 || n_recovered > 0) && !is_saved {
         run.store.save(&work.options.disk)?;
     }
@@ -173,12 +172,32 @@ struct ApplyRun<'a> {
     work: &'a ApplyContext<'a>,
     store: &'a mut Store,
     record: Record,
+    writer: RecordWriter<'a>,
     patcher: Patcher,
     progress: &'a Progress,
     applied: Applied,
 }
 
 impl ApplyRun<'_> {
+    /// Applies all changes. Returns `false` if there was nothing to record. `looked` are the files that they are based
+    /// on, by name.
+    fn carry_out_all(
+        &mut self,
+        plan: &mut Plan,
+        moved: &MovedOutputs,
+        mut looked: BTreeMap<String, FoundOutput>,
+    ) -> Result<bool> {
+        self.rename(moved, &mut looked)?;
+        let mut is_saved = false;
+        for change in &mut plan.changes {
+            self.progress.check_cancelled()?;
+            self.progress.set_subject(&change.name);
+            let stat = looked.get(&change.name).and_then(|looked| looked.stat);
+            is_saved |= self.carry_out(change, stat)?;
+        }
+        Ok(is_saved)
+    }
+
     /// Applies the planned change of one target and records it. Returns `false` if there was nothing to record.
     /// `looked` is the metadata of its file when the plan was made.
     fn carry_out(&mut self, change: &mut PlannedChange, looked: Option<Stat>) -> Result<bool> {
@@ -196,7 +215,7 @@ impl ApplyRun<'_> {
             (_, None) => false,
         };
         if is_news {
-            self.record.save(self.work.record, &self.work.options.disk)?;
+            self.writer.save_target(&self.record, &change.name)?;
             self.store.save(&self.work.options.disk)?;
         }
         journal.map_or(Ok(()), Journal::settle)?;

@@ -3,8 +3,11 @@
 //! It is sorted, has no times and no paths of this machine, and lists each file of a medium on its own line. It may be
 //! committed, so that another clone can plan from it. It is written only if a fact changed, and fingerprints of secrets
 //! that another machine made count as unchanged. Loading reads the summaries; file lists are parsed on demand.
+//!
+//! While many targets are made, a [log](writer) beside the file holds those that the file does not have yet.
 
 mod recorded;
+mod writer;
 
 use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
@@ -20,11 +23,12 @@ use crate::limits;
 use crate::merge_conflict;
 use crate::output::{Output, Sealed};
 use crate::target::Target;
-use crate::write::{DiskOps, replace};
+use crate::write::{DiskOps, remove_log, replace};
 
 pub use recorded::{
     Recorded, RecordedBoot, RecordedCapture, RecordedEntry, RecordedFile, RecordedMedium, RecordedSource,
 };
+pub use writer::RecordWriter;
 
 /// Newest version of the file that is read, and the one that is written.
 const RECORD_VERSION: u32 = 3;
@@ -40,8 +44,10 @@ pub struct Record {
     parsed: OnceCell<BTreeMap<String, Vec<RecordedFile>>>,
     /// Files of media recorded since loading.
     files: BTreeMap<String, Vec<RecordedFile>>,
-    /// Digest of the file on disk. `None` if there is none, or if it has to be replaced.
-    on_disk: Cell<Option<Digest>>,
+    /// Digest and length of the file on disk. `None` if there is none, or if it has to be replaced.
+    on_disk: Cell<Option<(Digest, u64)>>,
+    /// `true` if some of it was in the log beside the file.
+    has_log: bool,
 }
 
 /// Reason why a record can't be used.
@@ -119,7 +125,11 @@ impl Record {
             }
             Ok(text) => text,
         };
-        Self::parse(text, path)
+        let mut record = Self::parse(text, path)?;
+        if let Some((state, _)) = record.on_disk.get() {
+            record.add_logged(path, &state);
+        }
+        Ok(record)
     }
 
     fn parse(text: String, path: &Utf8Path) -> std::result::Result<Self, Box<RecordFault>> {
@@ -166,7 +176,7 @@ impl Record {
         let media = outputs.into_iter().map(|output| Recorded::Medium(output.summary));
         let recorded = media.chain(captures.into_iter().map(Recorded::Capture));
         let targets = recorded.map(|recorded| (recorded.name().to_owned(), recorded)).collect();
-        let on_disk = Cell::new(Some(Digest::hash(text.as_bytes())));
+        let on_disk = Cell::new(Some((Digest::hash(text.as_bytes()), text.len() as u64)));
         Ok(Self { text, targets, on_disk, ..Self::default() })
     }
 
@@ -260,16 +270,15 @@ impl Record {
         self.files.remove(name);
     }
 
-    /// Writes the record atomically, unless the file has the same text.
+    /// Writes the record atomically, unless the file has the same text, and removes its log.
     pub fn save(&self, path: &Utf8Path, disk: &DiskOps) -> Result<()> {
         let text = self.to_json()?;
-        let digest = Digest::hash(text.as_bytes());
-        if self.on_disk.get() == Some(digest) {
-            return Ok(());
+        let state = (Digest::hash(text.as_bytes()), text.len() as u64);
+        if self.on_disk.get() != Some(state) {
+            replace(disk, path, text.as_bytes())?;
+            self.on_disk.set(Some(state));
         }
-        replace(disk, path, text.as_bytes())?;
-        self.on_disk.set(Some(digest));
-        Ok(())
+        remove_log(disk, path)
     }
 
     fn to_json(&self) -> Result<String> {

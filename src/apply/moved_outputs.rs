@@ -141,7 +141,7 @@ impl ApplyRun<'_> {
             self.record.rename(old_name, name)?;
         }
         if !moved.is_empty() {
-            self.record.save(self.work.record, &self.work.options.disk)?;
+            self.writer.save(&self.record)?;
             self.store.save(&self.work.options.disk)?;
         }
         Ok(())

@@ -233,6 +233,46 @@ fn whichever_call_fails_the_medium_is_the_old_or_the_new_one() {
     assert!(n_failed > 12, "only {n_failed} calls failed");
 }
 
+#[test]
+fn a_run_that_ends_anywhere_has_recorded_what_it_finished() {
+    let fixture = MediumFixture::new();
+    let name = |n: usize| format!("out/{n}.iso");
+    let targets = || -> Vec<_> {
+        (0..8).map(|n| Target { name: name(n), path: fixture.root.join(name(n)), ..target(&fixture) }).collect()
+    };
+    let record_path = fixture.root.join("media.record.json");
+    let mut n_between = 0;
+    for n_calls in (0..).step_by(7) {
+        fixture.put("tool/setup.exe", &noise(200_000, n_calls as u64));
+        next_tick();
+        let targets = targets();
+        let made = Arc::new(AtomicUsize::new(0));
+        // Nothing works any more after the n-th call, as after a kill.
+        let disk = DiskOps::watched(move |_| match made.fetch_add(1, Ordering::Relaxed) {
+            at if at >= n_calls => Err(std::io::ErrorKind::StorageFull.into()),
+            _ => Ok(()),
+        });
+        let result = run(&fixture, &targets, WriteOptions { disk, n_lanes: 1, ability: None }, true);
+        let id = |n: usize| existing_output::probe(&mut File::open(fixture.root.join(name(n))).ok()?);
+        let ids: Vec<_> = (0..8).map(|n| id(n).map(|medium| medium.id)).collect();
+        let record = Record::load(&record_path).unwrap();
+        let is_recorded = |n: usize| record.medium(&name(n)).map(|recorded| recorded.id) == ids[n];
+        // All but the medium that was being made.
+        let n_recorded = (0..8).filter(|n| is_recorded(*n)).count();
+        assert!(n_recorded >= 7, "call {n_calls}: {n_recorded} of 8");
+        let n_whole = ids.iter().flatten().collect::<std::collections::BTreeSet<_>>().len();
+        n_between += usize::from(n_whole > 1);
+        run(&fixture, &targets, WriteOptions::default(), true).unwrap();
+        assert!(!crate::write::log_path(&record_path).exists(), "call {n_calls}");
+        let clean = Record::load(&record_path).unwrap();
+        assert_eq!(clean.targets().len(), 8, "call {n_calls}");
+        if result.is_ok() {
+            break;
+        }
+    }
+    assert!(n_between > 5, "only {n_between} runs ended between two media");
+}
+
 /// The process that `a_killed_run_…` kills. It does nothing if it is run as a test.
 #[test]
 #[ignore = "started by another test"]

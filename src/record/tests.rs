@@ -1,10 +1,13 @@
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::digest::Digests;
 use crate::output::fixtures::MediumFixture;
 use crate::output::{ContentEntry, RecordedSecrets, TemplateValue, find_entry};
 use crate::target::fixtures::target;
+use crate::write::{Call, log_path};
 
 #[test]
 fn a_newer_record_is_refused_with_both_versions() {
@@ -39,14 +42,22 @@ fn a_file_belongs_to_the_nearest_entry() {
     assert_eq!(find_entry(&entries[1..], "boot/bcd"), None);
 }
 
-/// Makes a record with one output, and returns the entry of the output.
-fn put(fixture: &MediumFixture, values: Vec<TemplateValue>) -> (Record, RecordedMedium) {
-    let (target, output) = (Target { values, ..target(fixture) }, fixture.output());
+/// Lays out the output of a fixture.
+fn seal(fixture: &MediumFixture) -> (Output, Sealed) {
+    let output = fixture.output();
     let draft = output.draft(&|_| None).unwrap();
     let known = |job: crate::output::CopyJob| Digests::hash(&fs::read(job.file.path()).unwrap());
     let digests: Vec<_> = draft.jobs(&|_| None).into_iter().map(known).collect();
+    let sealed = draft.seal(&digests).unwrap();
+    (output, sealed)
+}
+
+/// Makes a record with one output, and returns the entry of the output.
+fn put(fixture: &MediumFixture, values: Vec<TemplateValue>) -> (Record, RecordedMedium) {
+    let target = Target { values, ..target(fixture) };
+    let (output, sealed) = seal(fixture);
     let mut record = Record::default();
-    record.put_medium(&target, &output, &draft.seal(&digests).unwrap()).unwrap();
+    record.put_medium(&target, &output, &sealed).unwrap();
     let recorded = record.medium(&target.name).unwrap().clone();
     (record, recorded)
 }
@@ -102,6 +113,57 @@ fn a_record_that_says_the_same_is_not_written() {
     loaded.save(&path, &refused).unwrap();
     loaded.remove(&recorded.name);
     assert!(loaded.save(&path, &refused).is_err());
+}
+
+#[test]
+fn finished_targets_last_at_once_and_the_record_is_rewritten_seldom() {
+    let fixture = MediumFixture::new();
+    let path = fixture.root.join("media.record.json");
+    let (output, sealed) = seal(&fixture);
+    let n_rewrites = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&n_rewrites);
+    let disk = DiskOps::watched(move |call| {
+        counted.fetch_add(usize::from(call == Call::Rename), Ordering::Relaxed);
+        Ok(())
+    });
+    let targets: Vec<_> = (0..64).map(|n| Target { name: format!("out/{n:02}.iso"), ..target(&fixture) }).collect();
+    let is_as_saved = |record: &Record, name: &str| {
+        let loaded = Record::load(&path).unwrap();
+        assert!(loaded.targets().eq(record.targets()), "after {name}");
+        assert_eq!(loaded.files(name).unwrap(), record.files(name).unwrap(), "after {name}");
+    };
+    let mut record = Record::default();
+    let mut writer = RecordWriter::new(&path, &disk);
+    for target in &targets {
+        record.put_medium(target, &output, &sealed).unwrap();
+        writer.save_target(&record, &target.name).unwrap();
+        is_as_saved(&record, &target.name);
+    }
+    let n_created = n_rewrites.swap(0, Ordering::Relaxed);
+    assert!((2..=10).contains(&n_created), "the record was written {n_created} times");
+    // Another run goes on after this one was killed.
+    record = Record::load(&path).unwrap();
+    writer = RecordWriter::new(&path, &disk);
+    for target in &targets {
+        match target.name.ends_with("0.iso") {
+            true => record.remove(&target.name),
+            false => assert!(record.renew_values(&Target { values: vec![value("a", 1)], ..target.clone() })),
+        }
+        writer.save_target(&record, &target.name).unwrap();
+        is_as_saved(&record, &target.name);
+    }
+    writer.finish(&record).unwrap();
+    let n_changed = n_rewrites.load(Ordering::Relaxed);
+    assert!((1..=3).contains(&n_changed), "the record was written {n_changed} times");
+    assert!(!log_path(&path).exists());
+    let text = fs::read_to_string(&path).unwrap();
+    assert_eq!(text, record.to_json().unwrap());
+    // What is in the log of another record does not count.
+    record.remove("out/01.iso");
+    RecordWriter::new(&path, &disk).save_target(&record, "out/01.iso").unwrap();
+    assert!(log_path(&path).exists() && Record::load(&path).unwrap().get("out/01.iso").is_none());
+    fs::write(&path, text.replace("WIN11 BER", "WIN11 MUC")).unwrap();
+    assert!(Record::load(&path).unwrap().get("out/01.iso").is_some());
 }
 
 #[test]
