@@ -8,6 +8,7 @@ mod lock_file;
 mod locked_content;
 mod written_files;
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::mem;
 use std::rc::Rc;
@@ -97,6 +98,8 @@ pub struct Project {
     folder: Utf8PathBuf,
     manifest: Utf8PathBuf,
     record: Utf8PathBuf,
+    /// Record as it was when the manifest was loaded, until it is used.
+    loaded_record: RefCell<Option<Box<Record>>>,
     targets: Vec<Target>,
     others: Vec<String>,
     awaited: BTreeSet<Utf8PathBuf>,
@@ -173,7 +176,9 @@ impl Project {
         // If only some sites are selected, the outputs of the others must not count as removed from the manifest.
         let is_other = |site: Option<&String>| !sites.is_empty() && site.is_none_or(|site| !sites.contains(site));
         // A record affects what there is to do, but never whether a manifest is valid.
-        let (recorded, fault) = Record::load_or_empty(&record).unwrap_or_else(|fault| (Record::default(), Some(fault)));
+        let loaded = Record::load_or_empty(&record);
+        let is_usable = loaded.is_ok();
+        let (recorded, fault) = loaded.unwrap_or_else(|fault| (Record::default(), Some(fault)));
         if let Some(fault) = fault {
             let mut problem = Problem { severity: Severity::Warning, ..Problem::from(&fault) };
             problem.message += match recorded.targets().len() {
@@ -186,7 +191,8 @@ impl Project {
         let others = others.map(|recorded| recorded.name().to_owned()).collect();
         let ManifestOutputs { targets, awaited, unresolved, sites } = made;
         let (manifest, locked) = (manifest.to_owned(), Rc::from([]));
-        Self { manifest, folder, record, targets, others, awaited, unresolved, cache, locked, sites }
+        let loaded_record = RefCell::new(is_usable.then(|| Box::new(recorded)));
+        Self { manifest, folder, record, loaded_record, targets, others, awaited, unresolved, cache, locked, sites }
     }
 
     /// Returns projects that have no targets, so that applying them deletes the finished media of the selected sites. Only
@@ -329,7 +335,13 @@ impl Project {
     /// Makes a plan.
     pub fn plan(&self, options: BuildOptions, progress: &Progress) -> Result<ProjectPlan<'_>> {
         let mut store = self.open_store();
-        let plan = apply::survey(&self.work(options), &mut store, progress)?.with_manifest(&self.manifest);
+        // The record was just read, and that of many media is long.
+        let record = match self.loaded_record.take() {
+            Some(record) => record,
+            None => Box::new(Record::load_or_empty(&self.record)?.0),
+        };
+        let plan = apply::survey_record(&self.work(options), &record, &mut store, progress)?;
+        let plan = plan.with_manifest(&self.manifest);
         Ok(ProjectPlan { project: self, options, store, plan })
     }
 
@@ -362,12 +374,15 @@ impl Project {
 
     /// Makes a plan and applies it.
     pub fn apply(&self, options: BuildOptions, progress: &Progress) -> Result<Applied> {
+        // It is read again under the lock.
+        drop(self.loaded_record.take());
         let applied = apply::apply(&self.work(options), &mut self.open_store(), progress)?;
         Ok(applied.with_manifest(&self.manifest))
     }
 
     /// Applies a saved plan, or does nothing if it is out of date.
     pub fn apply_saved(&self, saved: &SavedManifest, options: BuildOptions, progress: &Progress) -> Result<Applied> {
+        drop(self.loaded_record.take());
         let applied = apply::apply_saved(&self.work(options), saved, &mut self.open_store(), progress)?;
         Ok(applied.with_manifest(&self.manifest))
     }

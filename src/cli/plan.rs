@@ -13,8 +13,8 @@ use super::project::LoadedProjects;
 use super::report_file::ReportFile;
 use super::screen::Screen;
 use super::{ManifestArguments, Outcome, project, saved};
-use crate::content::Content;
 use crate::error::{Error, Result};
+use crate::file_identity::FileIdentity;
 use crate::inputs::Inputs;
 use crate::plan::jobs::{self, JobUnit};
 use crate::plan::{MediumChange, Plan};
@@ -225,6 +225,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         project::print_failed(&failed, arguments.manifests.manifests.len(), screen);
         return Ok(Outcome::ProblemsFound);
     }
+    // The program ends here, and freeing every file of large media one by one takes time.
+    std::mem::forget(projects);
     let is_done = whole.is_up_to_date() || !arguments.detailed_exitcode;
     Ok(if is_done { Outcome::Done } else { Outcome::ChangesPending })
 }
@@ -232,23 +234,22 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
 /// Returns a line for each manifest whose media depend on a pending capture.
 fn pending_captures(projects: &[Project], whole: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
-    // Compare real paths: the manifest of a medium may name the captured file in another way.
+    // Compare inodes: the manifest of a medium may name the captured file in another way.
     let is_made = |name: &str| whole.changes.iter().any(|change| change.name == name && change.n_capture.is_some());
     let captures = projects.iter().flat_map(Project::targets).filter(|target| is_made(&target.name));
-    let place = |target: &Target| Some((target.path.canonicalize_utf8().ok()?, target.path.clone()));
-    let captures: BTreeMap<_, _> = captures.filter_map(place).collect();
+    let inode = |target: &Target| Some((FileIdentity::of(&target.path).inode()?, target.path.clone()));
+    let captures: BTreeMap<_, _> = captures.filter_map(inode).collect();
     for project in projects {
         let manifest = project.manifest();
         if let Some(file) = project.awaited().first() {
             lines.push(format!("`{manifest}` can't be planned before `{file}` is captured"));
             continue;
         }
-        let files = project.media().flat_map(|(_, output)| output.root.files());
-        let sources = files.filter_map(|(_, content)| match content {
-            Content::Source(source) => source.path().canonicalize_utf8().ok(),
-            Content::Bytes(_) => None,
-        });
-        if let Some(file) = sources.into_iter().find_map(|source| captures.get(&source)) {
+        if captures.is_empty() {
+            continue;
+        }
+        let mut files = project.source_files();
+        if let Some(file) = files.find_map(|file| captures.get(&(file.stat.device, file.stat.inode))) {
             lines.push(format!("`{manifest}` is planned with the present `{file}`, which will be captured again"));
         }
     }

@@ -22,6 +22,7 @@ use crate::limits;
 use crate::paths::folder_of;
 use crate::problem::{Problem, Problems, Severity};
 use crate::shell;
+use crate::volume::Node;
 
 /// Reports problems that prevent Windows from using an image of a WIM file. Returns `true` if there
 /// are none.
@@ -159,14 +160,14 @@ fn find_missing_part(set: &[(WimHeader, Utf8PathBuf)]) -> Option<(WimHeader, Utf
 /// Returns the files of a package with the extension of a WIM file.
 fn wim_files(package: &Placement) -> Vec<Arc<Source>> {
     let mut files = Vec::new();
-    for (name, content) in package.files() {
-        if let Content::Source(source) = content
-            && is_named_like_wim(Utf8Path::new(&name))
+    package.visit(&mut |name, node| {
+        if let Node::File(Content::Source(source)) = node
+            && is_named_like_wim(Utf8Path::new(name))
             && source.len() > HEADER_LEN as u64
         {
             files.push(Arc::clone(source));
         }
-    }
+    });
     files
 }
 

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::git_lfs;
 use crate::source::read_start;
 use crate::store::{ObjectKey, ObjectKind, Objects};
+use crate::volume::Node;
 use authoring::file::is_lfs_pointer;
 
 /// Version of the cache entry; bump it when other files are checked or the test changes.
@@ -26,13 +27,13 @@ const SHOWN: usize = 10;
 /// Finds the pointers among the files of a folder.
 pub(super) fn find(walked: &ListedFolder, cache: Option<&Objects>) -> Vec<Utf8PathBuf> {
     let mut candidates = Vec::new();
-    for (_, content) in walked.folder.files() {
-        if let Content::Source(source) = content
+    walked.folder.visit(&mut |_, node| {
+        if let Node::File(Content::Source(source)) = node
             && git_lfs::can_be_pointer(source.len())
         {
             candidates.push(Arc::clone(source));
         }
-    }
+    });
     // Checking a few small files is cheaper than looking them up in the cache.
     let cache = cache.filter(|_| candidates.len() >= FEW);
     let key = key(&candidates);

@@ -52,6 +52,14 @@ impl Placement {
         Self { path: path.into(), node: Node::File(content), pointer: pointer.into() }
     }
 
+    /// Visits what [`files`](Self::files) returns, and the folders, without a path for each.
+    pub fn visit<'a>(&'a self, see: &mut dyn FnMut(&str, &'a Node)) {
+        match &self.node {
+            Node::Folder(folder) => folder.visit(see),
+            Node::File(_) => see(self.path.rsplit('/').next().unwrap_or_default(), &self.node),
+        }
+    }
+
     /// Returns the files of the placement, by their paths below the folder; a single file by its
     /// name.
     pub fn files(&self) -> Vec<(String, &Content)> {

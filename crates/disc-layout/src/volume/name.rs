@@ -101,6 +101,12 @@ fn check_name(name: &str) -> Option<String> {
     }
 }
 
+/// Number of bytes at the start that are the same, rounded down to a multiple of eight.
+fn n_same_bytes(one: &[u8], other: &[u8]) -> usize {
+    let eights = one.as_chunks::<8>().0.iter().zip(other.as_chunks::<8>().0);
+    8 * eights.take_while(|(one, other)| one == other).count()
+}
+
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -115,8 +121,10 @@ impl fmt::Display for BadName {
 
 impl Ord for Name {
     fn cmp(&self, other: &Self) -> Ordering {
-        // Most names are ASCII up to where they differ, and large trees compare millions of them.
-        for (one, two) in self.0.bytes().zip(other.0.bytes()) {
+        // Most names are ASCII up to where they differ, and large trees compare millions of them. What is the same is
+        // the same in upper case.
+        let n_same = n_same_bytes(self.0.as_bytes(), other.0.as_bytes());
+        for (one, two) in self.0.bytes().zip(other.0.bytes()).skip(n_same) {
             if !one.is_ascii() || !two.is_ascii() {
                 return self.folded().cmp(other.folded());
             }
@@ -175,6 +183,14 @@ mod tests {
         assert_eq!(name("ReadMe.TXT"), name("README.txt"));
         assert_eq!(name("ÄÖÜ"), name("äöü"));
         assert_ne!(name("ß"), name("SS"));
+        // Differences before, at and after a multiple of eight bytes.
+        for n_same in 6..11 {
+            let [one, two, same] =
+                ["b", "C", "B"].map(|end| name(&format!("{}{end}", "Ab".repeat(10).split_at(n_same).0)));
+            assert!(one < two && one == same, "{n_same}");
+            let [one, two] = ["Ä", "äx"].map(|end| name(&format!("{}{end}", &"ab".repeat(10)[..n_same])));
+            assert!(one < two, "{n_same}");
+        }
         assert!(name("b") > name("A"));
         // Letters beyond ASCII whose upper case is ASCII.
         assert_eq!(name("ſıx"), name("SIX"));
