@@ -7,6 +7,7 @@
 mod compare;
 mod digests;
 mod git;
+mod locked;
 mod view;
 
 use std::collections::BTreeSet;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use camino::Utf8Path;
 
 use super::digests::KnownDigests;
+use super::locked::changed_content;
 use super::view::MissingFile;
 use super::{BaseManifest, Baseline, Caveat, Comparison};
 use crate::content::{Source, SourceFile, SourceKey, Stat};
@@ -47,6 +48,9 @@ impl Baseline {
         run.caveats.extend(self.changes.submodules.iter().map(|path| Caveat::Submodule(path.clone())));
         for missing in &self.view.missing {
             run.assume_changed(missing, projects)?;
+        }
+        for (file, sha256) in changed_content(self, projects)? {
+            run.known.replace(Source::File(file).key(), &sha256);
         }
         for base in base.iter().filter(|base| projects.iter().all(|project| project.manifest() != base.manifest)) {
             for (target, output) in run.media_of(base) {

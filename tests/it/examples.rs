@@ -3,7 +3,7 @@
 
 mod content;
 mod project;
-mod repository;
+pub mod repository;
 
 use std::collections::BTreeSet;
 use std::fs;
