@@ -28,6 +28,7 @@ mod manifest_mutations;
 mod manifest_values;
 mod output_schemas;
 mod patched;
+mod pipelines;
 mod reference_pages;
 mod scripting_reference;
 mod wim;
