@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::map::{self, Map, Marks, Reads};
-use crate::output::Output;
+use crate::output::{Output, ReadSeek};
 use crate::progress::Progress;
 use crate::source::hash_layout;
 use crate::store::Store;
@@ -49,8 +49,8 @@ pub fn layout(output: &Output, store: &mut Store, options: &WriteOptions, progre
 
 /// Compares the regions of two media. Files are compared by digest; everything else is read.
 pub fn marks(
-    old: &mut FinishedMedium,
-    new: &mut FinishedMedium,
+    old: &mut FinishedMedium<impl ReadSeek>,
+    new: &mut FinishedMedium<impl ReadSeek>,
     maps: [&Map; 2],
     progress: &Progress,
 ) -> Result<Marks> {

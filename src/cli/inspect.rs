@@ -115,7 +115,9 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     }
     let parsed = parsed?;
     let details = details::read_details(&parsed, &mut file);
-    if let Some(target) = &arguments.html {
+    // The outline takes a while, and is not part of the JSON.
+    let outline = if arguments.html.is_some() || !screen.json { Some(outline(arguments)?) } else { None };
+    if let (Some(target), Some(outline)) = (&arguments.html, &outline) {
         let medium = MediumReport {
             name: path.as_str(),
             parsed: &parsed,
@@ -123,14 +125,14 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
             programs: &read_programs(&mut file, &parsed),
             revocations: &Revocations::default(),
         };
-        ReportFile::Html.write(target, &html::medium(&medium).to_html())?;
+        ReportFile::Html.write(target, &html::medium(&medium, outline).to_html())?;
         screen.status(&format!("wrote `{target}`"));
     }
     if screen.json {
         screen.print_json(&report::inspected(path, &report::parsed_medium_json(&parsed, &details)))
     } else {
         let mut page = report::parsed_medium(&parsed, &details, arguments.files);
-        report::add_outline(&mut page, &outline(arguments)?);
+        outline.iter().for_each(|outline| report::add_outline(&mut page, outline));
         screen.print_page(&page)
     }
 }

@@ -19,16 +19,16 @@ use crate::output::lists::{self, MediumToml};
 use crate::output::{ListedFile, Listing, ParsedMedium, ReadSeek, WIM_MAGIC, starts_with};
 use crate::progress::Progress;
 
-/// Open finished medium.
+/// Open finished medium, or a planned one that is read from its layout.
 #[derive(Debug)]
-pub struct FinishedMedium {
+pub struct FinishedMedium<R = Original<File>> {
     /// Path of the medium.
     pub path: Utf8PathBuf,
     /// Parsed structures.
     pub parsed: ParsedMedium,
     /// Contents of `medium.toml`, if tsmedia made it.
     pub medium: Option<MediumToml>,
-    file: Original<File>,
+    file: R,
     listing: Listing,
 }
 
@@ -43,9 +43,7 @@ pub fn open(path: &Utf8Path) -> Result<FinishedMedium> {
         Err(why) if is_wim => return Err(refused_wim(path).because(why)),
         parsed => parsed?,
     };
-    let listing = Listing::from(&parsed);
-    let medium = listing.medium(&mut file);
-    Ok(FinishedMedium { path: path.to_owned(), parsed, medium, file, listing })
+    Ok(FinishedMedium::new(path, parsed, file))
 }
 
 fn refused_wim(path: &Utf8Path) -> Error {
@@ -53,7 +51,19 @@ fn refused_wim(path: &Utf8Path) -> Error {
         .help(format!("give a medium, or run `tsmedia inspect {path}` to see the contents of the WIM file"))
 }
 
-impl FinishedMedium {
+impl<R: ReadSeek> FinishedMedium<R> {
+    /// Reads the structures of a medium that tsmedia made or is about to make. `path` is only shown.
+    pub fn read(path: &Utf8Path, mut file: R) -> Result<Self> {
+        let parsed = ParsedMedium::read(&mut file)?;
+        Ok(Self::new(path, parsed, file))
+    }
+
+    fn new(path: &Utf8Path, parsed: ParsedMedium, mut file: R) -> Self {
+        let listing = Listing::from(&parsed);
+        let medium = listing.medium(&mut file);
+        Self { path: path.to_owned(), parsed, medium, file, listing }
+    }
+
     /// Loads its contents and description.
     pub fn contents(&mut self, progress: &Progress) -> Result<MediumContents> {
         let digests = self.digests(progress)?;
@@ -163,8 +173,8 @@ const SECTOR: usize = 2_048;
 
 /// Number of bytes in a range of `new` whose sectors equal those from a byte of `old`.
 pub fn same_len(
-    old: &mut FinishedMedium,
-    new: &mut FinishedMedium,
+    old: &mut FinishedMedium<impl ReadSeek>,
+    new: &mut FinishedMedium<impl ReadSeek>,
     from: u64,
     range: Range<u64>,
     progress: &Progress,

@@ -1,9 +1,10 @@
 //! Lists the content and the task sequences of a finished medium by ID.
 
-use super::{RecoveredSequence, manifest, recover};
+use super::{RecoveredSequence, manifest, recover, sequences};
 use crate::error::Result;
 use crate::media::PACKAGES;
 use crate::resolve::{ForeignMedium, ImageOnMedium};
+use crate::sequence::Sequence;
 use crate::sequence::policy::{self, PROGRAM, PolicyInstance, TASK_SEQUENCE};
 use crate::volume::Node;
 
@@ -41,6 +42,8 @@ pub struct SequenceOutline {
     pub name: String,
     /// Number of steps; `None` if the text of the task sequence can't be read.
     pub n_steps: Option<usize>,
+    /// The task sequence, without the values of its secrets; `None` as for `n_steps`, or if a step can't be read.
+    pub sequence: Option<Sequence>,
 }
 
 impl MediumOutline {
@@ -56,16 +59,28 @@ impl MediumOutline {
         }
         let data = medium.data(password.filter(|_| asks))?;
         let texts = data.iter().flat_map(|data| &data.policies).filter_map(|(_, text)| text.text());
-        let policies: Vec<_> = texts.flat_map(|text| policy::read(text).unwrap_or_default()).collect();
-        let instances: Vec<_> = policies.iter().flat_map(|policy| &policy.instances).collect();
+        let policies: Vec<_> = texts.map(|text| (text, policy::read(text).unwrap_or_default())).collect();
         let recovered = data.as_ref().map(|data| recover(data, &mut Vec::new())).unwrap_or_default();
-        let sequences =
-            instances.iter().filter(|instance| instance.class == TASK_SEQUENCE).map(|instance| SequenceOutline {
-                id: instance.property("PKG_PackageID").map(str::to_owned),
-                name: instance.property("PKG_Name").unwrap_or("Task sequence").to_owned(),
-                n_steps: instance.sequence.as_ref().map(|sequence| sequence.n_steps),
-            });
-        Ok(Self { content: content(medium, &recovered, &instances), sequences: Some(sequences.collect()) })
+        let (mut instances, mut sequences) = (Vec::new(), Vec::new());
+        for (text, policies) in &policies {
+            let found = policies.iter().flat_map(|policy| &policy.instances);
+            let of_sequences = found.clone().filter(|instance| instance.class == TASK_SEQUENCE);
+            sequences.extend(of_sequences.map(|instance| SequenceOutline::new(text, instance)));
+            instances.extend(found);
+        }
+        Ok(Self { content: content(medium, &recovered, &instances), sequences: Some(sequences) })
+    }
+}
+
+impl SequenceOutline {
+    /// Reads a policy instance in a text of policies.
+    fn new(text: &str, instance: &PolicyInstance) -> Self {
+        Self {
+            id: instance.property("PKG_PackageID").map(str::to_owned),
+            name: instance.property("PKG_Name").unwrap_or("Task sequence").to_owned(),
+            n_steps: instance.sequence.as_ref().map(|sequence| sequence.n_steps),
+            sequence: sequences::read(text, instance).ok(),
+        }
     }
 }
 

@@ -43,8 +43,8 @@ pub(super) fn recover(texts: &[(&str, &str)]) -> (Vec<RecoveredSequence>, Vec<St
     (recovered, failed)
 }
 
-/// Reads the task sequence in a policy instance.
-fn read(text: &str, instance: &PolicyInstance) -> Result<Sequence, String> {
+/// Reads the task sequence in a policy instance, without the values of its secrets.
+pub(super) fn read(text: &str, instance: &PolicyInstance) -> Result<Sequence, String> {
     let range = instance.range("TS_Sequence").ok_or("the policy has no `TS_Sequence`")?;
     if instance.sequence.is_none() {
         return Err("its text is not XML; a site may have compressed it".into());

@@ -8,6 +8,7 @@ use crate::map::{Map, MapRegion, Marks, RegionKind, RegionState, Totals};
 use crate::size::Size;
 
 /// Medium that a map is compared with.
+#[derive(Debug)]
 pub struct ComparedMap<'a> {
     /// Name in the output.
     pub name: &'a str,

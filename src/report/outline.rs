@@ -12,13 +12,16 @@ const TABLES: [(&str, &str); 4] = [
     ("driver-package", "driver packages"),
 ];
 
+/// Text in place of task sequences that are encrypted.
+pub(super) const NOT_READ: &str = "not read; give the password of the medium with `--password-from`";
+
 /// Adds sections for task sequences and for each kind of content.
 pub fn add_outline(page: &mut Page, outline: &MediumOutline) {
     let n_columns = outline.content.iter().map(|content| content.id.len()).max().unwrap_or_default();
     match &outline.sequences {
         None => {
             page.gap();
-            page.line("task sequences: not read; give the password of the medium with `--password-from`");
+            page.line(format!("task sequences: {NOT_READ}"));
         }
         Some(sequences) if sequences.is_empty() => {}
         Some(sequences) => section(page, "task sequences", sequences.iter().map(sequence_row), n_columns),
@@ -37,7 +40,8 @@ fn section(page: &mut Page, heading: &str, rows: impl Iterator<Item = (String, S
     rows.for_each(|(id, text)| page.row(format!("  {id:n_columns$}  "), text));
 }
 
-fn sequence_row(sequence: &SequenceOutline) -> (String, String) {
+/// Returns the ID of a task sequence, and its name with the number of its steps.
+pub(super) fn sequence_row(sequence: &SequenceOutline) -> (String, String) {
     let steps = match sequence.n_steps {
         Some(n_steps) => counted(n_steps, "step"),
         None => "steps unknown, since its text can't be read".into(),

@@ -9,6 +9,7 @@ mod scale;
 use std::fmt::Write as _;
 
 use super::map::{ComparedMap, name, share, state};
+use crate::digest::Digest;
 use crate::foreign_text;
 use crate::map::{Map, MapRegion, RegionKind, RegionState};
 use crate::size::Size;
@@ -49,10 +50,11 @@ const DARK_STYLE: &str = "\
 text{fill:#e6edf3}.page{fill:#0d1117}.edge{stroke:#0d1117}.slack{stroke:#6e7681}.line{stroke:#e6edf3}.dot{fill:#e6edf3}";
 
 /// Patterns: lines for changed, dots for moved, a grid for regions on one medium only.
+/// Names begin with `ID`, which differs from picture to picture of a page.
 const PATTERNS: &str = "\
-<pattern id=\"changed\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\"><path class=\"line\" d=\"M-1 8L8 -1\"/></pattern>
-<pattern id=\"moved\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\"><circle class=\"dot\" cx=\"3.5\" cy=\"3.5\" r=\"1.3\"/></pattern>
-<pattern id=\"alone\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\"><path class=\"line\" d=\"M3.5 0V7M0 3.5H7\"/></pattern>
+<pattern id=\"ID-changed\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\"><path class=\"line\" d=\"M-1 8L8 -1\"/></pattern>
+<pattern id=\"ID-moved\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\"><circle class=\"dot\" cx=\"3.5\" cy=\"3.5\" r=\"1.3\"/></pattern>
+<pattern id=\"ID-alone\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\"><path class=\"line\" d=\"M3.5 0V7M0 3.5H7\"/></pattern>
 ";
 
 /// Returns a map as the text of an SVG file.
@@ -61,13 +63,17 @@ pub fn map(map: &Map, title: &str, other: Option<&ComparedMap>) -> String {
     let scale = Scale::new(&maps);
     let row_height = STRIP * maps.len() as f64 + GAP;
     let legend_at = TOP + row_height * scale.n_rows() as f64 + MARGIN;
-    let legend = legend(&maps, other.is_some());
+    let id = other.map(|other| {
+        let names = format!("{title}\0{}", other.name);
+        format!("map-{}", &Digest::hash(names.as_bytes()).to_string()[..8])
+    });
+    let legend = legend(&maps, id.as_deref());
     let height = legend_at + legend.last().map_or(0.0, |entry| entry.y) + 66.0;
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" role=\"img\">\n"
     );
     let _ = writeln!(out, "<title>Map of {}</title>", escaped(title));
-    write_style(&mut out, other.is_some());
+    write_style(&mut out, id.as_deref());
     let _ = writeln!(out, "<rect class=\"page\" width=\"100%\" height=\"100%\"/>");
     let title = fitting(title, TITLE_LETTER);
     let _ = writeln!(out, "<text class=\"title\" x=\"{MARGIN}\" y=\"28\">{title}</text>");
@@ -83,7 +89,8 @@ pub fn map(map: &Map, title: &str, other: Option<&ComparedMap>) -> String {
             let mark = other.map(|other| if is_old { other.marks.old[n] } else { other.marks.new[n] });
             let offset = STRIP * strip as f64;
             let at = |piece: &Piece| (MARGIN + LEFT + piece.x, TOP + row_height * piece.row as f64 + offset);
-            write_region(&mut out, region, mark.map(|mark| (mark, is_old)), &scale, &at);
+            let mark = mark.zip(id.as_deref()).map(|(state, picture)| Mark { state, is_old, picture });
+            write_region(&mut out, region, mark.as_ref(), &scale, &at);
         }
     }
     write_legend(&mut out, &legend, legend_at);
@@ -98,14 +105,14 @@ pub fn map(map: &Map, title: &str, other: Option<&ComparedMap>) -> String {
     out
 }
 
-fn write_style(out: &mut String, has_patterns: bool) {
+fn write_style(out: &mut String, id: Option<&str>) {
     let of = |pick: fn(&(&'static str, &'static str)) -> &'static str| -> String {
         COLOURS.iter().enumerate().map(|(n, colours)| format!(".k{n}{{fill:{}}}", pick(colours))).collect()
     };
     let (light, dark) = (of(|colours| colours.0), of(|colours| colours.1));
     let _ = writeln!(out, "<style>{STYLE}{light}\n@media (prefers-color-scheme:dark){{{DARK_STYLE}{dark}}}\n</style>");
-    if has_patterns {
-        let _ = writeln!(out, "<defs>{PATTERNS}</defs>");
+    if let Some(id) = id {
+        let _ = writeln!(out, "<defs>{}</defs>", PATTERNS.replace("ID", id));
     }
 }
 
@@ -126,16 +133,25 @@ fn facts(map: &Map, other: Option<&ComparedMap>) -> String {
     facts
 }
 
+/// State of a region, compared with the other medium.
+struct Mark<'a> {
+    state: RegionState,
+    /// `true` on the upper strips.
+    is_old: bool,
+    /// Start of the names of patterns.
+    picture: &'a str,
+}
+
 fn write_region(
     out: &mut String,
     region: &MapRegion,
-    mark: Option<(RegionState, bool)>,
+    mark: Option<&Mark>,
     scale: &Scale,
     at: &dyn Fn(&Piece) -> (f64, f64),
 ) {
     let (kind, len, slack) = (region.kind.as_str(), Size(region.len), Size(region.slack()));
     let mut lines = vec![name(region), format!("{kind} at byte {}: {len}, of which slack {slack}", region.offset)];
-    lines.extend(mark.map(|(mark, is_old)| if is_old { state_of_old(&mark) } else { state(&mark) }));
+    lines.extend(mark.map(|mark| if mark.is_old { state_of_old(&mark.state) } else { state(&mark.state) }));
     let lines: Vec<_> = lines.iter().map(|line| escaped(line)).collect();
     let _ = writeln!(out, "<g><title>{}</title>", lines.join("\n"));
     for piece in scale.pieces(region.span().end, region.end()) {
@@ -144,8 +160,10 @@ fn write_region(
     let pieces = scale.pieces(region.offset, region.span().end);
     for piece in &pieces {
         write_rect(out, at(piece), piece.width, &format!("k{} edge", colour(region.kind)), None);
-        for pattern in mark.iter().flat_map(|(mark, _)| patterns(mark)) {
-            write_rect(out, at(piece), piece.width, "edge", Some(pattern));
+        if let Some(mark) = mark {
+            for pattern in patterns(&mark.state) {
+                write_rect(out, at(piece), piece.width, "edge", Some(&format!("{}-{pattern}", mark.picture)));
+            }
         }
     }
     // The label goes on the first of the widest pieces.
@@ -153,7 +171,7 @@ fn write_region(
     let widest = pieces.iter().rev().max_by(|a, b| a.width.total_cmp(&b.width));
     if let Some((piece, label)) = widest.and_then(|piece| Some((piece, label(region, piece.width)?))) {
         let (x, y) = at(piece);
-        let has_pattern = mark.is_some_and(|(mark, _)| mark != RegionState::Same);
+        let has_pattern = mark.is_some_and(|mark| mark.state != RegionState::Same);
         if has_pattern {
             // A plain background, because text on a pattern can't be read.
             let width = (label.chars().count() as f64 * LETTER + 8.0).min(piece.width - 4.0);
@@ -237,29 +255,29 @@ struct LegendEntry {
     x: f64,
     y: f64,
     class: String,
-    pattern: Option<&'static str>,
+    pattern: Option<String>,
     words: String,
 }
 
 /// Returns the entries of the legend, broken into rows. Their `y` is relative to the top of the legend.
-fn legend(maps: &[&Map], has_patterns: bool) -> Vec<LegendEntry> {
+fn legend(maps: &[&Map], id: Option<&str>) -> Vec<LegendEntry> {
     const BEFORE_WORDS: f64 = 31.0;
     const AFTER: f64 = 14.0;
     const LEGEND_ROW: f64 = 32.0;
     let is_there = |kind: &RegionKind| maps.iter().any(|map| map.regions.iter().any(|region| region.kind == *kind));
-    let mut entries: Vec<(String, Option<&'static str>, String)> = RegionKind::ALL
+    let mut entries: Vec<(String, Option<String>, String)> = RegionKind::ALL
         .into_iter()
         .filter(is_there)
         .map(|kind| (format!("k{} edge", colour(kind)), None, format!("{} {}", letter(kind), kind.as_str())))
         .collect();
     entries.push((format!("k{} slack", COLOURS.len() - 1), None, "slack".into()));
-    if has_patterns {
+    if let Some(id) = id {
         for (pattern, words) in [("changed", "changed"), ("moved", "moved"), ("alone", "on one medium only")] {
-            entries.push(("slack".into(), Some(pattern), words.into()));
+            entries.push(("slack".into(), Some(format!("{id}-{pattern}")), words.into()));
         }
     }
     let (mut x, mut y) = (MARGIN, 0.0);
-    let place = |(class, pattern, words): (String, Option<&'static str>, String)| {
+    let place = |(class, pattern, words): (String, Option<String>, String)| {
         let width = BEFORE_WORDS + words.chars().count() as f64 * LETTER;
         if x + width > WIDTH - MARGIN {
             (x, y) = (MARGIN, y + LEGEND_ROW);
@@ -274,7 +292,7 @@ fn legend(maps: &[&Map], has_patterns: bool) -> Vec<LegendEntry> {
 fn write_legend(out: &mut String, legend: &[LegendEntry], top: f64) {
     for LegendEntry { x, y, class, pattern, words } in legend {
         let y = top + y;
-        write_rect(out, (*x, y), 26.0, class, *pattern);
+        write_rect(out, (*x, y), 26.0, class, pattern.as_deref());
         let _ = writeln!(out, "<text x=\"{:.1}\" y=\"{:.1}\">{}</text>", x + 31.0, y + 17.0, escaped(words));
     }
 }

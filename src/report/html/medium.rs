@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use super::steps::steps;
 use super::{Block, HtmlPage, Row};
 use crate::date;
 use crate::diff::content_folder;
 use crate::format::authenticode::SignatureState;
 use crate::format::revocations::Revocations;
+use crate::import::{MediumOutline, SequenceOutline};
 use crate::map::Map;
 use crate::output::{ListedFile, Listing, ParsedMedium};
+use crate::report::map::ComparedMap;
 use crate::report::medium::{MediumDetails, rows};
+use crate::report::outline;
 use crate::report::program::signer;
 use crate::report::{counted, svg};
 use crate::size::Size;
@@ -34,12 +38,16 @@ pub struct MediumReport<'a> {
 }
 
 /// Returns the page of a finished medium.
-pub fn medium(report: &MediumReport<'_>) -> HtmlPage {
+pub fn medium(report: &MediumReport<'_>, outline: &MediumOutline) -> HtmlPage {
     let listed = Listing::from(report.parsed).files;
     let lead = format!("{} in {}", Size(report.parsed.len()), counted(listed.len(), "file"));
     let mut blocks = vec![Block::section("facts", "Medium", vec![facts(report)])];
     blocks.push(Block::section("content", "Content by size", vec![content(&listed, &content_folder_name)]));
-    blocks.push(Block::section("map", "Map", vec![map(report)]));
+    blocks.push(Block::section("map", "Map", vec![map(report, None)]));
+    let sequences = sequences(outline);
+    if !sequences.is_empty() {
+        blocks.push(Block::section("sequences", "Task sequences", sequences));
+    }
     let programs = programs(report);
     if !programs.is_empty() {
         blocks.push(Block::section("secure-boot", "Secure Boot", programs));
@@ -70,9 +78,23 @@ pub(super) fn content_folder_name(path: &str) -> String {
     }
 }
 
-/// Map of the medium.
-pub(super) fn map(report: &MediumReport<'_>) -> Block {
-    Block::Picture { svg: svg::map(&Map::new(report.parsed), report.parsed.label(), None) }
+/// Map of the medium, below that of `other` if there is one.
+pub(super) fn map(report: &MediumReport<'_>, other: Option<&ComparedMap<'_>>) -> Block {
+    Block::Picture { svg: svg::map(&Map::new(report.parsed), report.parsed.label(), other) }
+}
+
+/// Task sequences of a finished medium with their steps. Empty if there are none.
+fn sequences(outline: &MediumOutline) -> Vec<Block> {
+    let Some(sequences) = &outline.sequences else { return vec![Block::Text { text: outline::NOT_READ.into() }] };
+    let block = |sequence: &SequenceOutline| {
+        let (id, title) = outline::sequence_row(sequence);
+        let blocks = match &sequence.sequence {
+            Some(sequence) => vec![steps(sequence)],
+            None => vec![Block::Text { text: "The steps can't be read.".into() }],
+        };
+        Block::Folded { title: format!("{id}: {title}"), is_open: sequences.len() == 1, blocks }
+    };
+    sequences.iter().map(block).collect()
 }
 
 /// Boot programs, their signers and whether Secure Boot starts them, and the certificates of their signatures. Empty if

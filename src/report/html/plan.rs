@@ -9,6 +9,7 @@ use crate::date;
 use crate::output::{ContentEntry, Listing, find_entry};
 use crate::plan::{Action, Plan, PlannedChange};
 use crate::report::counted;
+use crate::report::map::ComparedMap;
 use crate::report::plan::{details, summary};
 use crate::size::Size;
 use crate::target::TargetFacts;
@@ -23,6 +24,8 @@ pub struct MediumSection<'a> {
     pub change: &'a PlannedChange,
     /// The medium, read from its layout.
     pub medium: MediumReport<'a>,
+    /// Map of the finished medium that the plan changes, if there is one.
+    pub before: Option<ComparedMap<'a>>,
     /// Content entries of the manifest.
     pub entries: &'a [ContentEntry],
     /// Task sequence and expiries.
@@ -65,11 +68,12 @@ impl<'a> PlanPage<'a> {
         };
         let listed = Listing::from(medium.parsed).files;
         let fold = |title: &str, is_open, blocks| Block::Folded { title: title.into(), is_open, blocks };
+        let map_title = if planned.before.is_some() { "Map: the medium now, and below it as planned" } else { "Map" };
         let mut blocks = vec![
             Block::Lines { text: details(change) },
             fold("Facts", false, vec![facts(medium)]),
             fold("Content by size", true, vec![content(&listed, &entry_name)]),
-            fold("Map", true, vec![map(medium)]),
+            fold(map_title, true, vec![map(medium, planned.before.as_ref())]),
         ];
         let sequence = planned.facts.sequence.as_deref();
         blocks.extend(sequence.map(|sequence| fold("Task sequence", true, vec![steps(sequence)])));

@@ -75,7 +75,7 @@ fn names_are_shortened_to_their_room_and_escaped() {
 fn the_legend_and_long_titles_stay_within_the_picture() {
     let mut map = map_of(&[1 << 20; 7], 100);
     map.regions.iter_mut().zip(RegionKind::ALL).for_each(|(region, kind)| region.kind = kind);
-    let legend = legend(&[&map], true);
+    let legend = legend(&[&map], Some("map"));
     let end = |entry: &LegendEntry| entry.x + 31.0 + entry.words.chars().count() as f64 * LETTER;
     assert!(legend.iter().all(|entry| end(entry) <= WIDTH - MARGIN) && legend.len() == 11);
     assert!(legend.last().unwrap().y > 0.0, "the second row is tried");

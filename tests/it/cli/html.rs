@@ -38,6 +38,17 @@ fn a_plan_is_a_page_with_each_medium_as_it_will_be() {
     let [plan, medium] = ["plan.html", "medium.html"].map(|path| text(&sandbox, path));
     assert_eq!(section(&plan, "Map</summary>"), section(&medium, "Map</h2>"));
 
+    // A medium that changes is below the finished one, and pictures of one page don't share patterns.
+    sandbox.put("packages/vpn/vpn.conf", "server = vpn2.example.com\ntimeout = 30\n");
+    sandbox.done(&["plan", "--html", "plan.html"]);
+    let page = text(&sandbox, "plan.html");
+    assert_eq!(page.matches("Map: the medium now, and below it as planned</summary>").count(), 2, "{page}");
+    assert_eq!(page.matches("as it is; ").count(), 2, "{page}");
+    let patterns: std::collections::BTreeSet<_> =
+        page.split("<pattern id=\"").skip(1).map(|rest| &rest[..20]).collect();
+    assert_eq!(patterns.len(), 6, "{patterns:?}");
+    sandbox.done(&["apply"]);
+
     // Media that are up to date are in the table only.
     sandbox.done(&["plan", "--html", "plan.html"]);
     let page = text(&sandbox, "plan.html");
@@ -51,6 +62,69 @@ fn a_finished_medium_is_a_page() {
     let mut seen = sandbox.see("inspect --html medium.html out/win11-BER.iso");
     seen += &body(&text(&sandbox, "medium.html"));
     insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn the_page_of_a_medium_has_the_steps_of_its_task_sequence() {
+    let sandbox = Sandbox::new();
+    let sequence = r#"sequence-version = 1
+name = "Client"
+
+[[steps]]
+type = "set-variable"
+name = "Be <Quiet>"
+variable = "SMSTSDisableStatusRetry"
+value = "true"
+
+[[steps]]
+type = "apply-operating-system"
+name = "Apply Windows"
+image = "BER00010"
+index = 1
+
+[[steps]]
+type = "setup-windows"
+name = "Setup Windows"
+client-package = "BER00021"
+
+[[steps]]
+type = "group"
+name = "Install"
+
+[[steps.steps]]
+type = "run-command-line"
+name = "Install VPN"
+package = "BER00021"
+command-line = "cmd /c setup.cmd"
+disabled = true
+"#;
+    sandbox.put("sequence.toml", sequence);
+    let manifest = text(&sandbox, "media.toml");
+    sandbox.put(
+        "media.toml",
+        format!(
+            "{manifest}\n[task-sequence]\nfile = \"sequence.toml\"\n\n[[operating-system]]\nid = \"BER00010\"\nfile = \
+         \"images/boot.wim\"\nindex = 1\n"
+        ),
+    );
+    sandbox.done(&["apply"]);
+    sandbox.done(&["inspect", "--html", "medium.html", "out/win11-BER.iso"]);
+    let page = text(&sandbox, "medium.html");
+    let section = page.split_once("<h2 id=\"sequences\">").unwrap().1.split_once("</section>").unwrap().0;
+    insta::assert_snapshot!(section);
+
+    // Without the password, an encrypted one can't be read.
+    sandbox.put("password", "a-long-and-random-password-7Q");
+    sandbox.put(
+        "media.toml",
+        format!("{}[security]\npassword = {{ file = \"password\" }}\n", text(&sandbox, "media.toml")),
+    );
+    sandbox.done(&["apply"]);
+    sandbox.done(&["inspect", "--html", "medium.html", "out/win11-BER.iso"]);
+    assert!(text(&sandbox, "medium.html").contains("<p>not read; give the password of the medium"));
+    let with_password = ["inspect", "--html", "medium.html", "--password-from", "file:password", "out/win11-BER.iso"];
+    sandbox.done(&with_password);
+    assert!(text(&sandbox, "medium.html").contains("Install VPN"));
 }
 
 #[test]
