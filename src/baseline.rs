@@ -4,6 +4,7 @@
 //! commit are laid out as if they had been built. The plan that leads from those to the media of the work tree is the
 //! effect of the change, with the usual reasons and costs.
 
+mod captures;
 mod compare;
 mod digests;
 mod git;
@@ -78,8 +79,6 @@ pub enum Caveat {
     NeedsSecrets(Vec<String>),
     /// Secrets were not read. The number of media that depend on them.
     SecretsAssumed(usize),
-    /// The manifest captures WIM files, which are not compared.
-    Capture(Utf8PathBuf),
     /// The manifest needs a WIM file that is not captured yet.
     Awaits {
         /// Path of the manifest, as given.

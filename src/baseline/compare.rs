@@ -15,10 +15,11 @@ use crate::digest::Digests;
 use crate::error::Result;
 use crate::output::{Output, Sealed};
 use crate::paths::normalized;
-use crate::plan::{self, Action, Claim, ExistingFile, MediumChange, PlannedChange, Reason, site};
+use crate::plan::{self, Action, Claim, ExistingFile, MediumChange, PlannedChange, Reason, SequenceChange, site};
 use crate::progress::Progress;
 use crate::project::Project;
 use crate::record::Record;
+use crate::sequence::difference::differences;
 use crate::store::Store;
 use crate::target::{Recipe, Target};
 use crate::write::{self, WriteOptions};
@@ -56,6 +57,7 @@ impl Baseline {
             for (target, output) in run.media_of(base) {
                 run.add_removed(&base.manifest, target, output);
             }
+            run.add_removed_captures(base);
         }
         for project in projects {
             progress.check_cancelled()?;
@@ -82,22 +84,18 @@ impl Baseline {
 }
 
 /// Comparison under way.
-struct ComparisonRun<'a> {
-    baseline: &'a Baseline,
-    options: &'a CompareOptions,
+pub(super) struct ComparisonRun<'a> {
+    pub(super) baseline: &'a Baseline,
+    pub(super) options: &'a CompareOptions,
     progress: &'a Progress,
     known: KnownDigests,
-    media: Vec<MediumChange>,
+    pub(super) media: Vec<MediumChange>,
     caveats: Vec<Caveat>,
 }
 
 impl ComparisonRun<'_> {
     fn add_project(&mut self, project: &Project, base: Option<&BaseManifest>) -> Result<()> {
         let manifest = project.manifest();
-        if project.is_capture() {
-            self.caveats.push(Caveat::Capture(manifest.to_owned()));
-            return Ok(());
-        }
         if let Some(file) = project.awaited().first() {
             self.caveats.push(Caveat::Awaits { manifest: manifest.to_owned(), file: file.clone() });
             return Ok(());
@@ -106,7 +104,7 @@ impl ComparisonRun<'_> {
             self.caveats.push(Caveat::NeedsSecrets(project.unresolved().to_vec()));
         }
         if let Some(BaseManifest { project: Err(why), .. }) = base {
-            let (why, n_media) = (why.clone(), project.media().count());
+            let (why, n_media) = (why.clone(), project.targets().len());
             self.caveats.push(Caveat::UnreadBase { manifest: manifest.to_owned(), why, n_media });
             return Ok(());
         }
@@ -138,7 +136,7 @@ impl ComparisonRun<'_> {
                 self.add_removed(manifest, target, output);
             }
         }
-        Ok(())
+        self.add_captures(project, base)
     }
 
     fn add_removed(&mut self, manifest: &Utf8Path, target: &Target, output: &Output) {
@@ -170,7 +168,9 @@ impl ComparisonRun<'_> {
         if !is_equal(old, new, &self.known)? {
             self.known.read_ambiguous(old, new, store, self.progress)?;
             if !is_equal(old, new, &self.known)? {
-                return plan_one(target, Some((old_target, old)), &self.known, self.options.no_patch);
+                let mut change = plan_one(target, Some((old_target, old)), &self.known, self.options.no_patch)?;
+                name_changed_steps(&mut change, [old_target, target], new);
+                return Ok(change);
             }
         }
         Ok(PlannedChange::new(&target.name, Action::Keep, 0, Vec::new()))
@@ -194,6 +194,22 @@ impl ComparisonRun<'_> {
         self.caveats.push(Caveat::MissingLargeFile(missing.path.clone(), missing.len));
         Ok(())
     }
+}
+
+/// Names the changed steps of a task sequence in place of the files that follow from it.
+fn name_changed_steps(change: &mut PlannedChange, [old, new]: [&Target; 2], output: &Output) {
+    let (Some(old), Some(new)) = (&old.facts.sequence, &new.facts.sequence) else { return };
+    let steps = differences(old, new);
+    if steps.is_empty() {
+        return;
+    }
+    change.reasons.retain(|reason| match reason {
+        Reason::Entry(entry) if entry.title.is_none() => {
+            !entry.files.iter().all(|file| plan::is_written_by_tsmedia(output, &file.path))
+        }
+        _ => true,
+    });
+    change.reasons.insert(0, Reason::Sequence(SequenceChange { name: new.name.clone(), steps }));
 }
 
 /// Pairs media of the work tree with those of the commit, by index: those of one name, and then those that are the only
@@ -256,15 +272,26 @@ fn plan_one(
         Some(before) => write::cost_of_layouts(before, &sealed),
         None => Ok(write::PatchEstimate::NotWorthwhile),
     };
+    plan_target(target, known, &record, existing, if no_patch { None } else { Some(&patching) })
+}
+
+/// Plans a target, given its record and the file at its path.
+pub(super) fn plan_target(
+    target: &Target,
+    known: &KnownDigests,
+    record: &Record,
+    existing: ExistingFile,
+    patching: Option<&plan::PatchCost<'_>>,
+) -> Result<PlannedChange> {
     let inputs = plan::Inputs {
         targets: std::slice::from_ref(target),
         others: &[],
         digests: &|key| Some(known.get(key)),
-        record: &record,
+        record,
         existing: &|_| existing,
         claim: &|_| Claim::Made,
         is_cut_off: &|_| false,
-        patching: if no_patch { None } else { Some(&patching) },
+        patching,
     };
     let planned = plan::plan(&inputs)?.changes.into_iter().next();
     Ok(planned.unwrap_or_else(|| PlannedChange::new(&target.name, Action::Keep, 0, Vec::new())))

@@ -13,6 +13,7 @@ use crate::output::{
     ContentEntry, FORMAT_VERSION, Identity, IdentityFile, Output, RecordedSecrets, TemplateValue, find_entry, lists,
 };
 use crate::record::{RecordedFile, RecordedMedium};
+use crate::sequence::difference::Difference;
 use crate::target::Target;
 use crate::volume::Node;
 
@@ -88,6 +89,8 @@ pub enum Reason {
     Boot(Firmware, BootChange),
     /// A content entry changed.
     Entry(EntryChange),
+    /// The task sequence changed; only known if that of the earlier state is.
+    Sequence(SequenceChange),
     /// A source of a capture is a device, which may change without a trace; holds its title.
     Device(String),
     /// A source of a capture was modified in a way that kept its sizes and times.
@@ -130,6 +133,15 @@ impl EntryChange {
     pub fn count(&self, status: FileStatus) -> usize {
         self.files.iter().filter(|file| file.status() == status).count()
     }
+}
+
+/// Change of a task sequence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SequenceChange {
+    /// Current name of the task sequence.
+    pub name: String,
+    /// Changed steps; at least one.
+    pub steps: Vec<Difference>,
 }
 
 /// Number and total length of files.
@@ -248,6 +260,11 @@ pub(super) struct TargetFields<'a> {
     pub(super) description: BTreeMap<&'a str, &'a str>,
     /// Template values. `None` in records of version 1.
     pub(super) values: Option<&'a [TemplateValue]>,
+}
+
+/// Returns `true` for a file of a medium that follows from the manifest, such as a policy.
+pub(crate) fn is_written_by_tsmedia(output: &Output, path: &str) -> bool {
+    matches!(output.root.get(path), Some(Node::File(Content::Bytes(_))))
 }
 
 /// Lists the changed fields of a target, and a change of the format version.
@@ -385,7 +402,7 @@ fn entry_changes(
     let old: BTreeMap<&str, &RecordedFile> =
         files.iter().filter(|file| !is_list(&file.path)).map(|file| (file.path.as_str(), file)).collect();
     let new: BTreeMap<&str, &IdentityFile> = identity.files.iter().map(|file| (file.path.as_str(), file)).collect();
-    let is_own = |path: &str| matches!(output.root.get(path), Some(Node::File(Content::Bytes(_))));
+    let is_own = |path: &str| is_written_by_tsmedia(output, path);
 
     // Entries of the manifest come first, then removed entries, then files outside of any entry.
     let mut titles: Vec<Option<&str>> = output.entries.iter().map(|entry| Some(entry.title.as_str())).collect();

@@ -117,7 +117,6 @@ pub(super) fn caveat_text(caveat: &Caveat, comparison: &Comparison) -> String {
                 n => format!("{n} media depend"),
             }
         ),
-        Caveat::Capture(manifest) => format!("`{manifest}` captures WIM files, which are not compared"),
         Caveat::Awaits { manifest, file } => {
             format!("`{manifest}` was not compared: it needs `{file}`, which is not captured yet")
         }

@@ -43,8 +43,7 @@ pub struct Comment<'a> {
 /// Formats a comment. `None` if nothing changes and everything was compared.
 pub fn comment(comment: &Comment) -> Option<String> {
     let caveats = comment.comparison.map_or(&[][..], |comparison| &comparison.caveats);
-    let is_incomplete =
-        |caveat: &Caveat| !matches!(caveat, Caveat::SecretsAssumed(_) | Caveat::Capture(_) | Caveat::Submodule(_));
+    let is_incomplete = |caveat: &Caveat| !matches!(caveat, Caveat::SecretsAssumed(_) | Caveat::Submodule(_));
     let changed: Vec<_> = comment.media.iter().filter(|medium| is_changed(medium)).collect();
     if changed.is_empty() && comment.notes.is_empty() && !caveats.iter().any(is_incomplete) {
         return None;

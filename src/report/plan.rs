@@ -11,6 +11,7 @@ use super::{Page, disc, reason};
 use crate::output::Prompt;
 use crate::plan::{Action, Plan, PlannedChange};
 use crate::size::Size;
+use crate::target::WIM;
 
 /// Formats a plan, in at most `n_lines` lines if given.
 pub fn text(plan: &Plan, n_lines: Option<usize>) -> Page {
@@ -95,6 +96,8 @@ pub(super) fn action_line(change: &PlannedChange, name: &str) -> String {
         Action::Rename => {
             format!("{action:8} {} → {name} ({len})", change.renamed_from.as_deref().unwrap_or("".into()))
         }
+        // A capture of the base of a comparison was never made.
+        Action::Keep | Action::Delete if change.kind == WIM && change.len == 0 => format!("{action:8} {name}"),
         Action::Keep | Action::Delete => format!("{action:8} {name} ({len})"),
         Action::Patch => {
             format!("{action:8} {name} ({len}, {} to write, {} kept)", Size(change.n_write), Size(change.n_keep))

@@ -5,9 +5,13 @@ use serde_json::{Value, json};
 use super::condense::ReportItem;
 use super::counted;
 use super::folders::{self, mark};
+use super::sequence;
 use crate::manifest;
 use crate::output::MEDIUM_FILES;
-use crate::plan::{Action, BootChange, EntryChange, FileChange, FileCount, FileStatus, PlannedChange, Reason};
+use crate::plan::{
+    Action, BootChange, EntryChange, FileChange, FileCount, FileStatus, PlannedChange, Reason, SequenceChange,
+};
+use crate::sequence::difference::Difference;
 use crate::size::Size;
 
 /// Returns the lines for a reason of a change.
@@ -81,6 +85,7 @@ pub(super) fn difference(reason: &Reason) -> ReportItem {
         Reason::Order => "the order of the sources changed".into(),
         Reason::Folders => "the empty folders changed, or the record was merged".into(),
         Reason::Entry(entry) => return entry_item(entry),
+        Reason::Sequence(change) => return sequence_item(change),
     };
     ReportItem { line, ..ReportItem::default() }
 }
@@ -150,6 +155,26 @@ fn entry_item(entry: &EntryChange) -> ReportItem {
     }
 }
 
+/// Subject of the lines about a task sequence.
+pub(super) fn sequence_title(change: &SequenceChange) -> String {
+    format!("task sequence `{}`", change.name)
+}
+
+fn sequence_item(change: &SequenceChange) -> ReportItem {
+    let count = |kind: &str| {
+        let of_kind = |step: &&Difference| !step.path.is_empty() && sequence::kind_of_change(&step.kind) == kind;
+        change.steps.iter().filter(of_kind).count()
+    };
+    let mut counts = sequence::KINDS_OF_CHANGE.iter().map(|kind| (count(kind), kind)).filter(|(n, _)| *n > 0);
+    let mut what = match counts.next() {
+        Some((n, kind)) => format!("{} {kind}", counted(n, "step")),
+        None => "its own values changed".into(),
+    };
+    counts.for_each(|(n, kind)| what += &format!(", {n} {kind}"));
+    let details: Vec<_> = change.steps.iter().flat_map(sequence::change_lines).collect();
+    ReportItem { line: format!("{}: {what}", sequence_title(change)), brief: details.clone(), details }
+}
+
 /// Returns a path relative to its entry; empty if it is the entry itself.
 fn path_within<'a>(path: &'a str, entry: &EntryChange) -> &'a str {
     let rest = entry.path.as_deref().and_then(|folder| path.strip_prefix(folder));
@@ -211,6 +236,10 @@ pub(super) fn json(reason: &Reason) -> Value {
         Reason::Unseen => json!({ "reason": "unseen" }),
         Reason::Order => json!({ "reason": "order" }),
         Reason::Folders => json!({ "reason": "folders" }),
+        Reason::Sequence(change) => {
+            let steps = sequence::differences_json(&change.steps)["steps"].take();
+            json!({ "reason": "sequence", "name": change.name, "steps": steps })
+        }
         Reason::Entry(entry) => {
             let tally = |tally: &FileCount| json!({ "files": tally.n_files, "len": tally.len });
             let file = |file: &FileChange| {

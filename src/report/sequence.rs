@@ -3,9 +3,11 @@
 use std::fmt::Write as _;
 
 use super::Page;
+use super::folders::mark;
 use super::page::columns;
 use super::svg::escaped;
 use crate::foreign_text;
+use crate::plan::FileStatus;
 use crate::sequence::catalog::Environment;
 use crate::sequence::difference::{ChangeKind, Difference};
 use crate::sequence::{Body, Sequence, Step};
@@ -197,39 +199,72 @@ pub fn svg(sequence: &Sequence) -> String {
     svg + "</svg>\n"
 }
 
+/// Kinds of changes of steps, in the order of summaries.
+pub(super) const KINDS_OF_CHANGE: [&str; 5] = ["added", "removed", "changed", "renamed", "moved"];
+
 /// Formats the differences between two task sequences, a step per line.
 pub fn differences(differences: &[Difference]) -> Page {
     let mut page = Page::default();
-    for Difference { path, kind } in differences {
-        let name = if path.is_empty() { "the task sequence".to_owned() } else { path.join(" / ") };
-        match kind {
-            ChangeKind::Added => page.row("added    ", name),
-            ChangeKind::Removed => page.row("removed  ", name),
-            ChangeKind::Renamed { from } => page.row("renamed  ", format!("{name}, previously `{from}`")),
-            ChangeKind::Moved { from } if path.starts_with(from) && path.len() == from.len() + 1 => {
-                page.row("moved    ", format!("{name}, within its group"));
-            }
-            ChangeKind::Moved { from } if from.is_empty() => {
-                page.row("moved    ", format!("{name}, previously outside groups"));
-            }
-            ChangeKind::Moved { from } => {
-                page.row("moved    ", format!("{name}, previously in `{}`", from.join(" / ")))
-            }
-            ChangeKind::Changed(changes) => {
-                page.row("changed  ", name);
-                for (key, old, new) in changes {
-                    let what = match (old, new) {
-                        (Some(old), Some(new)) => format!("{old} → {new}"),
-                        (None, Some(new)) => format!("{new} (added)"),
-                        (Some(old), None) => format!("{old} (removed)"),
-                        (None, None) => continue,
-                    };
-                    page.line(format!("           {key}: {what}"));
-                }
-            }
-        }
+    for difference in differences {
+        page.row(format!("{:9}", kind_of_change(&difference.kind)), step_text(difference));
+        value_changes(&difference.kind).iter().for_each(|change| page.line(format!("           {change}")));
     }
     page
+}
+
+/// Formats a difference in lines that are complete on their own: one for each changed value of a step.
+pub(super) fn change_lines(difference: &Difference) -> Vec<String> {
+    let mark = match kind_of_change(&difference.kind) {
+        "added" => mark(FileStatus::Added),
+        "removed" => mark(FileStatus::Removed),
+        "moved" => mark(FileStatus::Moved),
+        _ => mark(FileStatus::Changed),
+    };
+    let step = step_text(difference);
+    match &value_changes(&difference.kind)[..] {
+        [] => vec![format!("{mark} {step}")],
+        changes => changes.iter().map(|change| format!("{mark} {step}: {change}")).collect(),
+    }
+}
+
+/// Name of a kind of change, one of [`KINDS_OF_CHANGE`].
+pub(super) fn kind_of_change(kind: &ChangeKind) -> &'static str {
+    match kind {
+        ChangeKind::Added => "added",
+        ChangeKind::Removed => "removed",
+        ChangeKind::Changed(_) => "changed",
+        ChangeKind::Renamed { .. } => "renamed",
+        ChangeKind::Moved { .. } => "moved",
+    }
+}
+
+/// Names a step, with its previous name or group.
+fn step_text(Difference { path, kind }: &Difference) -> String {
+    let name = if path.is_empty() { "the task sequence".to_owned() } else { path.join(" / ") };
+    match kind {
+        ChangeKind::Renamed { from } => format!("{name}, previously `{from}`"),
+        ChangeKind::Moved { from } if path.starts_with(from) && path.len() == from.len() + 1 => {
+            format!("{name}, within its group")
+        }
+        ChangeKind::Moved { from } if from.is_empty() => format!("{name}, previously outside groups"),
+        ChangeKind::Moved { from } => format!("{name}, previously in `{}`", from.join(" / ")),
+        ChangeKind::Added | ChangeKind::Removed | ChangeKind::Changed(_) => name,
+    }
+}
+
+/// Formats the changed values of a step; empty if it changed in another way.
+fn value_changes(kind: &ChangeKind) -> Vec<String> {
+    let ChangeKind::Changed(changes) = kind else { return Vec::new() };
+    let change = |(key, old, new): &(String, Option<String>, Option<String>)| {
+        let what = match (old, new) {
+            (Some(old), Some(new)) => format!("{old} → {new}"),
+            (None, Some(new)) => format!("{new} (added)"),
+            (Some(old), None) => format!("{old} (removed)"),
+            (None, None) => return None,
+        };
+        Some(format!("{key}: {what}"))
+    };
+    changes.iter().filter_map(change).collect()
 }
 
 /// Returns the differences between two task sequences as JSON.

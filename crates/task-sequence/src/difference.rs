@@ -5,10 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Body, Sequence, Step, Value};
 
 /// Change of one step.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
     /// Names of the groups around the step and of the step itself: in the new sequence, or in the
     /// old one if it was removed.
@@ -18,7 +20,8 @@ pub struct Difference {
 }
 
 /// Kind of change of a step.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ChangeKind {
     /// Only in the new sequence.
     Added,

@@ -174,6 +174,7 @@ fn subject(reason: &Reason, line: &str) -> (String, u8) {
     let before_colon = || line.split_once(": ").map_or(line, |(subject, _)| subject).to_owned();
     match reason {
         Reason::Entry(entry) => (entry.title.clone().unwrap_or_else(before_colon), 0),
+        Reason::Sequence(change) => (reason::sequence_title(change), 0),
         Reason::Value { .. } | Reason::TemplateValue { .. } | Reason::Boot(..) => (before_colon(), 1),
         _ => (line.to_owned(), 2),
     }

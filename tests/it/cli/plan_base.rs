@@ -1,5 +1,8 @@
 //! Comparisons with a commit, as for a pull request.
 
+mod captures;
+mod sequences;
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Output;
