@@ -9,6 +9,7 @@ mod boot_files;
 mod build_cost;
 mod certificates;
 mod circles;
+mod check_readers;
 mod cli;
 mod comment;
 mod contents;
