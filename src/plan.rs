@@ -25,7 +25,6 @@ use crate::target::{self, Recipe, Target};
 use crate::write::PatchEstimate;
 
 pub use medium_change::{MediumChange, site};
-pub(crate) use reason::is_written_by_tsmedia;
 pub use reason::{BootChange, EntryChange, FileChange, FileCount, FileStatus, Reason, SequenceChange, value_changes};
 
 /// Planned changes of all targets.

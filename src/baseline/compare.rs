@@ -13,6 +13,7 @@ use super::{BaseManifest, Baseline, Caveat, Comparison};
 use crate::content::{Source, SourceFile, SourceKey, Stat};
 use crate::digest::Digests;
 use crate::error::Result;
+use crate::media::data::POLICY_FILE;
 use crate::output::{Output, Sealed};
 use crate::paths::normalized;
 use crate::plan::{self, Action, Claim, ExistingFile, MediumChange, PlannedChange, Reason, SequenceChange, site};
@@ -169,7 +170,7 @@ impl ComparisonRun<'_> {
             self.known.read_ambiguous(old, new, store, self.progress)?;
             if !is_equal(old, new, &self.known)? {
                 let mut change = plan_one(target, Some((old_target, old)), &self.known, self.options.no_patch)?;
-                name_changed_steps(&mut change, [old_target, target], new);
+                name_changed_steps(&mut change, [old_target, target]);
                 return Ok(change);
             }
         }
@@ -196,16 +197,17 @@ impl ComparisonRun<'_> {
     }
 }
 
-/// Names the changed steps of a task sequence in place of the files that follow from it.
-fn name_changed_steps(change: &mut PlannedChange, [old, new]: [&Target; 2], output: &Output) {
+/// Names the changed steps of a task sequence in place of the policy that follows from them.
+fn name_changed_steps(change: &mut PlannedChange, [old, new]: [&Target; 2]) {
     let (Some(old), Some(new)) = (&old.facts.sequence, &new.facts.sequence) else { return };
     let steps = differences(old, new);
     if steps.is_empty() {
         return;
     }
-    change.reasons.retain(|reason| match reason {
+    change.reasons.retain_mut(|reason| match reason {
         Reason::Entry(entry) if entry.title.is_none() => {
-            !entry.files.iter().all(|file| plan::is_written_by_tsmedia(output, &file.path))
+            entry.files.retain(|file| file.path != POLICY_FILE);
+            !entry.files.is_empty()
         }
         _ => true,
     });

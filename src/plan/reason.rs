@@ -262,11 +262,6 @@ pub(super) struct TargetFields<'a> {
     pub(super) values: Option<&'a [TemplateValue]>,
 }
 
-/// Returns `true` for a file of a medium that follows from the manifest, such as a policy.
-pub(crate) fn is_written_by_tsmedia(output: &Output, path: &str) -> bool {
-    matches!(output.root.get(path), Some(Node::File(Content::Bytes(_))))
-}
-
 /// Lists the changed fields of a target, and a change of the format version.
 pub(super) fn field_changes(format_version: u32, old: &TargetFields, new: &TargetFields) -> Vec<Reason> {
     let mut reasons = Vec::new();
@@ -402,7 +397,7 @@ fn entry_changes(
     let old: BTreeMap<&str, &RecordedFile> =
         files.iter().filter(|file| !is_list(&file.path)).map(|file| (file.path.as_str(), file)).collect();
     let new: BTreeMap<&str, &IdentityFile> = identity.files.iter().map(|file| (file.path.as_str(), file)).collect();
-    let is_own = |path: &str| is_written_by_tsmedia(output, path);
+    let is_own = |path: &str| matches!(output.root.get(path), Some(Node::File(Content::Bytes(_))));
 
     // Entries of the manifest come first, then removed entries, then files outside of any entry.
     let mut titles: Vec<Option<&str>> = output.entries.iter().map(|entry| Some(entry.title.as_str())).collect();

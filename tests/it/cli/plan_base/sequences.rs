@@ -61,6 +61,11 @@ fn the_changed_steps_of_a_sequence_are_named() {
     let sandbox = with_sequence();
     edit(&sandbox, "sequences/client.toml", "msiexec /i agent.msi", "msiexec /i agent.msi /qn");
     let mut seen = plan(&sandbox, &[], Some("80"));
+    // What else changed in the files that tsmedia writes is not hidden by the steps.
+    let text = String::from_utf8(sandbox.get(BOTH[1])).unwrap();
+    sandbox.put(BOTH[1], format!("{text}\n[variables]\nOSDTimeZone = \"UTC\"\n"));
+    seen += &plan(&sandbox, &[], Some("80"));
+    sandbox.put(BOTH[1], text);
     edit(
         &sandbox,
         "sequences/client.toml",
