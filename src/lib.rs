@@ -23,7 +23,7 @@
 //! | decision | `plan`, `record`, `diff`, `map` |
 //! | meaning | `manifest`, `sequence`, `resolve`, `media`, `target` |
 //! | bytes | `write`, `patch`, `output`, `format`, `store` |
-//! | words | `problem`, `error`, `digest`, `size`, `file_identity`, `foreign_text`, `git_lfs`, `inputs`, `limits`, `merge_conflict`, `paths`, `progress`, `rule`, `secret`, `shell` |
+//! | words | `problem`, `error`, `digest`, `size`, `file_identity`, `foreign_text`, `git`, `git_lfs`, `inputs`, `limits`, `merge_conflict`, `paths`, `progress`, `rule`, `secret`, `shell` |
 //!
 //! Below them are three crates, some of whose modules are re-exported here, such as `crate::layout` and `crate::problem`:
 //!
@@ -48,6 +48,7 @@ pub mod file_identity;
 pub mod foreign_text;
 pub mod format;
 pub mod gather;
+pub mod git;
 pub mod git_lfs;
 pub mod import;
 pub mod limits;

@@ -1,35 +1,17 @@
-//! Runs `git` for the commit that a change is compared with.
+//! Reads the commit that a change is compared with from Git.
 //!
-//! A repository may come from anyone. So no hook, file system monitor or external diff runs, and paths from Git are
-//! checked before they are used. Filters run, such as the conversion of line endings: they are part of the user's own
-//! configuration. Git LFS only writes pointers.
+//! Paths from Git are checked before they are used. Filters run, such as the conversion of line endings: they are part
+//! of the user's own configuration. Git LFS only writes pointers.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
-use std::process::{Command, Output, Stdio};
-use std::thread;
+use std::process::{Command, Output};
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
 use crate::error::{Error, Result};
+use crate::git::{self, run, run_with};
 use crate::shell;
 
-/// Settings of every call.
-const SETTINGS: [&str; 6] =
-    ["--no-optional-locks", "--no-pager", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"];
-/// Environment variables that would make Git work on another repository, or run other programs.
-const UNSET: [&str; 10] = [
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_COMMON_DIR",
-    "GIT_NAMESPACE",
-    "GIT_PREFIX",
-    "GIT_EXTERNAL_DIFF",
-    "GIT_DIFF_OPTS",
-    "GIT_LITERAL_PATHSPECS",
-    "GIT_TRACE",
-];
 /// Mode of a submodule.
 const SUBMODULE: &str = "160000";
 /// Mode of a symbolic link.
@@ -63,7 +45,7 @@ pub(super) struct Changes {
 impl Repository {
     /// Finds the repository that contains a folder.
     pub(super) fn containing(folder: &Utf8Path) -> Result<Self> {
-        let found = run(&mut git(folder, &["rev-parse", "--show-toplevel"]))?;
+        let found = run(&mut git::command(folder, &["rev-parse", "--show-toplevel"]))?;
         let top = text(&found).trim_end_matches('\n').to_owned();
         if !found.status.success() || top.is_empty() {
             let folder = if folder == "" { Utf8Path::new(".") } else { folder };
@@ -76,7 +58,7 @@ impl Repository {
     }
 
     fn git(&self, arguments: &[&str]) -> Command {
-        git(&self.top, arguments)
+        git::command(&self.top, arguments)
     }
 
     /// Returns the merge base of a reference and the current commit: the state before the change, as in
@@ -190,40 +172,6 @@ impl Repository {
         let folder = self.top.join(text(&found).trim_end_matches('\n')).join("lfs/objects");
         folder.canonicalize_utf8().ok()
     }
-}
-
-/// Returns a call of Git in a folder.
-fn git(folder: &Utf8Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new("git");
-    if folder != "" {
-        command.arg("-C").arg(folder);
-    }
-    command.args(SETTINGS).args(arguments);
-    for name in UNSET {
-        command.env_remove(name);
-    }
-    command.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").env("GIT_PAGER", "cat");
-    command
-}
-
-fn run(command: &mut Command) -> Result<Output> {
-    command.stdin(Stdio::null()).output().map_err(not_started)
-}
-
-/// Runs a command with an input.
-fn run_with(command: &mut Command, input: Vec<u8>) -> Result<Output> {
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(not_started)?;
-    let stdin = child.stdin.take();
-    thread::scope(|scope| {
-        // A failure shows in the exit status.
-        scope.spawn(move || stdin.is_some_and(|mut stdin| stdin.write_all(&input).is_ok()));
-        child.wait_with_output().map_err(|error| Error::new("running `git`").because(error))
-    })
-}
-
-fn not_started(error: std::io::Error) -> Error {
-    Error::new("`git` can't be started").because(error).help("install Git: `--base` reads the base from it")
 }
 
 /// Returns an error with the last line that Git printed.
