@@ -5,8 +5,11 @@
 //! that another machine made count as unchanged. Loading reads the summaries; file lists are parsed on demand.
 //!
 //! While many targets are made, a [log](writer) beside the file holds those that the file does not have yet.
+//!
+//! For merges, it has no fact that follows from others, such as digests of the lists that a medium carries of itself.
 
 mod recorded;
+mod union_merge;
 mod writer;
 
 use std::cell::{Cell, OnceCell};
@@ -31,7 +34,7 @@ pub use recorded::{
 pub use writer::RecordWriter;
 
 /// Newest version of the file that is read, and the one that is written.
-const RECORD_VERSION: u32 = 3;
+const RECORD_VERSION: u32 = 4;
 /// Oldest version that is read.
 const OLDEST_VERSION: u32 = 1;
 
@@ -48,6 +51,8 @@ pub struct Record {
     on_disk: Cell<Option<(Digest, u64)>>,
     /// `true` if some of it was in the log beside the file.
     has_log: bool,
+    /// `true` if a fact changed since loading. A record of an earlier version has another text with the same facts.
+    is_changed: bool,
 }
 
 /// Reason why a record can't be used.
@@ -152,7 +157,7 @@ impl Record {
                 Ok(version) if version.record_version > RECORD_VERSION => {
                     Outputs { outputs: Vec::new(), captures: Vec::new() }
                 }
-                _ => return Err(damaged(error)),
+                _ => return Err(Self::parse_union(&text, path).unwrap_or_else(|| damaged(error))),
             },
         };
         // The version is at the start, so this is cheap.
@@ -173,11 +178,24 @@ impl Record {
             }
         }
         let Outputs { outputs, captures } = outputs;
-        let media = outputs.into_iter().map(|output| Recorded::Medium(output.summary));
+        let media = outputs.into_iter().map(|output| Recorded::Medium(output.summary.sorted()));
         let recorded = media.chain(captures.into_iter().map(Recorded::Capture));
         let targets = recorded.map(|recorded| (recorded.name().to_owned(), recorded)).collect();
         let on_disk = Cell::new(Some((Digest::hash(text.as_bytes()), text.len() as u64)));
         Ok(Self { text, targets, on_disk, ..Self::default() })
+    }
+
+    /// Reads a record that Git merged with `merge=union`. `None` if it is damaged in another way.
+    fn parse_union(text: &str, path: &Utf8Path) -> Option<Box<RecordFault>> {
+        let first_sides = union_merge::first_sides(text);
+        if serde_json::from_str::<Outputs<Summary>>(&first_sides).is_err() {
+            return None;
+        }
+        let usable = Self::parse(first_sides, path).ok()?;
+        usable.on_disk.set(None);
+        let error = Error::new(format!("`{path}` has the lines of both sides of a merge"))
+            .help("run `tsmedia apply`, which builds and records what the merged manifest asks for");
+        Some(Box::new(RecordFault { error, usable: Some(usable) }))
     }
 
     /// Targets by name.
@@ -217,8 +235,12 @@ impl Record {
             let details: Outputs<RecordDetails> = serde_json::from_str(&self.text).map_err(|error| {
                 Error::new("the record is damaged").because(error).help("restore it from Git, or remove it")
             })?;
-            let files = details.outputs.into_iter().map(|output| (output.summary.name, output.files)).collect();
-            let _ = self.parsed.set(files);
+            let files = details.outputs.into_iter().map(|RecordDetails { summary, mut files }| {
+                // Records up to version 3 have the lists.
+                files.retain(|file| !recorded::is_list(&file.path));
+                (summary.name, files)
+            });
+            let _ = self.parsed.set(files.collect());
         }
         Ok(self.parsed.get().and_then(|parsed| parsed.get(name)).map_or(&[], Vec::as_slice))
     }
@@ -231,12 +253,18 @@ impl Record {
     /// Records a medium, replacing an earlier record of that name unless they differ only in the key of fingerprints.
     pub fn put_medium(&mut self, target: &Target, output: &Output, sealed: &Sealed) -> Result<()> {
         let (recorded, files) = RecordedMedium::new(target, output, sealed);
-        if let Some(earlier) = self.medium(&target.name)
-            && recorded.has_other_key(earlier)
-            && recorded.without_fingerprints(&files) == earlier.without_fingerprints(self.files(&target.name)?)
-        {
-            return Ok(());
+        if let Some(earlier) = self.medium(&target.name) {
+            let earlier_files = self.files(&target.name)?;
+            let is_same = (&recorded, files.as_slice()) == (earlier, earlier_files);
+            let differs_in_key = || {
+                recorded.has_other_key(earlier)
+                    && recorded.without_fingerprints(&files) == earlier.without_fingerprints(earlier_files)
+            };
+            if is_same || differs_in_key() {
+                return Ok(());
+            }
         }
+        self.is_changed = true;
         self.files.insert(target.name.clone(), files);
         self.targets.insert(target.name.clone(), Recorded::Medium(recorded));
         Ok(())
@@ -245,12 +273,18 @@ impl Record {
     /// Records a captured WIM file, replacing an earlier record of that name.
     pub fn put_capture(&mut self, recorded: RecordedCapture) {
         self.files.remove(&recorded.name);
-        self.targets.insert(recorded.name.clone(), Recorded::Capture(recorded));
+        let name = recorded.name.clone();
+        let recorded = Recorded::Capture(recorded);
+        self.is_changed |= self.targets.get(&name) != Some(&recorded);
+        self.targets.insert(name, recorded);
     }
 
     /// Updates the template values of a target whose bytes are unchanged. Returns `true` if they differed.
     pub fn renew_values(&mut self, target: &Target) -> bool {
-        self.targets.get_mut(&target.name).is_some_and(|recorded| recorded.renew_values(&target.values))
+        let is_renewed =
+            self.targets.get_mut(&target.name).is_some_and(|recorded| recorded.renew_values(&target.values));
+        self.is_changed |= is_renewed;
+        is_renewed
     }
 
     /// Gives a recorded medium another name. Does nothing if there is none of the old name.
@@ -260,18 +294,22 @@ impl Record {
             self.targets.insert(new.to_owned(), Recorded::Medium(RecordedMedium { name: new.to_owned(), ..medium }));
             self.files.remove(old);
             self.files.insert(new.to_owned(), files);
+            self.is_changed = true;
         }
         Ok(())
     }
 
     /// Forgets a target.
     pub fn remove(&mut self, name: &str) {
-        self.targets.remove(name);
+        self.is_changed |= self.targets.remove(name).is_some();
         self.files.remove(name);
     }
 
-    /// Writes the record atomically, unless the file has the same text, and removes its log.
+    /// Writes the record atomically, unless the file has the same facts, and removes its log.
     pub fn save(&self, path: &Utf8Path, disk: &DiskOps) -> Result<()> {
+        if !self.is_changed && !self.has_log && self.on_disk.get().is_some() {
+            return Ok(());
+        }
         let text = self.to_json()?;
         let state = (Digest::hash(text.as_bytes()), text.len() as u64);
         if self.on_disk.get() != Some(state) {
@@ -288,8 +326,15 @@ impl Record {
             text += if index == 0 { "\n{\n\"summary\": " } else { ",\n{\n\"summary\": " };
             text += &serde_json::to_string_pretty(medium).map_err(failed)?;
             text += ",\n\"files\": [";
-            for (index, file) in self.files(&medium.name)?.iter().enumerate() {
-                text += if index == 0 { "\n" } else { ",\n" };
+            let mut last_folder = None;
+            for file in self.files(&medium.name)? {
+                // Changes of neighbouring lines conflict, so folders are apart.
+                let folder = Utf8Path::new(&file.path).parent();
+                text += match last_folder.replace(folder) {
+                    None => "\n",
+                    Some(last) if last == folder => ",\n",
+                    Some(_) => ",\n\n",
+                };
                 text += &serde_json::to_string(file).map_err(failed)?;
             }
             text += "\n]\n}";

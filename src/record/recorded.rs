@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::firmware::Firmware;
+use crate::output::lists::{BLAKE3SUMS, MEDIUM, SHA256SUMS};
 use crate::output::{ContentEntry, FORMAT_VERSION, Output, RecordedSecrets, Sealed, TemplateValue, find_entry};
 use crate::target::{CaptureRequest, CaptureSource, Target, WIM};
 
@@ -146,7 +147,7 @@ pub struct RecordedMedium {
     pub description: BTreeMap<String, String>,
     /// Boot images.
     pub boot: Vec<RecordedBoot>,
-    /// Content entries of the manifest.
+    /// Content entries of the manifest, by path.
     pub entries: Vec<RecordedEntry>,
     /// Template values that it was rendered with. `None` in records of version 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -220,7 +221,7 @@ impl RecordedCapture {
 impl RecordedMedium {
     /// Records a medium and its files.
     pub fn new(target: &Target, output: &Output, sealed: &Sealed) -> (Self, Vec<RecordedFile>) {
-        let files = sealed.files.iter().map(|file| RecordedFile {
+        let files = sealed.files.iter().filter(|file| !is_list(&file.path)).map(|file| RecordedFile {
             path: file.path.clone(),
             len: file.len,
             blake3: output.recordable_digest(&file.path, file.digests.blake3),
@@ -240,7 +241,14 @@ impl RecordedMedium {
             values: Some(target.values.clone()),
             secrets: output.recorded_secrets(),
         };
-        (recorded, files)
+        (recorded.sorted(), files)
+    }
+
+    /// Sorts the entries, so that their order in the manifest makes no difference. Records up to version 3 have that
+    /// order.
+    pub(super) fn sorted(mut self) -> Self {
+        self.entries.sort_by(|one, other| (&one.path, &one.title).cmp(&(&other.path, &other.title)));
+        self
     }
 
     /// Returns `true` if the recorded secrets are those of an output, as far as their fingerprints can be compared.
@@ -271,6 +279,11 @@ impl RecordedMedium {
         }
         (medium, files)
     }
+}
+
+/// Returns `true` for the lists that a medium carries of itself: they follow from its other files.
+pub(super) fn is_list(path: &str) -> bool {
+    [MEDIUM, BLAKE3SUMS, SHA256SUMS].contains(&path)
 }
 
 fn entries_of(entries: &[ContentEntry], files: &[RecordedFile]) -> Vec<RecordedEntry> {

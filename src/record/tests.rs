@@ -16,7 +16,7 @@ fn a_newer_record_is_refused_with_both_versions() {
     for text in ["{\n\"record-version\": 9,\n\"outputs\": []\n}", "{\n\"record-version\": 9,\n\"media\": 1\n}"] {
         fs::write(&path, text).unwrap();
         let error = Record::load(&path).unwrap_err().to_string();
-        assert!(error.contains("of version 9, but this tsmedia reads versions up to 3"), "{error}");
+        assert!(error.contains("of version 9, but this tsmedia reads versions up to 4"), "{error}");
     }
     for text in ["", "[]", "{\"outputs\": []}"] {
         fs::write(&path, text).unwrap();
@@ -89,7 +89,7 @@ fn a_record_of_version_1_is_read_and_its_values_are_not_known() {
     let (mut record, recorded) = put(&fixture, Vec::new());
     record.save(&path, &DiskOps::default()).unwrap();
     let text = fs::read_to_string(&path).unwrap();
-    let old = text.replace("\"record-version\": 3", "\"record-version\": 1").replace(",\n  \"values\": []", "");
+    let old = text.replace("\"record-version\": 4", "\"record-version\": 1").replace(",\n  \"values\": []", "");
     assert!(!old.contains("values") && text.contains("values"), "{text}");
     fs::write(&path, old).unwrap();
     record = Record::load(&path).unwrap();

@@ -56,33 +56,78 @@ fn a_secret_of_another_length_is_recorded_under_another_key_too() {
     sandbox.done(&["verify", "out/win11-BER.iso", "--manifest", "media.toml", "--site", "BER"]);
 }
 
-#[test]
-fn two_changes_of_one_medium_conflict_in_few_lines_and_are_put_right() {
+/// Runs Git in a sandbox, as a person. Returns `true` if it succeeded.
+fn git(sandbox: &Sandbox, words: &str) -> bool {
+    let person = ["-c", "user.name=Ann", "-c", "user.email=ann@example.com"];
+    let mut command = std::process::Command::new("git");
+    command.args(person).args(words.split(' ')).current_dir(&sandbox.root).output().unwrap().status.success()
+}
+
+/// A repository with two branches that change different content of one medium. The branch `main` is checked out.
+fn branches() -> Sandbox {
     let sandbox = Sandbox::new();
-    let git = |words: &str| {
-        let words: Vec<_> = words.split(' ').collect();
-        std::process::Command::new("git").args(words).current_dir(&sandbox.root).output().unwrap()
-    };
     let commit = |text: &str| {
         sandbox.done(&["apply"]);
-        git("add media.toml media.record.json packages readme.txt");
-        git(&format!("-c user.name=Ann -c user.email=ann@example.com commit -qm {text}"));
+        git(&sandbox, "add media.toml media.record.json packages readme.txt");
+        git(&sandbox, &format!("commit -qm {text}"));
     };
-    git("init -q -b main");
+    git(&sandbox, "init -q -b main");
     commit("first");
-    git("checkout -qb readme");
+    git(&sandbox, "checkout -qb readme");
     sandbox.put("readme.txt", "Servus\n");
     commit("readme");
-    git("checkout -q main");
+    git(&sandbox, "checkout -q main");
     // The other site's medium has no readme: the two changes meet in one medium only.
     sandbox.put("packages/vpn/vpn.conf", "server = vpn2.example.com\n");
     commit("vpn");
-    let merged = git("-c user.name=Ann -c user.email=ann@example.com merge -q readme");
-    assert!(!merged.status.success());
+    sandbox
+}
+
+#[test]
+fn a_record_of_version_3_stays_until_something_changes() {
+    let sandbox = Sandbox::new();
+    sandbox.done(&["apply"]);
+    let old = record(&sandbox).replace("\"record-version\": 4", "\"record-version\": 3");
+    let last = old.rfind("\n]\n}\n]").unwrap();
+    let list = r#"{"path":"tsmedia/BLAKE3SUMS","len":9,"blake3":"af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"}"#;
+    let old = format!("{},\n{list}{}", &old[..last], &old[last..]);
+    sandbox.put("media.record.json", &old);
+    // On another machine, which has no cache.
+    fs::remove_dir_all(sandbox.path(".tsmedia")).unwrap();
+    assert!(sandbox.done(&["plan"]).starts_with("nothing to do"));
+    sandbox.done(&["apply"]);
+    assert_eq!(record(&sandbox), old);
+    sandbox.put("readme.txt", "Servus\n");
+    sandbox.done(&["apply"]);
+    assert!(record(&sandbox).contains("\"record-version\": 4") && !record(&sandbox).contains("BLAKE3SUMS"));
+}
+
+#[test]
+fn a_union_merge_of_two_changes_is_put_right() {
+    let sandbox = branches();
+    sandbox.put(".git/info/attributes", "*.record.json merge=union\n");
+    assert!(git(&sandbox, "merge -q readme"), "a conflict in\n{}", record(&sandbox));
+    let merged = record(&sandbox);
+    assert!(merged.matches("\"id\": ").count() == 3 && !merged.contains("<<<<<<<"), "{merged}");
+    let seen = sandbox.see("plan") + &sandbox.see("apply") + &sandbox.see("plan");
+    let put_right = record(&sandbox);
+    fs::remove_file(sandbox.path("media.record.json")).unwrap();
+    sandbox.done(&["apply"]);
+    assert_eq!(record(&sandbox), put_right);
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn two_changes_of_one_medium_conflict_in_its_identity_alone_and_are_put_right() {
+    let sandbox = branches();
+    assert!(!git(&sandbox, "merge -q readme"));
     let conflict = record(&sandbox);
     let in_conflict = conflict.lines().skip_while(|line| !line.starts_with("<<<<<<<"));
-    let n_lines = in_conflict.take_while(|line| !line.starts_with(">>>>>>>")).count();
-    assert!(n_lines < 12, "{n_lines} lines in\n{conflict}");
+    let in_conflict: Vec<_> = in_conflict.take_while(|line| !line.starts_with(">>>>>>>")).collect();
+    let is_expected =
+        |line: &&&str| ["<<<<<<<", "=======", "  \"len\": ", "  \"id\": "].iter().any(|start| line.starts_with(start));
+    assert_eq!(in_conflict.iter().find(|line| !is_expected(line)), None, "{conflict}");
+    assert_eq!(conflict.matches("<<<<<<<").count(), 1, "{conflict}");
     let mut seen = sandbox.see("check") + &sandbox.see("plan") + &sandbox.see("apply");
     assert!(!record(&sandbox).contains("<<<<<<<"));
     for site in ["BER", "HAM"] {
