@@ -140,8 +140,7 @@ fn apply_if(
     let (record, _) = Record::load_or_empty(work.record)?;
     let n_recovered = recover(work, store, &record, progress)?;
     let patcher = Patcher::default();
-    let (Decided { plan, looked, moved }, mut n_read) = decide(work, store, &record, &patcher, progress)?;
-    n_read += locked::verify(work, &plan, store, progress)?;
+    let (Decided { plan, looked, moved }, n_read) = decide_and_read(work, store, &record, &patcher, progress)?;
     if let Some(planned) = planned {
         saved_plan::check(work, planned, store, &record, &plan)?;
     }
@@ -262,6 +261,26 @@ impl ApplyRun<'_> {
     }
 }
 
+/// Makes a plan whose patches start from digests of content that was read. Returns the number of bytes read too.
+fn decide_and_read(
+    work: &ApplyContext,
+    store: &mut Store,
+    record: &Record,
+    patcher: &Patcher,
+    progress: &Progress,
+) -> Result<(Decided, u64)> {
+    let mut n_read = 0;
+    loop {
+        let (decided, n_unknown) = decide(work, store, record, patcher, progress)?;
+        n_read += n_unknown + locked::verify(work, &decided.plan, store, progress)?;
+        let (n_known, is_as_known) = locked::verify_known(work, &decided.plan, store, progress)?;
+        n_read += n_known;
+        if is_as_known {
+            return Ok((decided, n_read));
+        }
+    }
+}
+
 /// Plan, and the files that it is based on.
 struct Decided {
     plan: Plan,
@@ -315,7 +334,10 @@ fn decide(
             }
             unknown
         };
-        store.hash(&unknown, work.digest_kinds(), &work.options, progress)?;
+        let unknown = store.without_known_content(unknown, work.digest_kinds());
+        if !unknown.is_empty() {
+            store.hash(&unknown, work.digest_kinds(), &work.options, progress)?;
+        }
         n_read += unknown.iter().map(|file| file.len()).sum::<u64>();
     }
 }

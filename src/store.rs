@@ -28,11 +28,13 @@ mod cache;
 mod cache_folder;
 mod content_lock;
 mod contents;
+mod git_index;
 mod keys;
 mod locks;
 mod memo;
 mod objects;
 mod shared_memo;
+mod tracked_files;
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, Write};
@@ -85,7 +87,7 @@ impl Store {
     /// Opens the cache in a folder (`.tsmedia`) for a single manifest. It need not exist yet, and a damaged memo counts
     /// as empty.
     pub fn open(root: &Utf8Path) -> Self {
-        Self::new(CacheFolder::at(root), Rc::new(RefCell::new(SharedMemo::open(root))))
+        Self::new(CacheFolder::at(root), Rc::new(RefCell::new(SharedMemo::open(root, Rc::default()))))
     }
 
     fn new(folder: CacheFolder, memo: Rc<RefCell<SharedMemo>>) -> Self {
@@ -125,9 +127,25 @@ impl Store {
         self.memo.borrow_mut().verified(key, self.number)
     }
 
+    /// Returns the sources whose content is not known in another clone either. The digests of the others are those of
+    /// the same content, and count as [not read](Store::verified).
+    pub fn without_known_content(&self, sources: Vec<Arc<Source>>, digest_kinds: DigestKinds) -> Vec<Arc<Source>> {
+        let mut memo = self.memo.borrow_mut();
+        sources.iter().for_each(|source| memo.claim_assembled(source));
+        drop(memo);
+        let known = self.known(digest_kinds);
+        sources.into_iter().filter(|source| known(&source.key()).is_none()).collect()
+    }
+
     /// Returns a function that looks up [digests](Store::digests), if all of these kinds are known.
     pub fn known(&self, digest_kinds: DigestKinds) -> impl Fn(&SourceKey) -> Option<Digests> {
         move |key| self.digests(key).filter(|digests| digests.contain(digest_kinds))
+    }
+
+    /// Returns a function that looks up digests of sources that were [read](Store::verified), if all of these kinds are
+    /// known.
+    pub fn known_by_reading(&self, digest_kinds: DigestKinds) -> impl Fn(&SourceKey) -> Option<Digests> {
+        move |key| self.verified(key).filter(|digests| digests.contain(digest_kinds))
     }
 
     /// Reads the file system's clock before sources are read. Without it, nothing that is [remembered](Store::remember)
@@ -163,7 +181,7 @@ impl Store {
     /// Remembers the digests of a source that was read in full while it was in this state.
     pub fn remember(&mut self, source: &Source, digests: Digests) {
         let lasting = self.now.is_some_and(|now| source.files().iter().all(|file| is_before(&file.stat, &now)));
-        self.memo.borrow_mut().remember(source.key(), digests, (!lasting).then_some(self.number));
+        self.memo.borrow_mut().remember(source, digests, (!lasting).then_some(self.number));
     }
 
     /// State of a finished output: its metadata, its identity, and the keyed digest of its secrets.

@@ -12,7 +12,8 @@ use crate::write;
 
 /// Writes a medium and records it. Returns the number of source bytes read.
 pub(super) fn build(run: &mut ApplyRun, target: &Target, output: &Output) -> Result<u64> {
-    let known = run.store.known(run.work.digest_kinds());
+    // Content that was not read yet is hashed while it is copied.
+    let known = run.store.known_by_reading(run.work.digest_kinds());
     let draft = output.draft(&known)?;
     let written = write::write(draft, &target.path, &known, &run.work.options, run.progress)?;
     drop(known);

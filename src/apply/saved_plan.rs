@@ -124,10 +124,11 @@ fn hash_sources(work: &ApplyContext, store: &mut Store, progress: &Progress) -> 
     // A file that is on several media is read once.
     let mut unknown: Vec<_> = unknown.collect::<HashMap<_, _>>().into_values().collect();
     drop(known);
+    unknown.sort_by(|a, b| (a.path(), a.key()).cmp(&(b.path(), b.key())));
+    let unknown = store.without_known_content(unknown, work.digest_kinds());
     if unknown.is_empty() {
         return Ok(());
     }
-    unknown.sort_by(|a, b| (a.path(), a.key()).cmp(&(b.path(), b.key())));
     store.hash(&unknown, work.digest_kinds(), &work.options, progress)?;
     // Best effort: a plan does not need the cache.
     let _ = store.save(&work.options.disk);

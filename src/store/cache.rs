@@ -8,6 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::objects::Objects;
 use super::shared_memo::SharedMemo;
+use super::tracked_files::TrackedFiles;
 use super::{CacheFolder, Store};
 use crate::content::{SourceFile, SourceKey};
 use crate::digest::Digests;
@@ -21,13 +22,15 @@ pub struct Caches {
     chosen: Option<Utf8PathBuf>,
     limit: Size,
     is_read_only: bool,
+    tracked: Rc<TrackedFiles>,
     opened: BTreeMap<Utf8PathBuf, Rc<OpenCache>>,
 }
 
 impl Caches {
     /// Caches whose objects may have `limit` bytes. `chosen` replaces the folders at the roots of repositories.
     pub fn new(chosen: Option<&Utf8Path>, limit: Size) -> Self {
-        Self { chosen: chosen.map(Utf8Path::to_owned), limit, is_read_only: false, opened: BTreeMap::new() }
+        let (chosen, tracked) = (chosen.map(Utf8Path::to_owned), Rc::default());
+        Self { chosen, limit, is_read_only: false, tracked, opened: BTreeMap::new() }
     }
 
     /// Disables storing objects.
@@ -39,12 +42,13 @@ impl Caches {
     /// Opens the cache of a manifest.
     pub fn open(&mut self, manifest: &Utf8Path) -> Cache {
         let folder = CacheFolder::find(manifest, self.chosen.as_deref());
+        self.tracked.add_repository_of(manifest);
         // One cache may be reached on several paths.
         let identity = real_path(folder.path());
         let open = self.opened.entry(identity).or_insert_with(|| {
             let objects = Objects::open(folder.path(), self.limit, &DiskOps::default());
             let objects = Rc::new(if self.is_read_only { objects.read_only() } else { objects });
-            Rc::new(OpenCache { objects, memo: OnceCell::new() })
+            Rc::new(OpenCache { objects, memo: OnceCell::new(), tracked: Rc::clone(&self.tracked) })
         });
         Cache { open: Rc::clone(open), folder }
     }
@@ -62,6 +66,7 @@ pub struct Cache {
 struct OpenCache {
     objects: Rc<Objects>,
     memo: OnceCell<Rc<RefCell<SharedMemo>>>,
+    tracked: Rc<TrackedFiles>,
 }
 
 impl Cache {
@@ -92,6 +97,7 @@ impl Cache {
     }
 
     fn memo(&self) -> &Rc<RefCell<SharedMemo>> {
-        self.open.memo.get_or_init(|| Rc::new(RefCell::new(SharedMemo::open(self.folder.path()))))
+        let open = || SharedMemo::open(self.folder.path(), Rc::clone(&self.open.tracked));
+        self.open.memo.get_or_init(|| Rc::new(RefCell::new(open())))
     }
 }

@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::memo_path;
 use super::objects::{KindUsage, Objects};
 use super::shared_memo::{Logged, read_memo};
+use crate::content::SourceKey;
 use crate::error::{Error, Result};
 use crate::size::Size;
 use crate::write::{DiskOps, log_path, open};
@@ -34,9 +35,11 @@ impl CacheContents {
         let memo = read_memo(root);
         let logged = Logged::read(root, &memo);
         let log_len = fs::symlink_metadata(log_path(&memo_path(root))).map_or(0, |log| log.len());
+        let only_logged = logged.digests.keys().filter(|key| !memo.has_file(key)).copied();
+        let is_file = |key: &SourceKey| matches!(key, SourceKey::File(_));
         Self {
             root: root.to_owned(),
-            n_files: memo.n_files() + logged.digests.keys().filter(|key| !memo.has_file(key)).count(),
+            n_files: memo.all().map(|(key, _)| key).chain(only_logged).filter(is_file).count(),
             n_outputs: logged.finished.len(),
             memo_len: memo.len() + log_len,
             objects: Objects::open(root, limit, &DiskOps::default()).usage(),

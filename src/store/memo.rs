@@ -11,7 +11,8 @@
 //! | | 125 each | sources: key (40), BLAKE3, SHA-256, SHA-1 or zeros, week |
 //!
 //! The key of a file is its metadata (5 × 8 bytes, big-endian, so that bytes sort like numbers). The key of an
-//! assembled source is 8 bytes of ones, which is not a valid device number, and the digest of its runs.
+//! assembled source is 8 bytes of ones, which is not a valid device number, and the digest of its runs. So is that of a
+//! content in a Git repository, with the digest of its identity (see `git_index`).
 //!
 //! The [week](Week) is the one in which the entry was last used. Versions 3 and 4 had no index.
 
@@ -20,13 +21,13 @@ mod merge;
 mod old;
 
 use std::cell::{Cell, OnceCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 
 use crate::content::SourceKey;
-use crate::digest::{Digest, Digests};
+use crate::digest::{Digest, Digests, Sha256};
 use crate::limits::MAX_DIGESTS_LEN;
 use entry::{ENTRY_LEN, Entry, INODE_LEN, KEY_LEN, array, digests_of, key_bytes, parse_key};
 
@@ -152,6 +153,20 @@ impl Memo {
         let key = key_bytes(key);
         let (index, entry) = self.find_inode(&key)?;
         (entry[..KEY_LEN] == key).then(|| (index, digests_of(entry)))
+    }
+
+    /// Digests of any source with this content, and its index. Reads blocks until one has it.
+    pub(super) fn find_content(&self, sha256: Sha256) -> Option<(usize, Digests)> {
+        self.blocks.iter().enumerate().find_map(|(number, block)| {
+            let sources = self.sources(block);
+            let at = sources.iter().position(|entry| entry[72..104] == sha256.0)?;
+            Some((number * BLOCK_LEN + at, digests_of(&sources[at])))
+        })
+    }
+
+    /// Keys and digests of the sources whose indices are marked.
+    pub(super) fn marked_digests(&self, marks: &[bool]) -> HashMap<SourceKey, Digests> {
+        self.marked(marks).map(|entry| (parse_key(entry), digests_of(entry))).collect()
     }
 
     fn find_inode(&self, key: &[u8; KEY_LEN]) -> Option<(usize, &Entry)> {

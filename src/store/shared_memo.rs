@@ -5,13 +5,15 @@
 //! again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::locks::lock_memo;
 use super::memo::{FinishedOutput, Learnt, Memo, MemoChange, Week, decode_changes, encode_changes};
+use super::tracked_files::TrackedFiles;
 use super::{CacheFolder, ask_time, memo_path, prepare};
-use crate::content::SourceKey;
+use crate::content::{Source, SourceKey, Stat};
 use crate::digest::{Digest, Digests};
 use crate::error::Result;
 use crate::limits::MAX_DIGESTS_LEN;
@@ -21,6 +23,9 @@ use crate::write::{ChangeLog, DiskOps, open, read_log, remove_log, replace};
 const MIN_LOG_LEN: u64 = 64 << 10;
 /// Part of the memo's length that its log may have. Readers read all of the log.
 const LOG_PART: u64 = 8;
+
+/// Number of no store: finds only digests that are valid for all.
+const NO_STORE: usize = 0;
 
 /// Memo of a run.
 #[derive(Debug)]
@@ -43,11 +48,15 @@ pub(super) struct SharedMemo {
     n_stores: usize,
     /// Digests of files that `tsmedia.lock` has. They are not stored.
     pub claims: HashMap<SourceKey, Digests>,
+    /// Files that Git tracks, whose content may be known from another clone.
+    tracked: Rc<TrackedFiles>,
+    /// Contents of assembled sources that were read in this run.
+    assembled: HashMap<SourceKey, SourceKey>,
 }
 
 impl SharedMemo {
     /// Reads the memo of a cache.
-    pub fn open(root: &Utf8Path) -> Self {
+    pub fn open(root: &Utf8Path, tracked: Rc<TrackedFiles>) -> Self {
         let memo = read_memo(root);
         let Logged { digests, finished } = Logged::read(root, &memo);
         Self {
@@ -62,6 +71,8 @@ impl SharedMemo {
             earlier: BTreeMap::new(),
             n_stores: 0,
             claims: HashMap::new(),
+            tracked,
+            assembled: HashMap::new(),
         }
     }
 
@@ -75,7 +86,7 @@ impl SharedMemo {
             for (key, digests) in memo.all() {
                 // A newer state of the file must not be replaced.
                 if !self.memo.has_file(&key) && !self.learnt.contains_key(&key) {
-                    self.remember(key, digests, None);
+                    self.learn(key, digests, None);
                 }
             }
             self.earlier.insert(cache.path.clone(), Logged::read(&cache.path, &memo).finished);
@@ -84,9 +95,70 @@ impl SharedMemo {
         self.n_stores
     }
 
-    /// Digests of a source, as known to a store, or as locked.
+    /// Digests of a source, as known to a store, as locked, or as known for the same content according to Git.
     pub fn digests(&mut self, key: &SourceKey, store: usize) -> Option<Digests> {
-        self.verified(key, store).or_else(|| self.claims.get(key).copied())
+        self.verified(key, store).or_else(|| self.claims.get(key).copied()).or_else(|| self.tracked_digests(key))
+    }
+
+    /// Digests of a file that Git tracks, if its content was read in any file.
+    fn tracked_digests(&mut self, key: &SourceKey) -> Option<Digests> {
+        let SourceKey::File(stat) = key else { return None };
+        let content = self.tracked.find(stat)?;
+        let by_id = self.verified(&SourceKey::Pieced(content.id), NO_STORE);
+        if let Some(digests) = by_id.filter(|digests| content.is_of(digests)) {
+            return Some(digests);
+        }
+        let sha256 = content.sha256?;
+        let learnt = self.learnt.values().find(|(digests, owner)| owner.is_none() && digests.sha256 == sha256);
+        if let Some((digests, _)) = learnt {
+            return Some(*digests);
+        }
+        let (index, digests) = self.memo.find_content(sha256)?;
+        self.used[index] = true;
+        Some(digests)
+    }
+
+    /// Finds the digests of an assembled source by the contents of its files, as far as Git tracks them.
+    pub fn claim_assembled(&mut self, source: &Source) {
+        let content = self.assembled_content(source);
+        if let Some(digests) = content.and_then(|content| self.verified(&content, NO_STORE)) {
+            self.claims.insert(source.key(), digests);
+        }
+    }
+
+    /// Key of an assembled source by the contents of its files. `None` if Git tracks none of them.
+    fn assembled_content(&self, source: &Source) -> Option<SourceKey> {
+        let Source::Pieced(pieced) = source else { return None };
+        let identity = |stat: &Stat| Some(self.tracked.find(stat)?.id);
+        Some(SourceKey::Pieced(pieced.key_by(identity)?))
+    }
+
+    /// Digests of the contents of files that were read and that Git tracks, by content.
+    fn contents(&self, read: &HashMap<SourceKey, Digests>) -> HashMap<SourceKey, Digests> {
+        let content = |(key, digests): (&SourceKey, &Digests)| match key {
+            SourceKey::File(stat) => {
+                let content = self.tracked.find(stat).filter(|content| content.is_of(digests))?;
+                Some((SourceKey::Pieced(content.id), *digests))
+            }
+            SourceKey::Pieced(_) => Some((*self.assembled.get(key)?, *digests)),
+        };
+        let is_new = |(key, digests): &(SourceKey, Digests)| {
+            self.memo.find(key).is_none_or(|(_, known)| known.sha1.is_none() && digests.sha1.is_some())
+        };
+        read.iter().filter_map(content).filter(is_new).collect()
+    }
+
+    /// Learns the digests of contents that Git tracks from files with these contents. Asks Git only after a read.
+    fn learn_contents(&mut self) {
+        if !self.unsaved.iter().any(|change| matches!(change, MemoChange::Source(..))) {
+            return;
+        }
+        let mut read = self.memo.marked_digests(&self.used);
+        let lasting = self.learnt.iter().filter(|(_, (_, owner))| owner.is_none());
+        read.extend(lasting.map(|(key, (digests, _))| (*key, *digests)));
+        for (content, digests) in self.contents(&read) {
+            self.learn(content, digests, None);
+        }
     }
 
     /// Digests of a source that was read, as known to a store.
@@ -102,7 +174,14 @@ impl SharedMemo {
     }
 
     /// Remembers digests, to be stored unless they are valid for one store only.
-    pub fn remember(&mut self, key: SourceKey, digests: Digests, owner: Option<usize>) {
+    pub fn remember(&mut self, source: &Source, digests: Digests, owner: Option<usize>) {
+        let key = source.key();
+        self.learn(key, digests, owner);
+        let content = self.assembled_content(source);
+        self.assembled.extend(content.map(|content| (key, content)));
+    }
+
+    fn learn(&mut self, key: SourceKey, digests: Digests, owner: Option<usize>) {
         let before = self.learnt.insert(key, (digests, owner));
         if owner.is_none() && before != Some((digests, None)) {
             self.unsaved.push(MemoChange::Source(key, digests));
@@ -140,6 +219,7 @@ impl SharedMemo {
     pub fn save(&mut self, root: &Utf8Path, disk: &DiskOps) -> Result<()> {
         prepare(root)?;
         let _lock = lock_memo(root)?;
+        self.learn_contents();
         let week = ask_time(root).map(|now| Week::from_ns(now.ns));
         let has_faded = !self.is_renewed && week.is_some_and(|week| self.memo.has_faded(&self.used, week));
         let others = read_memo(root);

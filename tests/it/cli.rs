@@ -20,6 +20,7 @@ mod deletions;
 mod diff;
 mod fit;
 mod foreign;
+mod fresh_clone;
 mod hostile;
 mod html;
 mod import;

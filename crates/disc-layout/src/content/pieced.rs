@@ -122,8 +122,15 @@ impl Pieced {
             }
             placed.push(PlacedRun { at, from });
         }
-        let key = key(&files, &placed, len);
+        let key = key(&files, &placed, len, |_| None);
         Self(Arc::new(PiecedInner { path: path.to_owned(), files, runs: placed, len, key }))
+    }
+
+    /// Key with other identities in place of the metadata of files, for those that have one. `None` if no file has one.
+    pub fn key_by(&self, identity: impl Fn(&Stat) -> Option<Digest>) -> Option<Digest> {
+        let PiecedInner { files, runs, len, .. } = &*self.0;
+        let has_one = files.iter().any(|file| identity(&file.stat).is_some());
+        has_one.then(|| key(files, runs, *len, identity))
     }
 
     /// Name for messages.
@@ -186,12 +193,18 @@ impl Pieced {
     }
 }
 
-fn key(files: &[SourceFile], runs: &[PlacedRun], len: u64) -> Digest {
+fn key(files: &[SourceFile], runs: &[PlacedRun], len: u64, identity: impl Fn(&Stat) -> Option<Digest>) -> Digest {
     let mut fields: Vec<u8> = Vec::new();
     let mut number = |number: u64| fields.extend(number.to_le_bytes());
     number(len);
     number(files.len() as u64);
     for SourceFile { stat, .. } in files {
+        if let Some(identity) = identity(stat) {
+            // No device has this number.
+            number(u64::MAX);
+            numbers_of(&identity).for_each(&mut number);
+            continue;
+        }
         let Stat { device, inode, len, modified_ns, changed_ns } = *stat;
         [device, inode, len, modified_ns as u64, changed_ns as u64].into_iter().for_each(&mut number);
     }
@@ -201,17 +214,15 @@ fn key(files: &[SourceFile], runs: &[PlacedRun], len: u64) -> Digest {
             RunOrigin::File(file, start) => [0, *file as u64, *start].into_iter().for_each(&mut number),
             RunOrigin::Bytes(bytes) => {
                 number(1);
-                Digest::hash(bytes)
-                    .0
-                    .as_chunks()
-                    .0
-                    .iter()
-                    .map(|eight| u64::from_le_bytes(*eight))
-                    .for_each(&mut number);
+                numbers_of(&Digest::hash(bytes)).for_each(&mut number);
             }
         }
     }
     Digest::hash(&fields)
+}
+
+fn numbers_of(digest: &Digest) -> impl Iterator<Item = u64> {
+    digest.0.as_chunks().0.iter().map(|eight| u64::from_le_bytes(*eight))
 }
 
 /// Compares keys: sources assembled from the same runs have the same bytes.
