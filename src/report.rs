@@ -53,7 +53,7 @@ pub use document::{DocumentKind, document, inspected};
 pub use failure::{failure, warning};
 pub use lock::lock_json;
 pub use medium::{MediumDetails, WimDetails, parsed_medium, parsed_medium_json, wim, wim_json};
-pub use outline::add_outline;
+pub use outline::{add_outline, add_outline_json};
 pub use page::Page;
 pub use problems::{graphical, json, summary};
 pub use program::{program, program_json, program_line};

@@ -129,7 +129,9 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         screen.status(&format!("wrote `{target}`"));
     }
     if screen.json {
-        screen.print_json(&report::inspected(path, &report::parsed_medium_json(&parsed, &details)))
+        let mut json = report::parsed_medium_json(&parsed, &details);
+        report::add_outline_json(&mut json, &outline(arguments)?);
+        screen.print_json(&report::inspected(path, &json))
     } else {
         let mut page = report::parsed_medium(&parsed, &details, arguments.files);
         outline.iter().for_each(|outline| report::add_outline(&mut page, outline));

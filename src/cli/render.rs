@@ -16,12 +16,10 @@ pub(super) fn run(arguments: &ManifestArguments, screen: &Screen) -> Result<Outc
     let mut problems = Problems::default();
     let all = project::render(arguments, &mut problems)?;
     if screen.json {
-        if problems.has_errors() {
-            screen.report_problems(&problems);
-            return Ok(Outcome::ProblemsFound);
-        }
-        let manifests: Vec<_> = all.iter().flat_map(|draft| values(&draft.loaded)).collect();
-        return screen.print_json(&json!({ "manifests": manifests }));
+        screen.collect_problems(&problems);
+        let manifests: Vec<_> = all.iter().flat_map(values).collect();
+        let outcome = screen.print_json(&json!({ "manifests": manifests }))?;
+        return Ok(if problems.has_errors() { Outcome::ProblemsFound } else { outcome });
     }
     let mut resolver = Resolver::new(project::secrets().only_present());
     let texts: Vec<_> = all.iter().flat_map(|draft| texts(draft, &mut resolver, &mut problems)).collect();
@@ -42,16 +40,25 @@ fn folder() -> &'static Utf8Path {
 }
 
 /// Returns the manifest of each site as JSON.
-fn values(loaded: &Loaded) -> Vec<Json> {
-    match loaded {
-        Loaded::Media(all) => all.iter().map(|it| value(it, it.manifest.media.kind.as_str())).collect(),
-        Loaded::Captures(all) => all.iter().map(|it| value(it, WIM)).collect(),
-    }
+fn values(draft: &Draft) -> Vec<Json> {
+    let mut values: Vec<_> = match &draft.loaded {
+        Loaded::Media(all) => all.iter().map(|it| value(it, Some(it.manifest.media.kind.as_str()))).collect(),
+        Loaded::Captures(all) => all.iter().map(|it| value(it, Some(WIM))).collect(),
+    };
+    values.extend(draft.incomplete.iter().map(|rendered| value(rendered, None)));
+    values
 }
 
-fn value<M>(rendered: &Rendered<M>, kind: &str) -> Json {
-    let content = portable::to_json(rendered, folder());
-    json!({ "manifest": rendered.path, "site": rendered.site, "kind": kind, "content": content })
+/// Returns the manifest of a site as JSON. It is incomplete if its kind is not known.
+fn value<M>(rendered: &Rendered<M>, kind: Option<&str>) -> Json {
+    json!({
+        "manifest": rendered.path,
+        "site": rendered.site,
+        "kind": kind,
+        "complete": kind.is_some(),
+        "missing": portable::missing(rendered),
+        "content": portable::to_json(rendered, folder()),
+    })
 }
 
 /// Returns the manifest of each site as TOML, with comments on values from site files, libraries and bases.

@@ -42,6 +42,16 @@ pub(super) fn contents_item(contents: &MediumSummary, taken: &[LibraryContent]) 
     ReportItem { line: format!("{CONTENTS}{len} in {n_files}"), details, brief: lines(&parts) }
 }
 
+/// Returns the contents of a new medium as JSON.
+pub(super) fn contents_json(contents: &MediumSummary) -> Value {
+    let MediumSummary { parts, sequence } = contents;
+    let parts = parts.iter().map(|part| json!({ "entry": part.title, "files": part.n_files, "len": part.len }));
+    json!({
+        "entries": parts.collect::<Vec<_>>(),
+        "sequence": sequence.as_ref().map(|(name, n_steps)| json!({ "name": name, "steps": n_steps })),
+    })
+}
+
 fn line(part: &DiscPart) -> String {
     let DiscPart { title, n_files, len, is_whole } = part;
     let a_part = if *is_whole { "" } else { "part of " };

@@ -1,5 +1,7 @@
 //! Formats the content and the task sequences of a finished medium, by ID.
 
+use serde_json::{Value as Json, json};
+
 use super::{Page, counted};
 use crate::import::{ContentOutline, MediumOutline, SequenceOutline};
 use crate::size::Size;
@@ -32,6 +34,29 @@ pub fn add_outline(page: &mut Page, outline: &MediumOutline) {
             section(page, heading, rows.into_iter(), n_columns);
         }
     }
+}
+
+/// Adds the task sequences and the content to the JSON of a medium.
+pub fn add_outline_json(medium: &mut Json, outline: &MediumOutline) {
+    let sequences = outline.sequences.as_ref().map(|all| all.iter().map(sequence_json).collect::<Vec<_>>());
+    medium["sequences"] = json!(sequences);
+    medium["content"] = outline.content.iter().map(content_json).collect();
+}
+
+fn sequence_json(sequence: &SequenceOutline) -> Json {
+    json!({ "id": sequence.id, "name": sequence.name, "steps": sequence.n_steps })
+}
+
+fn content_json(content: &ContentOutline) -> Json {
+    let images = content.images.iter().map(|image| json!({ "index": image.index, "name": image.name }));
+    json!({
+        "id": content.id,
+        "kind": content.table,
+        "name": content.name,
+        "files": content.n_files,
+        "len": content.len,
+        "images": images.collect::<Vec<_>>(),
+    })
 }
 
 fn section(page: &mut Page, heading: &str, rows: impl Iterator<Item = (String, String)>, n_columns: usize) {

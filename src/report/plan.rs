@@ -184,6 +184,9 @@ fn change_json(change: &PlannedChange) -> Value {
         let taken = change.taken.iter().map(|taken| json!({ "entry": taken.title, "needed-by": taken.needed_by }));
         value["taken-from-library"] = taken.collect();
     }
+    if let Some(contents) = &change.contents {
+        value["contents"] = disc::contents_json(contents);
+    }
     if let Some(disc) = &change.disc {
         value["disc"] = disc::json(disc, change.len);
     }
