@@ -188,12 +188,13 @@ pub struct MediaTable {
     )]
     pub rules: BTreeMap<String, LoweredTo>,
     /// Rules to accept for this medium, by name or number: their warnings and notes are not shown. `check` counts them,
-    /// and notes accepted rules that nothing breaks.
+    /// and notes accepted rules that nothing breaks. Rules that profiles accept are accepted too.
     #[serde(default)]
     #[schemars(schema_with = "rule_names::acceptable_rules", example = ["unsigned-boot-program"])]
     pub accept: Vec<String>,
     /// Patterns of files to leave out of all folders with content, as in `.gitignore`. `.git`, `.DS_Store`, `Thumbs.db`
-    /// and `desktop.ini` are left out in any case, unless a pattern such as `!desktop.ini` keeps them.
+    /// and `desktop.ini` are left out in any case, unless a pattern such as `!desktop.ini` keeps them. Patterns of
+    /// profiles come first.
     #[serde(default)]
     #[schemars(inner(length(min = 1)), example = ["*.pdb", "!desktop.ini"])]
     pub exclude: Vec<String>,

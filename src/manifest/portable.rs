@@ -111,6 +111,12 @@ pub fn inherited<M>(rendered: &Rendered<M>, sources: &Problems) -> Vec<String> {
             if rendered.library_entries().iter().any(|taken| taken.pointer == pointer) {
                 continue;
             }
+            if let Some(text) = entry.as_str() {
+                let source = rendered.place(&pointer).source;
+                let line = || format!("{} `{text}`: `{}`", list.names.0, sources.source(source).name);
+                lines.extend((source != manifest).then(line));
+                continue;
+            }
             let mut keys: BTreeMap<SourceId, Vec<&str>> = BTreeMap::new();
             for key in entry.as_object().into_iter().flatten().map(|(key, _)| key.as_str()) {
                 let place = rendered.place(&format!("{pointer}/{key}"));

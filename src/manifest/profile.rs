@@ -106,7 +106,7 @@ impl<'a> ManifestReader<'a> {
         let name = path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned());
         let mut layers = Layers { above: vec![name.to_string()], ..Layers::default() };
         let is_sound = self.add_profiles(&tree, parent_folder(path), &mut layers)? && is_sound;
-        let tree = merge::merge_layers(layers.profiles, tree, is_sound, self.problems);
+        let tree = merge::merge_layers(layers.profiles, tree, is_sound, &self.folders, self.problems);
         Ok((tree, is_sound))
     }
 

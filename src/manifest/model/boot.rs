@@ -63,7 +63,7 @@ pub struct BootTable {
     #[schemars(example = 512)]
     pub scratch_space: Option<ScratchSpace>,
     /// Folders with network and storage drivers to add to the boot image. They are loaded after Windows PE starts and
-    /// before its network does, but are not in its driver store.
+    /// before its network does, but are not in its driver store. Those of profiles are added too.
     #[serde(default)]
     #[schemars(example = ["drivers/net"])]
     pub drivers: Vec<String>,

@@ -1,4 +1,4 @@
-//! Lists of tables that are merged with those of profiles, entry by entry.
+//! Lists that are merged with those of profiles, entry by entry.
 
 use std::borrow::Cow;
 
@@ -6,23 +6,26 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-/// List of tables whose entries are merged with those of profiles.
+/// List whose entries are merged with those of profiles.
 #[derive(Debug)]
 pub struct MergedList {
     /// Keys that lead to the list.
     pub path: &'static [&'static str],
-    /// Keys that identify an entry; the first one that is set counts.
+    /// Keys that identify an entry; the first one that is set counts. None if the entries are texts.
     pub keys: &'static [&'static str],
     /// Singular and plural for messages.
     pub names: (&'static str, &'static str),
     /// The identity is a path on Windows, where case does not matter.
     pub is_windows_path: bool,
+    /// The entries are paths, relative to the file that they are written in.
+    pub is_path: bool,
     /// Example of an identity.
     example: &'static str,
 }
 
-/// Every list of tables in a manifest of media. All other lists are replaced.
-pub const MERGED_LISTS: [MergedList; 7] = [
+/// Every list of tables in a manifest of media, and the lists of texts that add up. All other lists are one choice, such
+/// as `boot.firmware`, and are replaced.
+pub const MERGED_LISTS: [MergedList; 10] = [
     MergedList::new(&["sites"], &["code", "data"], ("site", "sites"), "BER"),
     MergedList::new(&["operating-system"], &["id"], ("operating system image", "operating system images"), "BER00010"),
     MergedList::new(&["package"], &["id"], ("package", "packages"), "BER00021"),
@@ -34,6 +37,12 @@ pub const MERGED_LISTS: [MergedList; 7] = [
         ("file of the boot image", "files of the boot image"),
         "Windows/System32/startnet.cmd",
     ),
+    MergedList {
+        is_path: true,
+        ..MergedList::new(&["boot", "drivers"], &[], ("folder of drivers", "folders of drivers"), "drivers/net")
+    },
+    MergedList::new(&["media", "exclude"], &[], ("pattern in `exclude`", "patterns in `exclude`"), "*.pdb"),
+    MergedList::new(&["media", "accept"], &[], ("accepted rule", "accepted rules"), "unsigned-boot-program"),
 ];
 
 impl MergedList {
@@ -43,7 +52,7 @@ impl MergedList {
         names: (&'static str, &'static str),
         example: &'static str,
     ) -> Self {
-        Self { path, keys, names, is_windows_path: false, example }
+        Self { path, keys, names, is_windows_path: false, is_path: false, example }
     }
 
     const fn of_paths(
@@ -57,11 +66,12 @@ impl MergedList {
     /// Returns the schema of the entries to remove from the list.
     fn removal_schema(&self) -> Json {
         let by = match self.keys {
-            ["id"] => "ID",
-            ["path"] => "path",
-            _ => "site code",
+            ["id"] => ", by ID",
+            ["path"] => ", by path",
+            [] => "",
+            _ => ", by site code",
         };
-        let description = format!("Inherited {} to remove, by {by}, or `\"all\"`.", self.names.1);
+        let description = format!("Inherited {} to remove{by}, or `\"all\"`.", self.names.1);
         json!({
             "description": description,
             "examples": [[self.example], ALL],

@@ -2,7 +2,8 @@
 //!
 //! The entries of profiles come first, in the order of the profiles. An entry is identified by its
 //! text before templates are rendered. If one side has several entries with one identity (for
-//! different `when`), those of the nearer file replace all others.
+//! different `when`), those of the nearer file replace all others. Of a list of texts, a text that
+//! both sides have stays at its nearer place.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -10,32 +11,43 @@ use std::mem;
 use crate::problem::{Place, Problems};
 
 use super::super::model::{MERGED_LISTS, MergedList};
+use super::SourceFolders;
 use super::removals::Removals;
+use crate::paths::normalized;
 use authoring::spanned::{Node, Table, Value};
 
 /// Merges a manifest with its profiles, the farthest first. Unless `are_complete`, a profile is
 /// missing, so removals of unknown entries are not reported.
-pub fn merge_layers(profiles: Vec<Node>, manifest: Node, are_complete: bool, problems: &mut Problems) -> Node {
+pub fn merge_layers(
+    profiles: Vec<Node>,
+    manifest: Node,
+    are_complete: bool,
+    folders: &SourceFolders,
+    problems: &mut Problems,
+) -> Node {
     let mut merged = Node { value: Value::Table(Table::default()), place: manifest.place.clone() };
     for mut near in profiles.into_iter().chain([manifest]) {
         let removals = Removals::take(&mut near, problems);
-        removals.apply(&mut merged, are_complete, problems);
+        removals.apply(&mut merged, are_complete, folders, problems);
         for list in &MERGED_LISTS {
-            merge_list(list, &mut near, &mut merged, problems);
+            match list.keys {
+                [] => merge_texts(list, &mut near, &mut merged, folders),
+                _ => merge_tables(list, &mut near, &mut merged, folders, problems),
+            }
         }
         merged = near.merged_over(merged);
     }
     merged
 }
 
-/// Replaces a list of the nearer layer with that of both layers.
-fn merge_list(list: &MergedList, near: &mut Node, far: &mut Node, problems: &mut Problems) {
+/// Replaces a list of tables of the nearer layer with that of both layers.
+fn merge_tables(list: &MergedList, near: &mut Node, far: &mut Node, folders: &SourceFolders, problems: &mut Problems) {
     let (Some(near), Some(far)) = (entries_mut(list, near), entries_mut(list, far)) else { return };
     let mut nearer: BTreeMap<String, Vec<Node>> = BTreeMap::new();
     let mut added = Vec::new();
-    let identities_far: Vec<_> = far.iter().map(|entry| identity(list, entry)).collect();
+    let identities_far: Vec<_> = far.iter().map(|entry| identity(list, entry, folders)).collect();
     for entry in mem::take(near) {
-        match identity(list, &entry) {
+        match identity(list, &entry, folders) {
             Some(one) if identities_far.iter().flatten().any(|far| *far == one) => {
                 nearer.entry(one).or_default().push(entry)
             }
@@ -68,6 +80,16 @@ fn merge_list(list: &MergedList, near: &mut Node, far: &mut Node, problems: &mut
     near.append(&mut added);
 }
 
+/// Adds the texts of the farther layer before those of the nearer one.
+fn merge_texts(list: &MergedList, near: &mut Node, far: &mut Node, folders: &SourceFolders) {
+    let (Some(near), Some(far)) = (entries_mut(list, near), entries_mut(list, far)) else { return };
+    let texts: Vec<_> = near.iter().filter_map(|node| identity(list, node, folders)).collect();
+    let is_new = |node: &Node| identity(list, node, folders).is_none_or(|text| !texts.contains(&text));
+    let added = mem::take(near);
+    near.extend(mem::take(far).into_iter().filter(is_new));
+    near.extend(added);
+}
+
 /// Relates every value of an entry to an entry of another layer.
 fn relate(entry: &Node, to: &Place, words: &'static str, problems: &mut Problems) {
     problems.relate(entry.place.clone(), to.clone(), words);
@@ -96,20 +118,24 @@ pub fn entries_mut<'a>(list: &MergedList, tree: &'a mut Node) -> Option<&'a mut 
 
 /// Returns the text that identifies an entry; `None` if the entry has none, which the schema
 /// reports.
-pub fn identity(list: &MergedList, entry: &Node) -> Option<String> {
-    Some(folded(list, written_identity(list, entry)?))
+pub fn identity(list: &MergedList, entry: &Node, folders: &SourceFolders) -> Option<String> {
+    Some(compared(list, written_identity(list, entry)?, &entry.place, folders))
 }
 
 /// Returns the text that identifies an entry, as written.
 pub fn written_identity<'a>(list: &MergedList, entry: &'a Node) -> Option<&'a str> {
+    if list.keys.is_empty() {
+        return entry.as_str();
+    }
     let table = entry.as_table()?;
     list.keys.iter().find_map(|key| table.get(key)?.as_str())
 }
 
-/// Returns an identity in the form that is compared.
-pub fn folded(list: &MergedList, text: &str) -> String {
-    match list.is_windows_path {
-        true => text.trim_end_matches('/').to_lowercase(),
-        false => text.to_owned(),
+/// Returns an identity in the form that is compared. `place` is where it is written.
+pub fn compared(list: &MergedList, text: &str, place: &Place, folders: &SourceFolders) -> String {
+    match folders.get(&place.source).filter(|_| list.is_path) {
+        Some(folder) => normalized(&folder.join(text)).into_string(),
+        None if list.is_windows_path => text.trim_end_matches('/').to_lowercase(),
+        None => text.to_owned(),
     }
 }

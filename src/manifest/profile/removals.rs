@@ -2,12 +2,15 @@
 
 use std::sync::LazyLock;
 
+use camino::Utf8PathBuf;
 use serde_json::{Value as Json, json};
 
 use crate::problem::{Place, Problem, Problems};
 
 use super::super::model::{ALL, MERGED_LISTS, MergedList, REMOVE, RemoveTable};
-use super::merge::{entries_mut, folded, identity, written_identity};
+use super::SourceFolders;
+use super::merge::{compared, entries_mut, identity, written_identity};
+use crate::paths::relative;
 use authoring::Dialect;
 use authoring::doc::Doc;
 use authoring::schema::{CompiledSchema, generate};
@@ -52,16 +55,16 @@ impl Removals {
 
     /// Removes the entries from the profiles under the manifest. Entries that the profiles don't
     /// have are errors if all profiles could be read.
-    pub fn apply(&self, under: &mut Node, are_complete: bool, problems: &mut Problems) {
+    pub fn apply(&self, under: &mut Node, are_complete: bool, folders: &SourceFolders, problems: &mut Problems) {
         for removal in &self.0 {
-            let problem = removal.apply(under);
+            let problem = removal.apply(under, folders);
             problem.filter(|_| are_complete).into_iter().for_each(|problem| problems.add(problem));
         }
     }
 }
 
 impl Removal {
-    fn apply(&self, under: &mut Node) -> Option<Problem> {
+    fn apply(&self, under: &mut Node, folders: &SourceFolders) -> Option<Problem> {
         let nodes = &mut Vec::new();
         let nodes = entries_mut(self.list, under).unwrap_or(nodes);
         let (one, many) = self.list.names;
@@ -77,12 +80,21 @@ impl Removal {
             Which::One(name, place) => (name, place),
         };
         let n_before = nodes.len();
-        let wanted = folded(self.list, name);
-        nodes.retain(|node| identity(self.list, node).as_ref() != Some(&wanted));
+        let wanted = compared(self.list, name, place, folders);
+        nodes.retain(|node| identity(self.list, node, folders).as_ref() != Some(&wanted));
         if nodes.len() < n_before {
             return None;
         }
-        let known: Vec<_> = nodes.iter().filter_map(|node| written_identity(self.list, node)).collect();
+        // A path is written differently in a file of another folder.
+        let from_here =
+            |node: &Node| relative(folders.get(&place.source)?, identity(self.list, node, folders)?.as_ref());
+        let as_written = |node: &Node| written_identity(self.list, node).map(str::to_owned);
+        let known = nodes.iter().filter_map(|node| match self.list.is_path {
+            true => from_here(node).map(Utf8PathBuf::into_string).or_else(|| as_written(node)),
+            false => as_written(node),
+        });
+        let known: Vec<_> = known.collect();
+        let known: Vec<_> = known.iter().map(String::as_str).collect();
         let problem = Problem::error(format!("no profile has the {one} `{name}`, so it can't be removed"));
         Some(problem.at(place.clone(), "").help(match nearest(name, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),

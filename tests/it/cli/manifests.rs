@@ -61,7 +61,8 @@ fn a_manifest_with_errors_is_rendered_as_far_as_possible() {
     sandbox.put("../profiles/common.toml", "[[file]]\nsource = \"notes/readme.txt\"\npath = \"{{ vars.nane }}.txt\"\n");
     sandbox.put("../profiles/notes/readme.txt", "Notes\r\n");
     sandbox.edit("name = \"win11\"", "name = \"win11\"\nprofile = \"../profiles/common.toml\"");
-    let mut seen = command("render media/media.toml --site BER");
+    let mut seen =
+        command("render media/media.toml --site BER") + &command("render media/media.toml --site BER --json");
     sandbox.put("../profiles/common.toml", "[[file]]\nsource = \"notes/readme.txt\"\npath = \"notes{{ '{{' }}.txt\"\n");
     seen += &command("render media/media.toml --site BER");
     let rendered =
@@ -94,6 +95,28 @@ fn files_are_left_out_of_content_by_patterns_and_by_default() {
     seen += &sandbox.see("plan --site BER");
     sandbox.put("packages/vpn/desktop.ini", "another text");
     seen += &sandbox.see("plan --site BER");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn drivers_patterns_and_accepted_rules_are_added_to_those_of_profiles() {
+    let sandbox = Sandbox::new();
+    let profile = "[media]\nexclude = [\"*.pdb\", \"!a.pdb\"]\naccept = [\"R15\"]\n\n\
+                   [boot]\nfirmware = [\"uefi\"]\ndrivers = [\"drivers/net\", \"../drivers/disk\"]\n";
+    sandbox.put("profiles/office.toml", profile);
+    for folder in ["profiles/drivers/net", "drivers/net", "drivers/disk"] {
+        sandbox.put(&format!("{folder}/x.inf"), "[Version]\n");
+    }
+    let own = "profile = \"profiles/office.toml\"\nexclude = [\"*.pdb\"]\naccept = [\"unstartable-boot-program\"]\n";
+    sandbox.edit("source-date", &format!("{own}source-date"));
+    // The same text is another folder than in the profile, and another text the same one.
+    let drivers = "drivers = [\"drivers/net\", \"drivers/disk\"]";
+    sandbox.edit("prompt = false", &format!("prompt = false\nfirmware = [\"bios\"]\n{drivers}"));
+    let mut seen = sandbox.see("render --site BER");
+    sandbox.edit("[[package]]", "[remove]\nboot.drivers = [\"drivers/nets\"]\nmedia.exclude = \"all\"\n\n[[package]]");
+    seen += &sandbox.see("check --site BER");
+    sandbox.edit("drivers/nets", "profiles/drivers/net");
+    seen += &sandbox.see("render --site BER");
     insta::assert_snapshot!(seen);
 }
 
