@@ -1,7 +1,9 @@
-//! Completion in shells. Bash runs its script; for shells that are not installed, tsmedia is asked as their scripts ask it.
+//! Completion in shells. Bash, zsh and fish run their scripts; for shells that can't be installed from Debian's packages,
+//! tsmedia is asked as their scripts ask it.
 
 use std::process::Command;
 
+use crate::fixtures::repository;
 use crate::fixtures::sandbox::Sandbox;
 
 /// A manifest with a profile, whose templates use values of both.
@@ -18,7 +20,20 @@ fn sandbox() -> Sandbox {
     sandbox
 }
 
-/// Candidates that Bash has for the last word of a command line, sorted.
+/// Runs a shell that completes the last word of a command line. Returns its candidates, sorted.
+fn in_shell(sandbox: &Sandbox, arguments: &[&str], line: &str) -> Vec<String> {
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_tsmedia")).parent().unwrap().to_owned();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let mut shell = Command::new(arguments[0]);
+    shell.args(&arguments[1..]).arg(line).current_dir(&sandbox.root).env("PATH", path);
+    let ran = shell.env("HOME", &sandbox.root).env("TERM", "dumb").output();
+    let ran = ran.unwrap_or_else(|error| panic!("{} is needed for this test: {error}", arguments[0]));
+    assert!(ran.status.success() && ran.stderr.is_empty(), "{line}: {ran:?}");
+    let mut found: Vec<_> = String::from_utf8(ran.stdout).unwrap().lines().map(str::to_owned).collect();
+    found.sort();
+    found
+}
+
 fn in_bash(sandbox: &Sandbox, line: &str) -> Vec<String> {
     let script = r#"
         source <(tsmedia completions bash)
@@ -29,15 +44,20 @@ fn in_bash(sandbox: &Sandbox, line: &str) -> Vec<String> {
         _clap_complete_tsmedia tsmedia "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
         printf '%s\n' "${COMPREPLY[@]}"
     "#;
-    let program = std::path::Path::new(env!("CARGO_BIN_EXE_tsmedia")).parent().unwrap().to_owned();
-    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
-    let mut bash = Command::new("bash");
-    bash.args(["-c", script, "bash", line]).current_dir(&sandbox.root).env("PATH", path);
-    let ran = bash.output().unwrap();
-    assert!(ran.status.success() && ran.stderr.is_empty(), "{line}: {ran:?}");
-    let mut found: Vec<_> = String::from_utf8(ran.stdout).unwrap().lines().map(str::to_owned).collect();
-    found.sort();
-    found
+    in_shell(sandbox, &["bash", "-c", script, "bash"], line)
+}
+
+/// Candidates of an interactive zsh.
+fn in_zsh(sandbox: &Sandbox, line: &str) -> Vec<String> {
+    let script = repository::root().join("tests/it/cli/complete.zsh");
+    in_shell(sandbox, &["zsh", "-f", script.to_str().unwrap()], line)
+}
+
+/// Candidates of fish, without their descriptions.
+fn in_fish(sandbox: &Sandbox, line: &str) -> Vec<String> {
+    let script = "tsmedia completions fish | source; complete --do-complete $argv[1]";
+    let found = in_shell(sandbox, &["fish", "--no-config", "-c", script], line);
+    found.iter().map(|line| line.split('\t').next().unwrap_or_default().to_owned()).collect()
 }
 
 #[test]
@@ -63,6 +83,33 @@ fn bash_completes_commands_options_files_and_values() {
     assert_eq!(complete("tsmedia plan --site "), [""]);
     std::fs::remove_file(sandbox.path("media.toml")).unwrap();
     assert_eq!(complete("tsmedia plan --site "), [""]);
+}
+
+/// Returns `true` if a shell is installed.
+fn is_installed(shell: &str) -> bool {
+    let is_installed = Command::new(shell).arg("--version").output().is_ok();
+    assert!(is_installed || std::env::var_os("TSMEDIA_REQUIRE_TOOLS").is_none(), "{shell} is not installed");
+    is_installed
+}
+
+#[test]
+fn zsh_and_fish_complete_commands_options_files_and_values() {
+    let sandbox = sandbox();
+    for (name, complete) in [("zsh", in_zsh as fn(&Sandbox, &str) -> Vec<String>), ("fish", in_fish)] {
+        if !is_installed(name) {
+            continue;
+        }
+        let complete = |line: &str| complete(&sandbox, line);
+        assert_eq!(complete("tsmedia ch"), ["check"], "{name}");
+        assert_eq!(complete("tsmedia plan --det"), ["--detailed-exitcode"], "{name}");
+        assert_eq!(complete("tsmedia plan --site "), ["BER", "HAM"], "{name}");
+        assert_eq!(complete("tsmedia plan --site H"), ["HAM"], "{name}");
+        assert_eq!(complete("tsmedia plan media/kiosk.toml --site "), ["BER", "MUC"], "{name}");
+        assert_eq!(complete("tsmedia render --var w"), ["words="], "{name}");
+        assert_eq!(complete("tsmedia check --explain weak-p"), ["weak-password"], "{name}");
+        assert_eq!(complete("tsmedia check --color "), ["always", "auto", "never"], "{name}");
+        assert_eq!(complete("tsmedia inspect images/b"), ["images/boot.wim"], "{name}");
+    }
 }
 
 #[test]
