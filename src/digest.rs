@@ -1,8 +1,12 @@
 //! Digests of content: BLAKE3 to identify it, SHA-256 for other tools to check, and SHA-1 for WIM files, which name
 //! contents by it.
 
+mod threads;
+
 pub use disc_layout::digest::{Digest, NotADigest};
 use sha1::Digest as _;
+
+pub use threads::HashThreads;
 
 /// Digests of one content.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,71 +67,61 @@ impl Sha1 {
 }
 
 /// Computes the digests of one content from its bytes in order.
-pub struct Hasher {
-    blake3: Blake3Hasher,
-    sha: ShaHasher,
-}
+pub struct Hasher(Vec<PartialHasher>);
 
-/// Part of a [`Hasher`] that computes BLAKE3.
-#[derive(Default)]
-pub struct Blake3Hasher(blake3::Hasher);
-
-/// Part of a [`Hasher`] that computes SHA-256 and SHA-1. It takes several times as long as BLAKE3 and can run in its own
-/// thread.
-pub struct ShaHasher {
-    sha256: sha2::Sha256,
-    sha1: Option<sha1::Sha1>,
+/// Computes one digest of a content.
+enum PartialHasher {
+    Blake3(Box<blake3::Hasher>),
+    Sha256(sha2::Sha256),
+    Sha1(sha1::Sha1),
 }
 
 impl Hasher {
     /// Returns a hasher without input.
     pub fn new(kinds: DigestKinds) -> Self {
-        Self { blake3: Blake3Hasher::default(), sha: ShaHasher::new(kinds) }
+        Self(PartialHasher::all(kinds))
     }
 
     /// Adds the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
-        self.blake3.update(bytes);
-        self.sha.update(bytes);
+        self.0.iter_mut().for_each(|hasher| hasher.update(bytes));
     }
 
     /// Returns the digests of all bytes.
     pub fn finish(self) -> Digests {
-        let (sha256, sha1) = self.sha.finish();
-        Digests { blake3: self.blake3.finish(), sha256, sha1 }
+        let mut digests = Digests::NOT_YET;
+        self.0.into_iter().for_each(|hasher| hasher.finish(&mut digests));
+        digests
     }
 }
 
-impl Blake3Hasher {
-    /// Adds the next bytes.
-    pub fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
+impl PartialHasher {
+    /// Returns the hashers of all requested digests, without input.
+    fn all(kinds: DigestKinds) -> Vec<Self> {
+        let mut hashers = vec![Self::Blake3(Box::default()), Self::Sha256(sha2::Sha256::new())];
+        if kinds == DigestKinds::Sha1Too {
+            hashers.push(Self::Sha1(sha1::Sha1::new()));
+        }
+        hashers
     }
 
-    /// Returns the digest of all bytes.
-    pub fn finish(self) -> Digest {
-        Digest(*self.0.finalize().as_bytes())
-    }
-}
-
-impl ShaHasher {
-    /// Returns a hasher without input.
-    pub fn new(kinds: DigestKinds) -> Self {
-        let sha1 = (kinds == DigestKinds::Sha1Too).then(sha1::Sha1::new);
-        Self { sha256: sha2::Sha256::new(), sha1 }
-    }
-
-    /// Adds the next bytes.
-    pub fn update(&mut self, bytes: &[u8]) {
-        self.sha256.update(bytes);
-        if let Some(sha1) = &mut self.sha1 {
-            sha1.update(bytes);
+    fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Blake3(hasher) => {
+                hasher.update(bytes);
+            }
+            Self::Sha256(hasher) => hasher.update(bytes),
+            Self::Sha1(hasher) => hasher.update(bytes),
         }
     }
 
-    /// Returns the digests of all bytes.
-    pub fn finish(self) -> (Sha256, Option<Sha1>) {
-        (Sha256(self.sha256.finalize().into()), self.sha1.map(|sha1| Sha1(sha1.finalize().into())))
+    /// Fills in the digest of all bytes.
+    fn finish(self, digests: &mut Digests) {
+        match self {
+            Self::Blake3(hasher) => digests.blake3 = Digest(*hasher.finalize().as_bytes()),
+            Self::Sha256(hasher) => digests.sha256 = Sha256(hasher.finalize().into()),
+            Self::Sha1(hasher) => digests.sha1 = Some(Sha1(hasher.finalize().into())),
+        }
     }
 }
 

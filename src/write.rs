@@ -17,6 +17,7 @@ use std::sync::Arc;
 use camino::Utf8Path;
 
 pub use change_log::{ChangeLog, log_path, read_log, remove_log};
+use copy::{CopyTarget, SHARED_LEN};
 pub use copy::{copy_source, n_lanes};
 pub use disk::{Call, DiskOps};
 #[cfg(test)]
@@ -80,9 +81,11 @@ pub fn write(
     let jobs = draft.jobs(known);
     progress.start(draft.n_write());
     let temporary = Temporary::create(&options.disk, target, IfBusy::Fail)?;
-    check_room(&temporary, draft.n_write())?;
+    let target = CopyTarget { file: &temporary, shares_blocks: shares_blocks(&jobs, target, options) };
+    let shared = jobs.iter().filter(|job| target.can_share(&job.file)).map(|job| job.file.len());
+    check_room(&temporary, draft.n_write().saturating_sub(shared.sum()))?;
     temporary.set_len(draft.len())?;
-    let digests = copy::copy(&jobs, Some(&temporary), options.n_lanes, progress)?;
+    let digests = copy::copy(&jobs, Some(target), options.n_lanes, progress)?;
     let n_read = jobs.iter().filter(|job| job.known.is_none()).map(|job| job.file.len()).sum();
     let sources: Vec<_> = jobs.iter().map(|job| Arc::clone(&job.file)).collect();
     drop(jobs);
@@ -103,6 +106,15 @@ pub fn hash(
     progress.start(files.iter().map(|file| file.len()).sum());
     let job = |file: &Arc<Source>| CopyJob { file: Arc::clone(file), places: Vec::new(), digest_kinds, known: None };
     copy::copy(&files.iter().map(job).collect::<Vec<_>>(), None, options.n_lanes, progress)
+}
+
+/// Returns `true` if there are sources whose blocks the file system of the target may share.
+fn shares_blocks(jobs: &[CopyJob], target: &Utf8Path, options: &WriteOptions) -> bool {
+    let can_clone = || match options.ability {
+        Some(ability) => ability == Ability::Clone,
+        None => patch::can(Ability::Clone, target.parent().unwrap_or(Utf8Path::new("."))),
+    };
+    jobs.iter().any(|job| job.file.len() >= SHARED_LEN) && can_clone()
 }
 
 /// Fails early if the file system has less free space than the output needs.

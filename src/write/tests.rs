@@ -128,21 +128,38 @@ fn a_source_that_changed_since_it_was_found_fails_and_the_target_stays() {
 
 #[test]
 fn a_source_that_changes_while_it_is_read_fails() {
+    // A byte that was read before the second block is written, or one that is about to be shared.
+    for (ability, n) in [(Ability::Overwrite, 1), (Ability::Clone, 0)] {
+        let fixture = MediumFixture::new();
+        // Changes the file in another tick of the file system's clock than it was made in.
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        let path = fixture.root.join("sources/image/install.wim");
+        let n_writes = AtomicUsize::new(0);
+        let disk = DiskOps::watched(move |call| {
+            if call == Call::Write && n_writes.fetch_add(1, Ordering::Relaxed) == n {
+                fs::File::options().write(true).open(&path)?.write_all_at(b"!", 10)?;
+            }
+            Ok(())
+        });
+        let error = write_medium(&fixture, &WriteOptions { disk, n_lanes: 1, ability: Some(ability) });
+        let error = error.map(|written| written.sealed.id).unwrap_err();
+        assert!(error.to_string().contains("install.wim` changed"), "{ability:?}: {error}");
+        assert_eq!(fixture.medium(), None);
+    }
+}
+
+#[test]
+fn media_that_share_blocks_have_the_same_bytes_and_are_hashed() {
     let fixture = MediumFixture::new();
-    // Changes the file in another tick of the file system's clock than it was made in.
-    std::thread::sleep(std::time::Duration::from_millis(30));
-    let path = fixture.root.join("sources/image/install.wim");
-    let n_writes = AtomicUsize::new(0);
-    // Changes a byte that was already read, when the second block is written.
-    let disk = DiskOps::watched(move |call| {
-        if call == Call::Write && n_writes.fetch_add(1, Ordering::Relaxed) == 3 {
-            fs::File::options().write(true).open(&path)?.write_all_at(b"!", 10)?;
-        }
-        Ok(())
-    });
-    let error = write_medium(&fixture, &WriteOptions { disk, n_lanes: 1, ability: None }).unwrap_err();
-    assert!(error.to_string().contains("install.wim` changed"), "{error}");
-    assert_eq!(fixture.medium(), None);
+    for index in 0..6 {
+        fixture.put(&format!("tool/part {index}"), &noise(40_000 << index | 7, index as u64));
+    }
+    let medium = |ability: Ability| {
+        let written = write_medium(&fixture, &WriteOptions { ability: Some(ability), ..WriteOptions::default() });
+        let written = written.unwrap();
+        (fixture.medium().unwrap(), written.sealed.id, written.n_read)
+    };
+    assert!(medium(Ability::Clone) == medium(Ability::Overwrite));
 }
 
 #[test]
