@@ -89,8 +89,10 @@ fn locate_bytes(view: &WimView, entry: &LocatedEntry, memory_left: &mut u64) -> 
         WimEntryKind::Plain => {}
     }
     if !blob.is_compressed {
-        let start = blob.resource_offset + blob.offset;
-        return Ok(PlacedBytes::Range(start..start + blob.len));
+        return match range(blob.resource_offset, blob.offset, blob.len) {
+            Some(range) => Ok(PlacedBytes::Range(range)),
+            None => unreadable("its place in the WIM file is beyond any file"),
+        };
     }
     let Some(left) = memory_left.checked_sub(blob.len) else {
         return unreadable("it is compressed, and too large to be unpacked into memory");
@@ -99,5 +101,23 @@ fn locate_bytes(view: &WimView, entry: &LocatedEntry, memory_left: &mut u64) -> 
     match view.read(blob)? {
         Ok(bytes) => Ok(PlacedBytes::Unpacked(bytes.into())),
         Err(why) => unreadable(&why),
+    }
+}
+
+/// Returns the bytes of a blob at an offset in a resource; `None` if no file is that long.
+fn range(resource_offset: u64, offset: u64, len: u64) -> Option<Range<u64>> {
+    let start = resource_offset.checked_add(offset)?;
+    Some(start..start.checked_add(len)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::range;
+
+    #[test]
+    fn places_beyond_any_file_are_none() {
+        assert_eq!(range(208, 16, 4), Some(224..228));
+        assert_eq!(range(u64::MAX, 1, 0), None);
+        assert_eq!(range(u64::MAX - 1, 1, 1), None);
     }
 }
