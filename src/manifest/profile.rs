@@ -6,6 +6,7 @@
 //! tables entry by entry ([`merge`]). Other values are overridden by nearer layers. Paths are
 //! relative to the file that contains them.
 
+mod identity;
 mod merge;
 mod removals;
 

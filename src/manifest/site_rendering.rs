@@ -104,7 +104,7 @@ pub fn render_sites<M: DeserializeOwned>(
             problems_here.append(&mut in_sequence);
             problems_here.extend(rules::site::missing_certificate(doc));
             if let Some(sequence) = &sequence {
-                problems_here.extend(task_sequence::check_on_medium(doc, sequence, &taken));
+                problems_here.extend(task_sequence::check_on_medium(doc, sequence, &taken.reported, !taken.is_unknown));
             }
         }
         let code = site.as_ref().and_then(|site| site.code.clone());

@@ -12,7 +12,6 @@ use crate::sequence::rules::{CarriedContent, MediumContext, check};
 use crate::sequence::{self, Sequence};
 
 use super::base;
-use super::library::TakenContent;
 use super::model::{CONTENT, Kind};
 use super::profile::{SourceFolders, parent_folder};
 use super::{Options, standalone_context};
@@ -92,10 +91,16 @@ pub(super) fn unreadable(path: &Utf8Path, written: &str, error: &sequence::Error
 }
 
 /// Checks a task sequence against the medium of a rendered manifest, including content taken from
-/// libraries.
-pub(super) fn check_on_medium(doc: Doc<'_>, sequence: &Sequence, taken: &TakenContent) -> Vec<Problem> {
-    let mut medium = MediumContext { reported: taken.reported.clone(), ..medium_for_rules(doc) };
-    if taken.is_unknown {
+/// libraries. Content with the `reported` IDs is known to be missing; unless `knows_content`, any
+/// may be there.
+pub(super) fn check_on_medium(
+    doc: Doc<'_>,
+    sequence: &Sequence,
+    reported: &[String],
+    knows_content: bool,
+) -> Vec<Problem> {
+    let mut medium = MediumContext { reported: reported.to_vec(), ..medium_for_rules(doc) };
+    if !knows_content {
         medium.carried = None;
     }
     check(sequence, &medium)

@@ -9,7 +9,7 @@ use crate::problem::{Place, Problem, Problems};
 
 use super::super::model::{ALL, MERGED_LISTS, MergedList, REMOVE, RemoveTable};
 use super::SourceFolders;
-use super::merge::{compared, entries_mut, identity, written_identity};
+use super::identity::{compared, entries_mut, identity, written_identity};
 use crate::paths::relative;
 use authoring::Dialect;
 use authoring::doc::Doc;
