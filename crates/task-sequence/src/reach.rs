@@ -8,6 +8,7 @@
 
 mod effects;
 mod shared_map;
+mod tested;
 mod world;
 
 use std::collections::BTreeSet;
@@ -17,6 +18,7 @@ use crate::MediaKind;
 use super::catalog::Environment;
 use super::condition::{Condition, Test};
 use super::{Body, Sequence, Step};
+use tested::TestedVariables;
 
 pub use world::{Disk, Origin, System, World};
 
@@ -73,7 +75,8 @@ impl Reached {
 
 /// Determines the reachability of all steps for a kind of medium, or for any kind.
 pub fn reach(sequence: &Sequence, kind: Option<MediaKind>) -> Vec<Reached> {
-    let mut walker = Walker { found: Vec::new(), last: None };
+    let tested = TestedVariables::new(sequence);
+    let mut walker = Walker { tested: &tested, found: Vec::new(), last: None };
     walker.steps(&sequence.steps, World::at_start(kind), false);
     walker.found
 }
@@ -85,13 +88,14 @@ struct Flow {
     failed: Vec<World>,
 }
 
-struct Walker {
+struct Walker<'a> {
+    tested: &'a TestedVariables,
     found: Vec<Reached>,
     /// Index of the last step that always ends the sequence.
     last: Option<usize>,
 }
 
-impl Walker {
+impl Walker<'_> {
     fn steps(&mut self, steps: &[Step], worlds: Vec<World>, is_disabled: bool) -> Flow {
         let mut on = worlds;
         // Failures of all steps are joined, since the group may continue after any of them.
@@ -114,7 +118,12 @@ impl Walker {
             return Flow { on: before, failed: Vec::new() };
         }
         let (runs, passed) = match &step.condition {
-            Some(condition) => split(condition, "condition", index, before.clone()),
+            Some(condition) => {
+                let (mut runs, mut passed) = self.splitter(index).split(condition, before.clone());
+                self.tested.forget_tested(index, &mut runs);
+                self.tested.forget_tested(index, &mut passed);
+                (joined(runs), joined(passed))
+            }
             None => (before.clone(), Vec::new()),
         };
         // An unreachable step is explained by the step that ended the sequence, not by its own condition.
@@ -123,7 +132,8 @@ impl Walker {
         } else if runs.is_empty()
             && let Some(condition) = &step.condition
         {
-            self.found[index].contradiction = Some(find_contradiction(condition, "condition", index, before));
+            self.found[index].contradiction =
+                Some(self.splitter(index).find_contradiction(condition, "condition", before));
         }
         self.found[index].runs.clone_from(&runs);
         let had_any = !runs.is_empty();
@@ -138,6 +148,7 @@ impl Walker {
             }
             Body::Action(_) | Body::Foreign(_) => after_step(step, index, runs),
         };
+        self.tested.forget_set(step, index, &mut flow.on);
         // Worlds in which the condition is false skip the step.
         flow.on.extend(passed);
         // Only the innermost step is to blame, not the groups around it.
@@ -145,6 +156,10 @@ impl Walker {
             self.last = Some(index);
         }
         flow
+    }
+
+    fn splitter(&self, index: usize) -> Splitter<'_> {
+        Splitter { tested: self.tested, index }
     }
 }
 
@@ -213,87 +228,97 @@ fn joined(worlds: Vec<World>) -> Vec<World> {
     all.into_vec()
 }
 
-/// Splits worlds into those in which a condition may be true, and those in which it may be false.
-fn split(condition: &Condition, part: &str, index: usize, worlds: Vec<World>) -> (Vec<World>, Vec<World>) {
-    match condition {
-        Condition::All(parts) => {
-            let (mut held, mut failed) = (worlds, Vec::new());
-            for (at, condition) in parts.iter().enumerate() {
-                let (on, off) = split(condition, &format!("{part}/all/{at}"), index, held);
-                held = on;
-                failed.extend(off);
-            }
-            (joined(held), joined(failed))
-        }
-        // The editor leaves empty operators behind, and their result is not documented.
-        Condition::Any(parts) if parts.is_empty() => (worlds.clone(), worlds),
-        Condition::Any(parts) => one_of(parts, &format!("{part}/any"), index, worlds),
-        Condition::None(parts) => {
-            let (held, failed) = one_of(parts, &format!("{part}/none"), index, worlds);
-            (failed, held)
-        }
-        Condition::Test(Test::Variable { name, operator, value }) => {
-            let (mut held, mut failed) = (Vec::new(), Vec::new());
-            for world in worlds {
-                let (on, off) = world.split(name, *operator, value, index);
-                held.extend(on);
-                failed.extend(off);
-            }
-            (joined(held), joined(failed))
-        }
-        // Tests of the computer are unknown.
-        Condition::Test(_) => (worlds.clone(), worlds),
-    }
+/// Evaluates the condition of a step.
+struct Splitter<'a> {
+    tested: &'a TestedVariables,
+    /// Index of the step.
+    index: usize,
 }
 
-fn one_of(parts: &[Condition], part: &str, index: usize, worlds: Vec<World>) -> (Vec<World>, Vec<World>) {
-    let (mut held, mut failed) = (Vec::new(), worlds);
-    for (at, condition) in parts.iter().enumerate() {
-        let (on, off) = split(condition, &format!("{part}/{at}"), index, failed);
-        held.extend(on);
-        failed = off;
+impl Splitter<'_> {
+    /// Splits worlds into those in which a condition may be true, and those in which it may be false.
+    fn split(&self, condition: &Condition, worlds: Vec<World>) -> (Vec<World>, Vec<World>) {
+        match condition {
+            Condition::All(parts) => {
+                let (mut held, mut failed) = (worlds, Vec::new());
+                for condition in parts {
+                    let (on, off) = self.split(condition, held);
+                    held = on;
+                    failed.extend(off);
+                }
+                (joined(held), joined(failed))
+            }
+            // The editor leaves empty operators behind, and their result is not documented.
+            Condition::Any(parts) if parts.is_empty() => (worlds.clone(), worlds),
+            Condition::Any(parts) => self.one_of(parts, worlds),
+            Condition::None(parts) => {
+                let (held, failed) = self.one_of(parts, worlds);
+                (failed, held)
+            }
+            Condition::Test(Test::Variable { name, operator, value }) => {
+                let (mut held, mut failed) = (Vec::new(), Vec::new());
+                let is_tested_after = self.tested.is_tested_after(name, self.index);
+                for world in worlds {
+                    let (on, off) = world.split(name, *operator, value, self.index, is_tested_after);
+                    held.extend(on);
+                    failed.extend(off);
+                }
+                (joined(held), joined(failed))
+            }
+            // Tests of the computer are unknown.
+            Condition::Test(_) => (worlds.clone(), worlds),
+        }
     }
-    (joined(held), joined(failed))
-}
 
-/// Finds the reason why a condition is true in none of these worlds.
-fn find_contradiction(condition: &Condition, part: &str, index: usize, worlds: Vec<World>) -> Contradiction {
-    match condition {
-        Condition::All(parts) => {
-            let mut held = worlds;
-            for (at, condition) in parts.iter().enumerate() {
-                let own = format!("{part}/all/{at}");
-                // The first part that is false in all remaining worlds contradicts the parts before it.
-                let on = split(condition, &own, index, held.clone()).0;
-                if on.is_empty() {
-                    return find_contradiction(condition, &own, index, held);
-                }
-                held = on;
-            }
-            Contradiction { part: part.to_owned(), variable: None, origin: None }
+    fn one_of(&self, parts: &[Condition], worlds: Vec<World>) -> (Vec<World>, Vec<World>) {
+        let (mut held, mut failed) = (Vec::new(), worlds);
+        for condition in parts {
+            let (on, off) = self.split(condition, failed);
+            held.extend(on);
+            failed = off;
         }
-        Condition::Any(parts) => match &parts[..] {
-            [only] => find_contradiction(only, &format!("{part}/any/0"), index, worlds),
-            // All parts are false. Explain the first one, but label the whole `any`.
-            [first, ..] => {
-                let first = find_contradiction(first, &format!("{part}/any/0"), index, worlds);
-                Contradiction { part: part.to_owned(), ..first }
-            }
-            [] => Contradiction { part: part.to_owned(), variable: None, origin: None },
-        },
-        Condition::None(parts) => {
-            let mut left = worlds;
-            for (at, condition) in parts.iter().enumerate() {
-                let own = format!("{part}/none/{at}");
-                let off = split(condition, &own, index, left.clone()).1;
-                if off.is_empty() {
-                    return known(condition, &own, &left);
+        (joined(held), joined(failed))
+    }
+
+    /// Finds the reason why a condition is true in none of these worlds.
+    fn find_contradiction(&self, condition: &Condition, part: &str, worlds: Vec<World>) -> Contradiction {
+        match condition {
+            Condition::All(parts) => {
+                let mut held = worlds;
+                for (at, condition) in parts.iter().enumerate() {
+                    let own = format!("{part}/all/{at}");
+                    // The first part that is false in all remaining worlds contradicts the parts before it.
+                    let on = self.split(condition, held.clone()).0;
+                    if on.is_empty() {
+                        return self.find_contradiction(condition, &own, held);
+                    }
+                    held = on;
                 }
-                left = off;
+                Contradiction { part: part.to_owned(), variable: None, origin: None }
             }
-            Contradiction { part: part.to_owned(), variable: None, origin: None }
+            Condition::Any(parts) => match &parts[..] {
+                [only] => self.find_contradiction(only, &format!("{part}/any/0"), worlds),
+                // All parts are false. Explain the first one, but label the whole `any`.
+                [first, ..] => {
+                    let first = self.find_contradiction(first, &format!("{part}/any/0"), worlds);
+                    Contradiction { part: part.to_owned(), ..first }
+                }
+                [] => Contradiction { part: part.to_owned(), variable: None, origin: None },
+            },
+            Condition::None(parts) => {
+                let mut left = worlds;
+                for (at, condition) in parts.iter().enumerate() {
+                    let own = format!("{part}/none/{at}");
+                    let off = self.split(condition, left.clone()).1;
+                    if off.is_empty() {
+                        return known(condition, &own, &left);
+                    }
+                    left = off;
+                }
+                Contradiction { part: part.to_owned(), variable: None, origin: None }
+            }
+            Condition::Test(_) => known(condition, part, &worlds),
         }
-        Condition::Test(_) => known(condition, part, &worlds),
     }
 }
 

@@ -151,6 +151,21 @@ fn worlds_stay_few() {
 }
 
 #[test]
+fn what_no_later_condition_tests_makes_no_worlds() {
+    let tests = |step: usize| -> String {
+        let test = |at: usize| format!("{{ variable = 'V{}', value = '1' }}", step * 30 + at);
+        (0..30).map(test).collect::<Vec<_>>().join(", ")
+    };
+    let steps: String = (0..20).map(|at| run(&format!("s{at}"), &format!("condition.all = [{}]", tests(at)))).collect();
+    let found = found(&steps, None);
+    assert!(found.iter().all(|(_, reached)| reached.may_run() && reached.before.len() <= 4));
+    // A test that is repeated, in the same condition or later, still is contradicted.
+    let twice = "condition.all = [{ variable = 'A', value = '1' }, { variable = 'B', value = '1' }, { variable = 'a', value = '2' }]";
+    let steps = [run("a", twice), run("b", &when("B", "equals", "1"))].concat();
+    assert_eq!(running(&steps, None), "b");
+}
+
+#[test]
 fn what_tells_stand_alone_media_from_others_decides() {
     let steps = [
         run("alone", &when("_SMSTSPackageID", "equals", "INMEM_TS")),

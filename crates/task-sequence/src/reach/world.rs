@@ -214,8 +214,15 @@ impl World {
     }
 
     /// Splits the world by a test of a variable: if it is true, and if it is false. `index` is that
-    /// of the step with the test.
-    pub fn split(&self, name: &str, operator: Operator, value: &str, index: usize) -> (Option<Self>, Option<Self>) {
+    /// of the step with the test. The result is remembered if `is_tested_after`.
+    pub fn split(
+        &self,
+        name: &str,
+        operator: Operator,
+        value: &str,
+        index: usize,
+        is_tested_after: bool,
+    ) -> (Option<Self>, Option<Self>) {
         let both = || (Some(self.clone()), Some(self.clone()));
         let is_empty = value.is_empty() && !operator.tests_existence();
         // Values with variables are only known at run time, and comparisons with an empty text are not
@@ -230,7 +237,7 @@ impl World {
             let mut world = self.clone();
             // A read-only variable that changes with every step must not be remembered beyond this test.
             let lasts = !name.starts_with('_') || LASTING.contains(&name.as_str());
-            if lasts && new != fact {
+            if lasts && is_tested_after && new != fact {
                 let origin = match fact.origin {
                     // A later condition on the same variable explains a contradiction better than an earlier
                     // one.
@@ -262,6 +269,11 @@ impl World {
             ValueSet::OneOf(values) if values.len() == 1 => values.into_iter().next(),
             _ => None,
         }
+    }
+
+    /// Forgets a variable.
+    pub fn forget_variable(&mut self, name: &str) {
+        self.facts.remove(&name.to_lowercase());
     }
 
     /// Marks the world as uncertain, after a step in the wrong system.
@@ -316,7 +328,7 @@ mod tests {
         let mut world = World::at_start(None).remove(0);
         world.set("Count", Some("10"), 0);
         let ask = |operator, value| {
-            let (on, off) = world.split("count", operator, value, 1);
+            let (on, off) = world.split("count", operator, value, 1, true);
             (on.is_some(), off.is_some())
         };
         assert_eq!(ask(Operator::Greater, "9"), (true, false));
