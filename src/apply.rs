@@ -156,7 +156,7 @@ fn apply_if(
     let mut run = ApplyRun { work, store, record, writer, patcher, progress, applied };
     let mut plan = plan;
     let carried_out = run.carry_out_all(&mut plan, &moved, looked);
-    // Also after a failure: users commit the record of what was finished.
+    // Also after a failure: users commit the record of finished outputs.
     let finished = run.writer.finish(&run.record);
     let is_saved = carried_out?;
     finished?;

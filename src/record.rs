@@ -307,14 +307,13 @@ impl Record {
 
     /// Writes the record atomically, unless the file has the same facts, and removes its log.
     pub fn save(&self, path: &Utf8Path, disk: &DiskOps) -> Result<()> {
-        if !self.is_changed && !self.has_log && self.on_disk.get().is_some() {
-            return Ok(());
-        }
-        let text = self.to_json()?;
-        let state = (Digest::hash(text.as_bytes()), text.len() as u64);
-        if self.on_disk.get() != Some(state) {
-            replace(disk, path, text.as_bytes())?;
-            self.on_disk.set(Some(state));
+        if self.is_changed || self.has_log || self.on_disk.get().is_none() {
+            let text = self.to_json()?;
+            let state = (Digest::hash(text.as_bytes()), text.len() as u64);
+            if self.on_disk.get() != Some(state) {
+                replace(disk, path, text.as_bytes())?;
+                self.on_disk.set(Some(state));
+            }
         }
         remove_log(disk, path)
     }

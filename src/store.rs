@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! .tsmedia/digests          memo of digests and finished outputs (see `memo`)
-//! .tsmedia/.digests.tsmedia-log  what was added since it was written
+//! .tsmedia/.digests.tsmedia-log  additions since it was written
 //! .tsmedia/digests.lock     lock held while the memo is written
 //! .tsmedia/objects          files made from inputs (see `objects`)
 //! .tsmedia/lock             lock shared by runs that use the cache
@@ -207,7 +207,7 @@ impl Store {
         self.memo.borrow_mut().set_finished(output_key(self.folder.scope(), name), None);
     }
 
-    /// Saves what was remembered, merged with what other processes have stored. Entries that were not used for months
+    /// Saves new digests and outputs, merged with those of other processes. Entries that were not used for months
     /// are dropped in time.
     pub fn save(&self, disk: &DiskOps) -> Result<()> {
         self.memo.borrow_mut().save(self.folder.path(), disk)

@@ -117,7 +117,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     Ok(if problems.has_errors() { Outcome::ProblemsFound } else { Outcome::Done })
 }
 
-/// What was checked.
+/// Checked files and media.
 #[derive(Default)]
 struct Checked {
     /// Task sequence files, with the number of their steps.

@@ -115,9 +115,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     }
     let parsed = parsed?;
     let details = details::read_details(&parsed, &mut file);
-    // The outline takes a while, and is not part of the JSON.
-    let outline = if arguments.html.is_some() || !screen.json { Some(outline(arguments)?) } else { None };
-    if let (Some(target), Some(outline)) = (&arguments.html, &outline) {
+    let outline = outline(arguments)?;
+    if let Some(target) = &arguments.html {
         let medium = MediumReport {
             name: path.as_str(),
             parsed: &parsed,
@@ -125,16 +124,16 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
             programs: &read_programs(&mut file, &parsed),
             revocations: &Revocations::default(),
         };
-        ReportFile::Html.write(target, &html::medium(&medium, outline).to_html())?;
+        ReportFile::Html.write(target, &html::medium(&medium, &outline).to_html())?;
         screen.status(&format!("wrote `{target}`"));
     }
     if screen.json {
         let mut json = report::parsed_medium_json(&parsed, &details);
-        report::add_outline_json(&mut json, &outline(arguments)?);
+        report::add_outline_json(&mut json, &outline);
         screen.print_json(&report::inspected(path, &json))
     } else {
         let mut page = report::parsed_medium(&parsed, &details, arguments.files);
-        outline.iter().for_each(|outline| report::add_outline(&mut page, outline));
+        report::add_outline(&mut page, &outline);
         screen.print_page(&page)
     }
 }

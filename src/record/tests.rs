@@ -158,7 +158,7 @@ fn finished_targets_last_at_once_and_the_record_is_rewritten_seldom() {
     assert!(!log_path(&path).exists());
     let text = fs::read_to_string(&path).unwrap();
     assert_eq!(text, record.to_json().unwrap());
-    // What is in the log of another record does not count.
+    // The log of another record does not count.
     record.remove("out/01.iso");
     RecordWriter::new(&path, &disk).save_target(&record, "out/01.iso").unwrap();
     assert!(log_path(&path).exists() && Record::load(&path).unwrap().get("out/01.iso").is_none());

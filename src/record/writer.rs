@@ -38,7 +38,7 @@ impl<'a> RecordWriter<'a> {
         Self { path, disk, log: None }
     }
 
-    /// Makes what is recorded of one target last. Everything else must be as it was when it was last saved or loaded.
+    /// Makes the record of one target last. Everything else must be as it was when it was last saved or loaded.
     pub fn save_target(&mut self, record: &Record, name: &str) -> Result<()> {
         let Some((state, record_len)) = record.on_disk.get() else { return self.save(record) };
         let change = change_of(record, name)?;
@@ -70,7 +70,7 @@ impl<'a> RecordWriter<'a> {
     }
 }
 
-/// Encodes what is recorded of a target.
+/// Encodes the record of a target.
 fn change_of(record: &Record, name: &str) -> Result<Vec<u8>> {
     let change = match record.get(name) {
         Some(Recorded::Medium(medium)) => {

@@ -181,9 +181,11 @@ impl SharedMemo {
         self.assembled.extend(content.map(|content| (key, content)));
     }
 
-    fn learn(&mut self, key: SourceKey, digests: Digests, owner: Option<usize>) {
+    /// Remembers the digests of a key, to be stored unless they are valid for one store only.
+    pub(super) fn learn(&mut self, key: SourceKey, digests: Digests, owner: Option<usize>) {
         let before = self.learnt.insert(key, (digests, owner));
-        if owner.is_none() && before != Some((digests, None)) {
+        let is_stored = || self.memo.find(&key).is_some_and(|(_, known)| known == digests);
+        if owner.is_none() && before != Some((digests, None)) && !is_stored() {
             self.unsaved.push(MemoChange::Source(key, digests));
         }
     }
@@ -215,7 +217,7 @@ impl SharedMemo {
         });
     }
 
-    /// Saves what was learnt since it was last saved, merged with what other processes have stored.
+    /// Saves the changes since it was last saved, merged with those of other processes.
     pub fn save(&mut self, root: &Utf8Path, disk: &DiskOps) -> Result<()> {
         prepare(root)?;
         let _lock = lock_memo(root)?;
@@ -248,7 +250,7 @@ impl SharedMemo {
         Ok(())
     }
 
-    /// Appends what was learnt to the log of a memo in this state. Returns `false` if the log would become too long.
+    /// Appends unsaved changes to the log of a memo in this state. Returns `false` if the log would become too long.
     fn append(&mut self, root: &Utf8Path, state: &Digest, memo_len: u64, disk: &DiskOps) -> Result<bool> {
         if self.unsaved.is_empty() {
             return Ok(true);

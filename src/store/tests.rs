@@ -127,7 +127,7 @@ fn only_the_blocks_of_own_files_are_read_and_a_damaged_one_is_empty() {
     bad[last] ^= 1;
     let memo = memo_of(&bad);
     assert_eq!((known(&memo, 0).is_some(), known(&memo, 9_999)), (true, None));
-    // What is left of it is merged.
+    // Its other blocks are merged.
     let merged = memo.merged(&Learnt { used: &used, digests: &digests, finished: &finished, week: None });
     assert_eq!(merged, bytes);
 }
@@ -138,7 +138,7 @@ fn what_is_saved_after_each_output_costs_as_much_with_few_known_files_as_with_ma
     let mut store = Store::open(&root);
     store.start_reading();
     for (key, digests) in digests_of(0..50_000) {
-        store.memo.borrow_mut().remember(key, digests, None);
+        store.memo.borrow_mut().learn(key, digests, None);
     }
     store.save(&DiskOps::default()).unwrap();
     let memo = fs::read(memo_path(&root)).unwrap();
@@ -160,7 +160,7 @@ fn what_is_saved_after_each_output_costs_as_much_with_few_known_files_as_with_ma
     assert_eq!((store.finished("7.iso"), store.finished("8.iso").is_some()), (None, true));
     // As many new digests as the log may not have.
     for (key, digests) in digests_of(60_000..70_000) {
-        store.memo.borrow_mut().remember(key, digests, None);
+        store.memo.borrow_mut().learn(key, digests, None);
     }
     store.save(&DiskOps::default()).unwrap();
     assert!(!crate::write::log_path(&memo_path(&root)).exists());

@@ -107,7 +107,7 @@ fn on_threads(n_threads: usize, work: &(dyn Fn(&AtomicUsize) + Sync)) {
     });
 }
 
-/// Where the bytes of a source are read for hashing.
+/// Place from which the bytes of a source are read for hashing.
 #[derive(Clone, Copy)]
 enum ReadFrom<'a> {
     /// The source. They are written to the target on the way.

@@ -67,7 +67,8 @@ fn lay_out_and_record() {
     let (seconds, after, n_extents) = (start.elapsed().as_secs_f64(), peak(), sealed.layout.extents().len());
     println!("tree {of_tree} MiB, draft {of_draft} MiB, record {after} MiB; {n_extents} extents in {seconds:.2} s");
     assert!(n_extents > 100_000);
-    assert_eq!(record.files("out/many.iso").unwrap().len(), 50_003);
+    // The lists that the medium has of itself are not recorded.
+    assert_eq!(record.files("out/many.iso").unwrap().len(), 50_000);
     assert!(of_draft < 100, "{of_draft} MiB, of which {of_tree} MiB for the tree");
     assert!(after < 115, "{after} MiB, of which {of_tree} MiB for the tree");
 }

@@ -12,7 +12,7 @@ const MAX_AGE: u8 = 26;
 /// Number of weeks after which a used entry counts as used again.
 const MAX_AGE_OF_USED: u8 = 4;
 
-/// What a run adds to a memo.
+/// Additions of a run to a memo.
 #[derive(Debug)]
 pub(in crate::store) struct Learnt<'a> {
     /// Known sources that were used.

@@ -1,4 +1,4 @@
-//! Fresh clones with the cache of an earlier clone: what is read again, and what is believed.
+//! Fresh clones with the cache of an earlier clone: files that are read again, and digests that are believed.
 
 use std::fs;
 use std::process::Command;

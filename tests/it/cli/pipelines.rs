@@ -1,4 +1,4 @@
-//! What pipelines use: formats of `check`, jobs of `plan --matrix`, `--keep-going`, `show`, and `diff` of several sites.
+//! Output for pipelines: formats of `check`, jobs of `plan --matrix`, `--keep-going`, `show`, and `diff` of several sites.
 
 use std::fs;
 use std::process::Command;

@@ -6,7 +6,7 @@ use std::process::Command;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// Returns what is wrong with a file, or an empty text. `None` if the tool is missing.
+/// Returns the mistakes in a file, or an empty text. `None` if the tool is missing.
 fn mistakes(schema: &str, options: &[&str], file: &Path) -> Option<String> {
     let mut command = Command::new("check-jsonschema");
     command.args(["--builtin-schema", &format!("vendor.{schema}")]).args(options).arg(file);
