@@ -55,7 +55,28 @@ fn other_programs_read_every_format_of_check() {
         assert!(!found.contains("wrong at"), "{format}: {found}");
         seen += &format!("{format}:\n{found}\n");
     }
-    insta::assert_snapshot!(seen);
+    insta::assert_snapshot!(seen, @"
+    sarif:
+    3 × error general
+    1 × error missing-boot-image
+    1 × error unknown-media-kind
+    1 × note missing-task-sequence
+    1 × note unstartable-boot-program
+
+    gitlab:
+    3 × critical general
+    1 × critical missing-boot-image
+    1 × critical unknown-media-kind
+    1 × info missing-task-sequence
+    1 × info unstartable-boot-program
+
+    junit:
+    1 × bad & <odd>/media.toml check: failure
+    1 × long/media.toml check: failure
+    1 × media.toml BER: passed
+    1 × media.toml HAM: passed
+    1 × none.toml check: failure
+    ");
 }
 
 #[test]

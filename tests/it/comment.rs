@@ -84,7 +84,31 @@ fn names_are_never_markup() {
     // Each row has the cells of its table.
     let n_pipes: Vec<_> = text.lines().filter(is_row).map(|line| line.matches('|').count()).collect();
     assert_eq!(n_pipes, [4, 4, 4, 4, 4, 6, 6, 6], "{text}");
-    insta::assert_snapshot!(text);
+    insta::assert_snapshot!(text, @"
+    <!-- tsmedia plan -->
+    ### 1 of 1 medium: 1 to patch; 5.00 kB to write
+
+    | Change | Media | Sites |
+    |---|--:|--:|
+    | package <code>BER00001</code> (packages/&#42;vpn&#42;): 2 files changed, none unchanged; 1.00 kB → 2.00 kB | 1 | 1 |
+    | comment: added, <code>&#60;/details&#62;&#92;x0a&#35; </code>x<code> &#64;<!-- -->team</code> | 1 | 1 |
+    | label: <code>a&#124;b</code> → <code>&#33;&#91;x&#93;(https&#58;//x.example)</code> | 1 | 1 |
+
+    <details><summary>1 medium, 5.00 kB to write</summary>
+
+    | Medium | Action | Size | To write | Kept |
+    |---|---|--:|--:|--:|
+    | <code>media/out/&#60;script&#62;&#124;&#64;<!-- -->admin&#96;&#35;<!-- -->1&#96;&#92;x0a.iso</code> | patch | 10.0 MB | 5.00 kB |  |
+
+    </details>
+
+    <details><summary>package <code>BER00001</code> (packages/&#42;vpn&#42;): 2 files changed, none unchanged; 1.00 kB → 2.00 kB</summary>
+
+    - <code>&#126; files/0000.cab (1.00 kB → 2.00 kB)</code>
+    - <code>&#126; files/0001.cab (1.00 kB → 2.00 kB)</code>
+
+    </details>
+    ");
 }
 
 #[test]

@@ -41,7 +41,28 @@ fn a_stick_in_use_is_refused_however_it_is_used() {
         computer.hold("dm-0", "root");
         mount(computer, "90 27 253:0 / /usr rw - ext4 /dev/mapper/root rw");
     });
-    insta::assert_snapshot!(seen);
+    insta::assert_snapshot!(seen, @"
+    `/dev/sdb`: SanDisk Ultra, serial 4C530001230415112341, 31.9 GB
+    error: can't write to `/dev/sdb`: `sdb1` is mounted at `/media/my stick`
+      help: unmount it: `umount '/media/my stick'`
+    `/dev/sdb`: SanDisk Ultra, serial 4C530001230415112341, 31.9 GB
+    error: can't write to `/dev/sdb`: `sdb` is mounted at `/mnt`
+      help: unmount it: `umount '/mnt'`
+    `/dev/sdb`: SanDisk Ultra, serial 4C530001230415112341, 31.9 GB
+    error: can't write to `/dev/sdb`: `sdb1` is used for swap
+      help: turn swap off: `swapoff /dev/sdb1`
+    `/dev/sdb`: SanDisk Ultra, serial 4C530001230415112341, 31.9 GB
+    error: can't write to `/dev/sdb`: `sdb1` is used by `dm-0` (`secret`)
+      help: close it first, with `cryptsetup close`, `vgchange -an`, `mdadm --stop` or `dmsetup remove`
+    `/dev/sdb`: SanDisk Ultra, serial 4C530001230415112341, 31.9 GB
+    error: can't write to `/dev/sdb`: `sdb1` is used by `dm-0` (`secret`)
+      help: close it first, with `cryptsetup close`, `vgchange -an`, `mdadm --stop` or `dmsetup remove`
+    error: can't write to `/dev/sdb`: `dm-0` is mounted at `/srv`
+      help: unmount it: `umount '/srv'`
+    `/dev/sdb`: SanDisk Ultra, serial 4C530001230415112341, 31.9 GB
+    error: can't write to `/dev/sdb`: it contains `/usr` of the running system
+      help: choose a USB stick; `lsblk` lists the disks
+    ");
 }
 
 #[test]
@@ -66,7 +87,32 @@ fn what_is_no_stick_or_takes_no_medium_is_refused() {
     seen += &failure(&computer.target(STICK).unwrap_err()).to_string().replace(computer.path("").as_str(), "<folder>/");
     seen +=
         &failure(&computer.target((9, 9)).unwrap_err()).to_string().replace(computer.path("").as_str(), "<folder>/");
-    insta::assert_snapshot!(seen);
+    insta::assert_snapshot!(seen, @"
+    `/dev/sdb`: SanDisk Ultra, 31.9 GB
+    error: can't write to `/dev/sdb`: it is neither removable nor connected by USB [fixed-disk]
+      help: choose a USB stick; `lsblk` lists the disks
+    `/dev/sdb`: SanDisk Ultra, serial 4C530001230415112341, 31.9 GB
+    error: can't write to `/dev/sdb`: it is neither removable nor connected by USB [fixed-disk]
+      help: choose a USB stick; `lsblk` lists the disks
+    `/dev/sdb`: SanDisk Ultra, serial 4C530001230415112341, 31.9 GB
+    error: can't write to `/dev/sdb`: it is write-protected
+      help: check the switch of the stick or card; a worn-out one stays read-only
+    `/dev/sdb`: SanDisk Ultra, serial 4C530001230415112341, 0 B
+    error: can't write to `/dev/sdb`: no card is inserted
+      help: insert one
+    `/dev/sdb`: SanDisk Ultra, serial 4C530001230415112341, 2.05 GB
+    error: can't write to `/dev/sdb`: its size is 2.05 GB, but the medium needs 4.00 GB [stick-too-small]
+      help: use a larger stick, or set `capacity` in `[output]` to limit the size of the medium
+    `/dev/sdb`: SanDisk Ultra, serial 4C530001230415112341, 31.9 GB
+    error: can't write to `/dev/sdb`: its sectors have 4096 bytes, but media need sectors of 512 bytes
+      help: use another stick; most have sectors of 512 bytes
+    error: `/dev/sdb` is a partition of `sdb`
+      help: give the whole disk, `/dev/sdb`; a medium has its own partition table
+    error: reading `<folder>/proc/self/mountinfo`
+      because: No such file or directory (os error 2)
+    error: reading `<folder>/sys/dev/block/9:9`
+      because: No such file or directory (os error 2)
+    ");
 }
 
 #[test]

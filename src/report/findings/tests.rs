@@ -50,7 +50,32 @@ fn junit_has_a_case_for_each_file_and_site() {
         sites: sites.iter().map(|site| (*site).to_owned()).collect(),
     };
     let files = [file("media.toml", &["BER", "HAM"]), file("other.toml", &[])];
-    insta::assert_snapshot!(junit(&test_cases(&found(&problems()), &files)));
+    insta::assert_snapshot!(junit(&test_cases(&found(&problems()), &files)), @r#"
+    <?xml version="1.0" encoding="UTF-8"?>
+    <testsuites name="tsmedia check" tests="5" failures="1">
+      <testsuite name="lab/media.toml" tests="2" failures="1">
+        <testcase classname="lab/media.toml" name="BER" file="lab/media.toml">
+          <failure message="100 % &quot;weak&quot;, &lt;b&gt; &amp; ::x::�" type="weak-password">lab/sites/a b.toml:2:8: error[weak-password]: 100 % "weak", &lt;b&gt; &amp; ::x::�
+    help: use, a: longer one</failure>
+          <system-out>lab/media.toml: warning[general]: nowhere</system-out>
+        </testcase>
+        <testcase classname="lab/media.toml" name="HAM" file="lab/media.toml">
+          <system-out>lab/media.toml: warning[general]: nowhere</system-out>
+        </testcase>
+      </testsuite>
+      <testsuite name="lab/other.toml" tests="1" failures="0">
+        <testcase classname="lab/other.toml" name="check" file="lab/other.toml"/>
+      </testsuite>
+      <testsuite name="lab/sites/a b.toml" tests="2" failures="0">
+        <testcase classname="lab/sites/a b.toml" name="check" file="lab/sites/a b.toml">
+          <system-out>lab/sites/a b.toml:3:1: note[general]: twice</system-out>
+        </testcase>
+        <testcase classname="lab/sites/a b.toml" name="check" file="lab/sites/a b.toml">
+          <system-out>lab/sites/a b.toml:4:1: note[general]: twice</system-out>
+        </testcase>
+      </testsuite>
+    </testsuites>
+    "#);
 }
 
 #[test]

@@ -123,7 +123,28 @@ fn a_build_and_capture_goes_from_windows_pe_to_the_system_and_back() {
                  variables = { Kind = 'laptop of C:' }\n\
                  [[step]]\nname = 'Apply Operating System'\nsets = { OSDTargetSystemDrive = 'C:' }\n";
     let (trace, unmet) = run(BUILD, facts);
-    insta::assert_snapshot!(lines(&trace));
+    insta::assert_snapshot!(lines(&trace), @"
+      PE  skip  Restart in Windows PE: `_SMSTSInWinPE` is `true` (required: = `false`)
+      PE  run   Partition Disk 0 - UEFI
+      PE  run   Apply Operating System (exit code 0)
+                  uses BER00010 from the medium
+                  sets OSDTargetSystemDrive = C:
+      PE  run   Apply Device Drivers
+      PE  run   Model
+                  sets _SMSTSMake = contoso
+                  sets _SMSTSModel = Laptop 14
+                  sets Kind = laptop of C:
+      PE  run   Setup Windows
+                  downloads BER00002
+                  restarts into full OS: into the new system
+      OS  run   Tools (exit code 3010)
+                  downloads BER00021
+                  restarts into full OS: exit code 3010
+      OS  run   Prepare OS
+                  restarts into Windows PE: for the capture
+      PE  run   Capture
+    the task sequence succeeds in Windows PE, after 3 restarts
+    ");
     assert_eq!(unmet, []);
 }
 
@@ -236,7 +257,19 @@ fn a_secret_is_there_and_nobody_knows_its_value() {
         set("Again", "variable = 'Line'\nvalue = 'known'"),
         asks("Compares Again", "value = 'known'"),
     ];
-    insta::assert_snapshot!(lines(&run(&steps.concat(), "media = 'client'").0));
+    insta::assert_snapshot!(lines(&run(&steps.concat(), "media = 'client'").0), @"
+      OS  run   Key
+                  sets Key = ********
+      OS  run   Line
+                  sets Line = ********
+      OS  ?     Compares: `Line` is a secret; add `variables.Line` to give it a value
+      OS  run   Is There
+      OS  run   Again
+                  sets Line = known
+      OS  run   Compares Again
+    the task sequence succeeds in full OS, after 0 restarts
+    1 step may or may not run (?); the simulation continues without it
+    ");
 }
 
 #[test]
@@ -278,7 +311,18 @@ fn queries_are_answered_from_the_facts_or_are_unknown() {
                  [[wmi]]\nclass = 'Win32_VideoController'\nrows = [{ Name = 'Fabrikam' }, { Name = 'Contoso X' }]\n\
                  [[wmi]]\nquery = 'select * from win32_printer'\nresult = false\n\
                  [[wmi]]\nclass = 'Win32_ComputerSystem'\nrows = [{ HypervisorPresent = true }]\n";
-    insta::assert_snapshot!(lines(&run(&steps.concat(), facts).0));
+    insta::assert_snapshot!(lines(&run(&steps.concat(), facts).0), @"
+      PE  run   Surface
+      PE  skip  Dell: `select Model from win32_computersystem where manufacturer like '%Dell%' or model = 'x'` has no result
+      PE  ?     BIOS: `Win32_BIOS.SMBIOSBIOSVersion` is not known; add `computer.bios.version`
+      PE  run   Battery
+      PE  run   Graphics
+      PE  skip  Printer: `SELECT * FROM Win32_Printer` has no result
+      PE  run   Virtual
+      PE  ?     No query: can't parse the WMI query `SELECT Model FROM`: a class is missing before the end; add `[[wmi]]` with this `query` and its `result`
+    the task sequence succeeds in Windows PE, after 0 restarts
+    2 steps may or may not run (?); the simulation continues without them
+    ");
 }
 
 #[test]
@@ -289,7 +333,13 @@ fn a_table_of_queries_is_still_taken() {
         when("Unknown", "{ wmi = 'SELECT * FROM Win32_Disk' }"),
     ];
     let facts = "media = 'bootable'\n[wmi]\n'select * from Win32_Fan' = true\n'SELECT * FROM Win32_Printer' = false\n";
-    insta::assert_snapshot!(lines(&run(&steps.concat(), facts).0));
+    insta::assert_snapshot!(lines(&run(&steps.concat(), facts).0), @r#"
+      PE  run   Known
+      PE  skip  Not: `SELECT * FROM Win32_Printer` has no result
+      PE  ?     Unknown: the instances of `Win32_Disk` are not known; add `[[wmi]]` with `class = "Win32_Disk"` and its `rows`
+    the task sequence succeeds in Windows PE, after 0 restarts
+    1 step may or may not run (?); the simulation continues without it
+    "#);
 }
 
 #[test]
@@ -344,7 +394,14 @@ fn files_registry_and_products_are_unknown_unless_facts_tell() {
         when("Folder", "{ folder = '%_SMSTSLogPath%' }"),
     ];
     let facts = "media = 'client'\n[[file]]\npath = 'C:\\a.txt'\n[[file]]\npath = 'C:\\b.txt'\nexists = false\n";
-    insta::assert_snapshot!(lines(&run(&steps.concat(), facts).0));
+    insta::assert_snapshot!(lines(&run(&steps.concat(), facts).0), @r"
+      OS  run   There
+      OS  skip  Not there: the file `C:\b.txt` does not exist or does not match
+      OS  ?     Unknown: whether the file `C:\c.txt` exists is not known; add `[[file]]` with its `path`, and `exists = false` if it does not exist
+      OS  ?     Folder: `_SMSTSLogPath` is not known; add `variables._SMSTSLogPath`
+    the task sequence succeeds in full OS, after 0 restarts
+    2 steps may or may not run (?); the simulation continues without them
+    ");
 }
 
 #[test]
@@ -360,7 +417,24 @@ fn nothing_is_stated_or_expected_that_depends_on_a_step_that_is_not_known_to_run
     let facts = "media = 'client'\n[expect]\nresult = 'success'\nruns = ['All']\nskips = ['Only servers', 'Restart', 'Servers']\n\
                  restarts = 0\nends-in = 'full-os'\nvariables = { Role = '', Copy = 'of %Role%' }\n";
     let (trace, unmet) = run(&steps.concat(), facts);
-    insta::assert_snapshot!(format!("{}\n{}", lines(&trace), simulated::unmet("x", &unmet)));
+    insta::assert_snapshot!(format!("{}\n{}", lines(&trace), simulated::unmet("x", &unmet)), @"
+      OS  ?     Servers: `_SMSTSOrgName` is not known; add `variables._SMSTSOrgName`
+      OS  ?     Only servers: depends on `Servers`, which may or may not run
+      OS  run   All
+      OS  run   Copy
+                  sets Copy = of %Role%
+                  depends on `Servers`, which may or may not run
+    the task sequence succeeds in full OS, after 0 restarts
+    1 step may or may not run (?); the simulation continues without it
+      if `Servers` runs, the task sequence succeeds in full OS, after 1 restart
+
+    unmet  x: `skips`: `Only servers` may or may not run: depends on `Servers`, which may or may not run
+    unmet  x: `skips`: `Servers` may or may not run: `_SMSTSOrgName` is not known; add `variables._SMSTSOrgName`
+    unmet  x: `variables`: `Copy` is not known at the end: `Copy` depends on `Servers`, which may or may not run
+    unmet  x: `variables`: `Role` is not known at the end: `Role` depends on `Servers`, which may or may not run
+    unmet  x: `skips`: if `Servers` runs, `Restart` runs; `_SMSTSOrgName` is not known; add `variables._SMSTSOrgName`
+    unmet  x: `restarts`: if `Servers` runs, the computer restarts 1 times; `_SMSTSOrgName` is not known; add `variables._SMSTSOrgName`
+    ");
     let known = facts.replace("[expect]", "variables = { _SMSTSOrgName = 'Laptops' }\n[expect]");
     assert_eq!(run(&steps.concat(), &known).1, []);
 }
@@ -373,7 +447,18 @@ fn programs_may_have_prepared_the_disk() {
         "[[steps]]\ntype = 'apply-operating-system'\nname = 'Apply'\nimage = 'BER00010'\n",
         "[[steps]]\ntype = 'setup-windows'\nname = 'Setup'\nclient-package = 'BER00002'\n",
     ];
-    insta::assert_snapshot!(lines(&run(&steps.concat(), "media = 'bootable'").0));
+    insta::assert_snapshot!(lines(&run(&steps.concat(), "media = 'bootable'").0), @"
+      PE  run   Diskpart
+      PE  run   Apply
+                  downloads BER00010
+                  whether there is a formatted partition is not known; `Diskpart` may have done it
+                  leaves OSDTargetSystemDrive unknown: the drive letter in `OSDTargetSystemDrive` is not known; add `sets` to its `[[step]]`
+      PE  run   Setup
+                  downloads BER00002
+                  whether there is a partition to restart from is not known; `Diskpart` may have done it
+                  restarts into full OS: into the new system
+    the task sequence succeeds in full OS, after 1 restart
+    ");
 }
 
 #[test]
@@ -383,7 +468,17 @@ fn an_exit_code_and_content_that_are_not_known_meet_no_expectation() {
                  [[steps]]\ntype = 'install-application'\nname = 'Application'\napplications = [{ id = '%_SMSTSMP%' }]\n";
     let facts = "media = 'client'\n[expect]\nresult = 'success'\ndownloads = []\n";
     let (trace, unmet) = run(steps, facts);
-    insta::assert_snapshot!(format!("{}\n{}", lines(&trace), simulated::unmet("x", &unmet)));
+    insta::assert_snapshot!(format!("{}\n{}", lines(&trace), simulated::unmet("x", &unmet)), @"
+      OS  run   Exit
+                  the exit code is not known: `_SMSTSWTG` is not known; add `variables._SMSTSWTG`
+      OS  run   Load
+      OS  run   Application
+                  the content `%_SMSTSMP%` is not known: `_SMSTSMP` is not known; add `variables._SMSTSMP`
+    the task sequence succeeds in full OS, after 0 restarts
+
+    unmet  x: `result`: `Exit`: the exit code is not known: `_SMSTSWTG` is not known; add `variables._SMSTSWTG`
+    unmet  x: `downloads`: `Application`: the content `%_SMSTSMP%` is not known: `_SMSTSMP` is not known; add `variables._SMSTSMP`
+    ");
 }
 
 #[test]
@@ -392,7 +487,18 @@ fn what_another_sequence_sets_is_unknown_unless_facts_tell() {
         "[[steps]]\ntype = 'run-task-sequence'\nname = 'Child'\ntask-sequence = 'BER00050'\n",
         &when("Asks", "{ variable = 'Role', value = 'server' }"),
     ];
-    insta::assert_snapshot!(lines(&run(&steps.concat(), "media = 'client'").0));
+    insta::assert_snapshot!(lines(&run(&steps.concat(), "media = 'client'").0), @"
+      OS  run   Child
+                  the steps of the child task sequence are not run; add a `[[step]]` with what it `sets`
+      OS  ?     Asks: `Role` is not known: `Child` may set it; add a `[[step]]` for `Child` with what it `sets`
+    the task sequence succeeds in full OS, after 0 restarts
+    1 step may or may not run (?); the simulation continues without it
+    ");
     let facts = "media = 'client'\n[[step]]\nname = 'Child'\nsets = { Role = 'server' }\n";
-    insta::assert_snapshot!(lines(&run(&steps.concat(), facts).0));
+    insta::assert_snapshot!(lines(&run(&steps.concat(), facts).0), @"
+      OS  run   Child (exit code 0)
+                  sets Role = server
+      OS  run   Asks
+    the task sequence succeeds in full OS, after 0 restarts
+    ");
 }

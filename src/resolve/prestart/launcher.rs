@@ -86,7 +86,27 @@ mod tests {
 
     #[test]
     fn a_script_is_what_windows_reads() {
-        insta::assert_snapshot!(script("BER00099", "cmd /c prestart.cmd %FOO% & \"a & b%\"").unwrap());
+        insta::assert_snapshot!(script("BER00099", "cmd /c prestart.cmd %FOO% & \"a & b%\"").unwrap(), @r#"
+        @echo off
+        rem Runs the prestart command of the medium in its folder on the medium.
+        setlocal
+        set tries=0
+        :search
+        for %%d in (C D E F G H I J K L M N O P Q R S T U V W Y Z) do if exist "%%d:\SMS\PKG\BER00099\*" set drive=%%d:& goto found
+        set /a tries=tries+1
+        if %tries% geq 30 goto missing
+        ping -n 2 127.0.0.1 >nul
+        goto search
+        :missing
+        echo The prestart command was not started: no drive has the folder \SMS\PKG\BER00099.
+        echo Connect the medium that this computer was started from, and restart the computer.
+        ping -n 61 127.0.0.1 >nul
+        exit /b 2
+        :found
+        endlocal & cd /d "%drive%\SMS\PKG\BER00099"
+        cmd /c prestart.cmd %%FOO%% ^& "a & b%%"
+        exit /b %errorlevel%
+        "#);
     }
 
     #[test]

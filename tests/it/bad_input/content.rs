@@ -164,7 +164,20 @@ fn toml_that_is_none_is_told_by_every_command() {
     let problems = sandbox.run(&["apply", "--json"]);
     let document: serde_json::Value = serde_json::from_slice(&problems.stdout).unwrap();
     assert_eq!(document["problems"][0]["severity"], "error");
-    insta::assert_snapshot!(seen[0]);
+    insta::assert_snapshot!(seen[0], @r#"
+    $ tsmedia check
+    !   × invalid TOML: unclosed array table, expected `]`
+    !     ╭─[media.toml:17:9]
+    !  16 │
+    !  17 │ [[sites]
+    !     ·         ▲
+    !  18 │ code = "BER"
+    !     ╰────
+    !   help: fix this first; later errors may be consequences
+    !
+    ! 1 error
+    = 1
+    "#);
 }
 
 #[test]

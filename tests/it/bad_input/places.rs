@@ -60,7 +60,27 @@ fn folders_that_cannot_be_written_are_named_and_what_was_there_stays() {
     seen += &see("plan --site BER");
     seen += &see("apply --site BER");
     allow(&sandbox.root, 0o755);
-    insta::assert_snapshot!(seen);
+    insta::assert_snapshot!(seen, @"
+    $ tsmedia apply --site BER
+    ! error: creating `out/.win11-BER.iso.tsmedia-part`
+    !   because: Permission denied (os error 13)
+    = 1
+
+    $ tsmedia plan --site BER
+    | 1 to rebuild; 85.1 kB to write
+    |
+    | rebuild  out/win11-BER.iso (1.13 MB, 85.1 kB to write)
+    |   package `BER00021`: `new.txt` added, 3 B
+    |   rebuilt: a patch would write almost as much
+    |   boots without a key prompt
+    = 0
+
+    $ tsmedia apply --site BER
+    ! error: using `./.tsmedia`
+    !   because: Permission denied (os error 13)
+    !   help: choose a folder that you may write to with `--cache-dir`
+    = 1
+    ");
 }
 
 #[test]
@@ -101,7 +121,12 @@ fn a_full_disk_is_told_before_it_is_full() {
         // Where no user may mount, a limit on the length of files stands in for a disk that is full.
         return limited(&sandbox);
     }
-    insta::assert_snapshot!(sandbox.see_ran("apply --site BER", &ran));
+    insta::assert_snapshot!(sandbox.see_ran("apply --site BER", &ran), @"
+    $ tsmedia apply --site BER
+    ! error: `out/win11-BER.iso` takes 3.23 MB, but its file system has only 2.10 MB of free space
+    !   help: free some space: the old medium is kept until the new one is complete, so both need room at once
+    = 1
+    ");
     assert_eq!(String::from_utf8_lossy(&ran.stdout), "", "something is left");
 }
 

@@ -53,7 +53,26 @@ fn files_are_put_into_the_boot_image_and_a_change_of_one_is_patched_in() {
     fs::remove_dir_all(sandbox.path(".tsmedia")).unwrap();
     sandbox.done(&["apply"]);
     assert!(sandbox.get("out/win11-BER.iso") == patched, "a clean build is another");
-    insta::assert_snapshot!(seen);
+    insta::assert_snapshot!(seen, @"
+    $ tsmedia plan --site BER --detailed-exitcode
+    | 1 to create; 155 kB to write
+    |
+    | create   out/win11-BER.iso (1.19 MB, 155 kB to write)
+    |   not built yet
+    |   boots without a key prompt
+    |   contents: 110 kB in 13 files
+    |     boot image: 77.4 kB in 1 file
+    |     package `BER00021`: 50 B in 2 files
+    |     files of the medium itself: 32.5 kB in 10 files
+    = 2
+
+    $ tsmedia plan --detailed-exitcode
+    | nothing to do: all 2 outputs are up to date
+    |
+    | keep     out/win11-BER.iso (1.19 MB)
+    | keep     out/win11-HAM.iso (1.13 MB)
+    = 0
+    ");
 }
 
 #[test]

@@ -82,7 +82,16 @@ fn what_is_no_boot_store_is_told() {
     sandbox.put("short", "regf and nothing else");
     sandbox.put("long", [&b"regf"[..], &vec![0; 16 << 20]].concat());
     let seen = ["short", "long"].map(|name| sandbox.see(&format!("inspect {name}"))).concat();
-    insta::assert_snapshot!(seen);
+    insta::assert_snapshot!(seen, @"
+    $ tsmedia inspect short
+    ! error: reading `short`
+    !   because: the registry hive is damaged: it ends within its base block
+    = 1
+
+    $ tsmedia inspect long
+    ! error: `long` is not a boot store: it is a registry hive of more than 16 MiB
+    = 1
+    ");
 }
 
 /// Store that starts these files, with a change that another tool could have made.

@@ -60,12 +60,41 @@ fn content_that_changed_is_named() {
         sandbox.put("packages/vpn/vpn.conf", "server = VPN.example.com\n");
         sandbox.put("packages/vpn/certificate.cer", [9; 900]);
         fs::remove_file(sandbox.path("packages/vpn/setup.cmd")).unwrap();
-    }));
+    }), @"
+    $ tsmedia plan
+    | 1 to rebuild; 85.6 kB to write
+    |
+    | rebuild  out/win11-BER.iso (1.13 MB, 85.6 kB to write)
+    |   package `BER00021`: 1 file added, 1 removed, 1 changed, none unchanged; 50 B → 925 B
+    |     + certificate.cer (900 B)
+    |     - setup.cmd (25 B)
+    |     ~ vpn.conf (25 B, different content)
+    |   rebuilt: a patch would write almost as much
+    |   boots without a key prompt
+    = 0
+
+    $ tsmedia apply
+    ! rebuilt   out/win11-BER.iso (1.13 MB)
+    = 0
+    ");
 }
 
 #[test]
 fn a_label_that_changed_is_named() {
-    insta::assert_snapshot!(changed(|sandbox| sandbox.edit("WIN11 {{", "W11 {{")));
+    insta::assert_snapshot!(changed(|sandbox| sandbox.edit("WIN11 {{", "W11 {{")), @"
+    $ tsmedia plan
+    | 1 to rebuild; 84.6 kB to write
+    |
+    | rebuild  out/win11-BER.iso (1.13 MB, 84.6 kB to write)
+    |   label: `WIN11 BER` → `W11 BER`
+    |   rebuilt: a patch would write almost as much
+    |   boots without a key prompt
+    = 0
+
+    $ tsmedia apply
+    ! rebuilt   out/win11-BER.iso (1.13 MB)
+    = 0
+    ");
 }
 
 #[test]
@@ -75,17 +104,63 @@ fn a_boot_image_that_changed_is_named() {
         sandbox.put("boot-files/efi/microsoft/boot/efisys_noprompt.bin", [1; 16_384]);
         let wim = sandbox.path("images/boot.wim");
         crate::fixtures::sandbox::wimlib(&["info", wim.as_str(), "1", "--image-property", "DESCRIPTION=another"]);
-    }));
+    }), @"
+    $ tsmedia plan
+    | 1 to rebuild; 84.7 kB to write
+    |
+    | rebuild  out/win11-BER.iso (1.13 MB, 84.7 kB to write)
+    |   boot program for UEFI: changed
+    |   files of the medium itself: 3 files changed; 39.3 kB in total
+    |     ~ efi/boot/bootx64.efi (9.00 kB, different content)
+    |     ~ efi/microsoft/boot/efisys_noprompt.bin (16.4 kB, different content)
+    |     ~ sources/boot.wim (6.78 kB → 6.84 kB)
+    |   rebuilt: a patch would write almost as much
+    |   boots without a key prompt
+    = 0
+
+    $ tsmedia apply
+    ! rebuilt   out/win11-BER.iso (1.13 MB)
+    = 0
+    ");
 }
 
 #[test]
 fn a_date_that_changed_is_named() {
-    insta::assert_snapshot!(changed(|sandbox| sandbox.edit("2026-01-01", "2026-02-03")));
+    insta::assert_snapshot!(changed(|sandbox| sandbox.edit("2026-01-01", "2026-02-03")), @"
+    $ tsmedia plan
+    | 1 to rebuild; 84.6 kB to write
+    |
+    | rebuild  out/win11-BER.iso (1.13 MB, 84.6 kB to write)
+    |   date: `2026-01-01T00:00:00Z` → `2026-02-03T00:00:00Z`
+    |   rebuilt: a patch would write almost as much
+    |   boots without a key prompt
+    = 0
+
+    $ tsmedia apply
+    ! rebuilt   out/win11-BER.iso (1.13 MB)
+    = 0
+    ");
 }
 
 #[test]
 fn an_output_that_was_deleted_is_created() {
-    insta::assert_snapshot!(changed(|sandbox| fs::remove_file(sandbox.path("out/win11-BER.iso")).unwrap()));
+    insta::assert_snapshot!(changed(|sandbox| fs::remove_file(sandbox.path("out/win11-BER.iso")).unwrap()), @"
+    $ tsmedia plan
+    | 1 to create; 84.6 kB to write
+    |
+    | create   out/win11-BER.iso (1.13 MB, 84.6 kB to write)
+    |   it was built, but the file no longer exists
+    |   boots without a key prompt
+    |   contents: 39.3 kB in 13 files
+    |     boot image: 6.78 kB in 1 file
+    |     package `BER00021`: 50 B in 2 files
+    |     files of the medium itself: 32.5 kB in 10 files
+    = 0
+
+    $ tsmedia apply
+    ! created   out/win11-BER.iso (1.13 MB)
+    = 0
+    ");
 }
 
 #[test]
@@ -93,12 +168,34 @@ fn an_output_that_was_written_to_is_rebuilt() {
     insta::assert_snapshot!(changed(|sandbox| {
         let file = fs::File::options().append(true).open(sandbox.path("out/win11-BER.iso")).unwrap();
         file.set_len(file.metadata().unwrap().len() - 1).unwrap();
-    }));
+    }), @"
+    $ tsmedia plan
+    | 1 to rebuild; 84.6 kB to write
+    |
+    | rebuild  out/win11-BER.iso (1.13 MB, 84.6 kB to write)
+    |   the file has 1128447 bytes, but was built with 1128448
+    |   boots without a key prompt
+    = 0
+
+    $ tsmedia apply
+    ! rebuilt   out/win11-BER.iso (1.13 MB)
+    = 0
+    ");
 }
 
 #[test]
 fn an_output_elsewhere_is_renamed() {
-    insta::assert_snapshot!(changed(|sandbox| sandbox.edit("out/{{", "out/new-{{")));
+    insta::assert_snapshot!(changed(|sandbox| sandbox.edit("out/{{", "out/new-{{")), @"
+    $ tsmedia plan
+    | 1 to rename; 0 B to write
+    |
+    | rename   out/win11-BER.iso → out/new-win11-BER.iso (1.13 MB)
+    = 0
+
+    $ tsmedia apply
+    ! renamed   out/win11-BER.iso → out/new-win11-BER.iso (1.13 MB)
+    = 0
+    ");
 }
 
 #[test]
@@ -151,5 +248,23 @@ fn only_what_is_missing_is_said_when_the_manifest_is_not_there() {
     let sandbox = Sandbox::empty();
     insta::assert_snapshot!(
         sandbox.see("plan") + &sandbox.see("apply lab.toml") + &sandbox.see("check nowhere/media.toml")
-    );
+    , @"
+    $ tsmedia plan
+    ! error: reading `media.toml`
+    !   because: No such file or directory (os error 2)
+    !   help: name a manifest, or make one with `tsmedia init`
+    = 1
+
+    $ tsmedia apply lab.toml
+    ! error: reading `lab.toml`
+    !   because: No such file or directory (os error 2)
+    !   help: name a manifest, or make one with `tsmedia init`
+    = 1
+
+    $ tsmedia check nowhere/media.toml
+    ! error: reading `nowhere/media.toml`
+    !   because: No such file or directory (os error 2)
+    !   help: name a manifest, or make one with `tsmedia init`
+    = 1
+    ");
 }

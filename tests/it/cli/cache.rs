@@ -82,7 +82,32 @@ fn the_limit_comes_from_the_environment() {
     seen += &limited("5 GB", "cache");
     limited("5 GB", "plan");
     seen += &limited("5 GB", "cache");
-    insta::assert_snapshot!(without_sizes(&seen));
+    insta::assert_snapshot!(without_sizes(&seen), @"
+    $ tsmedia plan
+    ! error: invalid `TSMEDIA_CACHE_LIMIT`: `none`
+    !   because: `none` is not a size: write a number and a unit, such as `650 MB`, `7.9 GB` or `4 GiB`
+    = 1
+
+    $ tsmedia cache
+    | ./.tsmedia: <size>, limit for objects 5.00 GB
+    |   digests      11 files, 2 finished outputs (<size>)
+    |   wim-reads    0 objects (<size>)
+    |   wim-exports  0 objects (<size>)
+    |   medium-files 0 objects (<size>)
+    |   programs     0 objects (<size>)
+    |   lfs-scans    0 objects (<size>)
+    = 0
+
+    $ tsmedia cache
+    | ./.tsmedia: <size>, limit for objects 5.00 GB
+    |   digests      11 files, 2 finished outputs (<size>)
+    |   wim-reads    1 object (<size>)
+    |   wim-exports  0 objects (<size>)
+    |   medium-files 0 objects (<size>)
+    |   programs     2 objects (<size>)
+    |   lfs-scans    0 objects (<size>)
+    = 0
+    ");
 }
 
 #[test]
@@ -94,7 +119,17 @@ fn a_cache_in_use_is_not_emptied() {
     fs::write(sandbox.path(".tsmedia/lock"), "PID 7, building `out/win11-BER.iso`").unwrap();
     let seen = sandbox.see("cache --clear") + &sandbox.see("cache --limit 1B");
     assert!(sandbox.path(".tsmedia/digests").exists());
-    insta::assert_snapshot!(seen);
+    insta::assert_snapshot!(seen, @"
+    $ tsmedia cache --clear
+    ! error: another tsmedia process (PID 7, building `out/win11-BER.iso`) is using `./.tsmedia`
+    !   help: wait until it is done, or stop that process
+    = 1
+
+    $ tsmedia cache --limit 1B
+    ! error: another tsmedia process (PID 7, building `out/win11-BER.iso`) is using `./.tsmedia`
+    !   help: wait until it is done, or stop that process
+    = 1
+    ");
 }
 
 #[test]

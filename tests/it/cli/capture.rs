@@ -258,7 +258,14 @@ fn a_volume_on_which_windows_sleeps_does_not_stop_the_next_one() {
     put_into(&sandbox, "volume", "disk.img", 2048);
     put_ntfs(&sandbox, "volume", 65536 * 512);
     put_into(&sandbox, "volume", "disk.img", 67584);
-    insta::assert_snapshot!(sandbox.see("capture disk.img -o out.wim --compression none"));
+    insta::assert_snapshot!(sandbox.see("capture disk.img -o out.wim --compression none"), @"
+    $ tsmedia capture disk.img -o out.wim --compression none
+    ! captured  disk.img, partition 2 as image 1, `disk (partition 2)` (NTFS)
+    ! warning: `disk.img, partition 1` was left out: reading `disk.img, partition 1`: Windows is hibernated on this volume (`hiberfil.sys` is in use)
+    !   help: start Windows, shut it down with `shutdown /s /t 0`, and capture again
+    ! created   out.wim (8.90 MB)
+    = 0
+    ");
     is_whole(&sandbox, "out.wim");
     assert!(details(&sandbox, "out.wim", "1").contains("Zone.Identifier"));
 }
@@ -314,7 +321,13 @@ fn logical_partitions_of_an_mbr_are_captured() {
     );
     put_ntfs(&sandbox, "volume", 65536 * 512);
     put_into(&sandbox, "volume", "disk.img", 8192);
-    insta::assert_snapshot!(sandbox.see("capture disk.img -o win7.wim"));
+    insta::assert_snapshot!(sandbox.see("capture disk.img -o win7.wim"), @"
+    $ tsmedia capture disk.img -o win7.wim
+    ! captured  disk.img, partition 5 as image 1, `disk` (NTFS)
+    ! skipped   disk.img, partition 1: it holds no file system (Linux)
+    ! created   win7.wim (324 kB)
+    = 0
+    ");
     is_whole(&sandbox, "win7.wim");
 }
 
@@ -479,7 +492,17 @@ fn files_that_cannot_be_read_are_named() {
         assert!(!sandbox.path("out.wim").exists());
     }
     tool(&sandbox, "chmod", &["755", "tree/secret", "other/a.txt"]);
-    insta::assert_snapshot!(seen);
+    insta::assert_snapshot!(seen, @"
+    $ tsmedia capture tree -o out.wim
+    ! error: reading `tree`: `tree/secret` can't be read: `tree/secret`: Can't open directory: Permission denied
+    !   help: make it readable, or exclude it under `[ExclusionList]` in a file for `--config` (`exclusions` in a manifest)
+    = 1
+
+    $ tsmedia capture other -o out.wim
+    ! error: capturing: can't open `other/a.txt`: Permission denied
+    !   help: make it readable, or exclude it under `[ExclusionList]` in a file for `--config` (`exclusions` in a manifest)
+    = 1
+    ");
 }
 
 #[test]

@@ -26,7 +26,31 @@ fn names_that_windows_cannot_hold_are_refused_and_listed() {
     fs::write(sandbox.path("other").as_std_path().join(OsStr::from_bytes(b"caf\xe9")), "not UTF-8").unwrap();
     seen += &sandbox.see("capture other -o other.wim");
     assert!(!sandbox.path("other.wim").exists());
-    insta::assert_snapshot!(seen);
+    insta::assert_snapshot!(seen, @"
+    $ tsmedia capture tree -o out.wim
+    ! error: Windows can't hold 8 names in `tree`:
+    !   `a:b.txt` has the character `:`, which Windows does not allow
+    !   `aux.h` stands for the device AUX on Windows
+    !   `blank ` ends in a space, which Windows cuts off
+    !   `con` stands for the device CON on Windows
+    !   `deep/nul.log` stands for the device NUL on Windows
+    !   `foo` differs from `Foo` beside it only in case
+    !   `q?.txt` has the character `?`, which Windows does not allow
+    !   `trail.` ends in a full stop, which Windows cuts off
+    !   help: rename the files, or list them under `[ExclusionList]` in a file for `--config` (`exclusions` in a manifest)
+    = 1
+
+    $ tsmedia capture few -o out.wim --config own.ini
+    ! captured  few as image 1, `few` (folder)
+    ! left out  con: excluded by the list of exclusions
+    ! created   out.wim (1.19 kB)
+    = 0
+
+    $ tsmedia capture other -o other.wim
+    ! error: reading `other`: the name `other/caf�` is not valid UTF-8
+    !   help: rename it
+    = 1
+    ");
 }
 
 /// Places of the allocation tables and the clusters of a FAT32 volume, by its boot sector.
@@ -159,7 +183,13 @@ fn a_fat_folder_in_itself_is_an_error() {
     let fat = Fat32::of(&sandbox.get("esp.img"));
     let volume = fs::File::options().write(true).open(sandbox.path("esp.img")).unwrap();
     volume.write_all_at(&entry(b"SELF       ", 0x10, 3, 0), fat.cluster(3) + 96).unwrap();
-    insta::assert_snapshot!(sandbox.see("capture esp.img -o out.wim"));
+    insta::assert_snapshot!(sandbox.see("capture esp.img -o out.wim"), @"
+    $ tsmedia capture esp.img -o out.wim
+    ! error: the FAT volume `esp.img` can't be read
+    !   because: the folder `/EFI/SELF` shares its clusters with another folder
+    !   help: repair it with `fsck.fat`, or copy it again
+    = 1
+    ");
     assert_eq!(sandbox.list("."), ["esp.img"]);
 }
 

@@ -155,7 +155,21 @@ fn capture_media_are_sticks_too() {
     sandbox.edit("path = \"out/{{ media.name }}.iso\"", "format = \"usb\"\npath = \"out/{{ media.name }}.img\"");
     sandbox.done(&["apply"]);
     sandbox.done(&["verify", "out/capture.img", "--manifest", "media.toml"]);
-    insta::assert_snapshot!(sandbox.see("inspect out/capture.img"));
+    insta::assert_snapshot!(sandbox.see("inspect out/capture.img"), @"
+    $ tsmedia inspect out/capture.img
+    | form          USB stick image, 37.7 MB: MBR, FAT32
+    | volume label  CAPTURE
+    | kind          capture
+    | name          capture
+    | partition     FAT32, active: 36700160 bytes at byte 1048576, clusters of 512 bytes
+    | boot          UEFI: efi/boot/bootx64.efi
+    | password      none: anyone can read the settings for the client
+    | holds         15 files, 9 folders, 46.2 kB
+    |
+    | task sequences:
+    |   TSMAF494  Capture capture, 2 steps
+    = 0
+    ");
 }
 
 #[test]

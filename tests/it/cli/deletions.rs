@@ -28,7 +28,26 @@ fn without_a_terminal_a_deletion_needs_yes() {
     seen += &sandbox.see("apply --yes");
     assert_eq!(sandbox.list("out"), ["win11-BER.iso"]);
     seen += &sandbox.see("apply");
-    insta::assert_snapshot!(seen);
+    insta::assert_snapshot!(seen, @"
+    $ tsmedia apply
+    ! error: the finished file `out/win11-HAM.iso` would be deleted without confirmation; nothing was changed
+    !   help: give `--yes` to delete without a question, or apply a saved plan that was reviewed
+    = 1
+
+    $ tsmedia apply --site BER
+    ! rebuilt   out/win11-BER.iso (1.13 MB)
+    = 0
+
+    $ tsmedia apply --yes
+    ! kept      out/win11-BER.iso (1.13 MB)
+    ! deleted   out/win11-HAM.iso (1.13 MB)
+    ! 1 deleted, 1 kept; 0 B written
+    = 0
+
+    $ tsmedia apply
+    ! kept      out/win11-BER.iso (1.13 MB)
+    = 0
+    ");
 }
 
 /// Runs tsmedia at a terminal of its own, with an answer, and returns what the terminal shows.
@@ -59,7 +78,25 @@ fn at_a_terminal_the_files_are_named_and_somebody_is_asked() {
     assert!(at_terminal(&sandbox, "apply", "\x04").contains("declined"));
     seen += &at_terminal(&sandbox, "apply", "yes\n");
     assert_eq!(sandbox.list("out"), ["win11-BER.iso"]);
-    insta::assert_snapshot!(seen);
+    insta::assert_snapshot!(seen, @"
+    1 finished file will be deleted:
+      out/win11-HAM.iso (1.13 MB)
+    Delete them? [y/N] error: 1 finished file would be deleted, which was declined; nothing was changed
+      help: to keep a file, move it to another folder, or put it back into the manifest
+    = 1
+    2 finished files to delete; 2.26 MB to be freed
+    delete   out/win11-BER.iso (1.13 MB)
+    delete   out/win11-HAM.iso (1.13 MB)
+    Delete them? [y/N] error: 2 finished files would be deleted, which was declined; nothing was changed
+      help: to keep a file, move it to another folder, or put it back into the manifest
+    = 1
+    1 finished file will be deleted:
+      out/win11-HAM.iso (1.13 MB)
+    Delete them? [y/N] rebuilt   out/win11-BER.iso (1.13 MB)
+    deleted   out/win11-HAM.iso (1.13 MB)
+    1 rebuilt, 1 deleted; 84.6 kB written
+    = 0
+    ");
 }
 
 #[test]

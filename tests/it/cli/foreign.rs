@@ -109,7 +109,26 @@ fn a_forged_journal_with_a_cache_of_its_own_makes_no_command_write() {
     let before = everything(&sandbox.path("out"));
     let seen = sandbox.see("verify out/win11-BER.iso") + &sandbox.see("plan");
     assert!(everything(&sandbox.path("out")) == before);
-    insta::assert_snapshot!(seen);
+    insta::assert_snapshot!(seen, @"
+    $ tsmedia verify out/win11-BER.iso
+    ! error: a patch of `out/win11-BER.iso` was interrupted, so the file is not there now
+    !   help: run `tsmedia apply MANIFEST` with the manifest that makes it, to finish or undo the patch
+    = 1
+
+    $ tsmedia plan
+    | 1 to create; 84.6 kB to write
+    |
+    | create   out/win11-BER.iso (1.13 MB, 84.6 kB to write)
+    |   it was built, but the file no longer exists
+    |   boots without a key prompt
+    |   contents: 39.3 kB in 13 files
+    |     boot image: 6.78 kB in 1 file
+    |     package `BER00021`: 50 B in 2 files
+    |     files of the medium itself: 32.5 kB in 10 files
+    ! warning: the journal beside `out/win11-BER.iso` is ignored, since it was not created with this cache
+    !   help: run `tsmedia apply media.toml` to remove it, and to rebuild `out/win11-BER.iso` if it is incomplete
+    = 0
+    ");
     assert!(sandbox.see("apply").contains("created   out/win11-BER.iso"));
     assert_eq!(sandbox.list("out"), ["win11-BER.iso"]);
 }
@@ -286,7 +305,31 @@ fn a_key_that_others_can_read_is_refused_with_the_command_that_helps() {
     let seen = sandbox.see_ran("apply", &apply());
     fs::set_permissions(&veil, fs::Permissions::from_mode(0o600)).unwrap();
     assert!(apply().status.success());
-    insta::assert_snapshot!(seen);
+    insta::assert_snapshot!(seen, @r#"
+    $ tsmedia apply
+    !   × reading `./.tsmedia/veil`: its permissions 0644 are too open
+    !    ╭─[media.toml:3:1]
+    !  2 │
+    !  3 │ [media]
+    !    · ───┬───
+    !    ·    ╰── named here
+    !  4 │ name = "win11"
+    !    ╰────
+    !   help: run `chmod 600 ./.tsmedia/veil`
+    !
+    !   ⚠ warning[missing-password]: without a password, anyone with the medium can read the variables
+    !     ╭─[media.toml:20:1]
+    !  19 │
+    !  20 │ [variables]
+    !     · ───────────
+    !  21 │ Secret = { env = "A_SECRET" }
+    !     ╰────
+    !   help: add `[security]` with `password = { env = "MEDIA_PASSWORD" }`; content below `SMS\PKG` stays
+    !         readable regardless
+    !
+    ! 1 error, 1 warning
+    = 1
+    "#);
 }
 
 #[test]

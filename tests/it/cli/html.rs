@@ -111,7 +111,19 @@ disabled = true
     sandbox.done(&["inspect", "--html", "medium.html", "out/win11-BER.iso"]);
     let page = text(&sandbox, "medium.html");
     let section = page.split_once("<h2 id=\"sequences\">").unwrap().1.split_once("</section>").unwrap().0;
-    insta::assert_snapshot!(section);
+    insta::assert_snapshot!(section, @r#"
+    Task sequences</h2>
+    <details open><summary>BER72CB3: Client, 4 steps</summary>
+    <p class="key"><span><b class="pe">PE</b>Windows PE</span><span><b class="os">OS</b>Windows</span><span><b class="any">any</b>either</span></p>
+    <ol class="steps">
+    <li class="any" style="--depth:0"><b class="any">any</b><span>Be &lt;Quiet&gt;</span><small>Set Task Sequence Variable</small></li>
+    <li class="pe" style="--depth:0"><b class="pe">PE</b><span>Apply Windows</span><small>Apply Operating System Image</small></li>
+    <li class="any" style="--depth:0"><b class="any">any</b><span>Setup Windows</span><small>Setup Windows and Configuration Manager</small></li>
+    <li class="group" style="--depth:0"><span>Install</span></li>
+    <li class="any disabled" style="--depth:1"><b class="any">any</b><span>Install VPN</span><small>Run Command Line, disabled</small></li>
+    </ol>
+    </details>
+    "#);
 
     // Without the password, an encrypted one can't be read.
     sandbox.put("password", "a-long-and-random-password-7Q");
@@ -134,7 +146,22 @@ fn a_page_replaces_only_pages_and_is_made_only_of_media() {
     let mut seen = sandbox.see("plan --html media.toml");
     seen += &sandbox.see("inspect --html media.toml out/win11-BER.iso");
     seen += &sandbox.see("inspect --html page.html media.toml");
-    insta::assert_snapshot!(seen);
+    insta::assert_snapshot!(seen, @"
+    $ tsmedia plan --html media.toml
+    ! error: `media.toml` does not end in `.html`
+    !   help: name an HTML file, such as `report.html`
+    = 1
+
+    $ tsmedia inspect --html media.toml out/win11-BER.iso
+    ! error: `media.toml` does not end in `.html`
+    !   help: name an HTML file, such as `report.html`
+    = 1
+
+    $ tsmedia inspect --html page.html media.toml
+    ! error: `media.toml` is a manifest, not a finished medium
+    !   help: run `tsmedia plan media.toml` to see what it builds
+    = 1
+    ");
 }
 
 /// Facts about a page in a frame of some width, from a browser.

@@ -152,7 +152,16 @@ fn our_own_disc_is_a_source_and_its_change_is_a_reason() {
     sandbox.put("disc/packages/vpn/setup.cmd", "rem installs another client\r\n");
     std::thread::sleep(std::time::Duration::from_millis(30));
     sandbox.done(&["apply", "source.toml"]);
-    insta::assert_snapshot!(sandbox.see("plan"));
+    insta::assert_snapshot!(sandbox.see("plan"), @"
+    $ tsmedia plan
+    | 1 to patch; 123 kB to write
+    |
+    | patch    out/win11.iso (1.28 MB, 123 kB to write, 133 kB kept)
+    |   package `BER00021`: `setup.cmd` changed, 25 B → 29 B
+    |   application `APP1`: `setup.cmd` changed, 25 B → 29 B
+    |   boots without a key prompt
+    = 0
+    ");
 }
 
 #[test]

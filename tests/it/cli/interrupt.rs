@@ -38,7 +38,16 @@ fn ctrl_c_ends_a_build_and_leaves_nothing_half_made() {
     let ran = child.wait_with_output().unwrap();
     assert_eq!(sandbox.list("out"), [""; 0]);
     assert!(!sandbox.path("media.record.json").exists());
-    insta::assert_snapshot!(seen_while_at_work + &sandbox.see_ran("apply --site BER", &ran));
+    insta::assert_snapshot!(seen_while_at_work + &sandbox.see_ran("apply --site BER", &ran), @"
+    $ tsmedia apply --site HAM
+    ! error: another tsmedia process (PID <number>, building `out/win11-BER.iso`) is using `media.toml`
+    !   help: wait until it is done, or stop that process
+    = 1
+
+    $ tsmedia apply --site BER
+    ! error: interrupted
+    = 130
+    ");
 
     fs::remove_file(sandbox.path("packages/vpn/large.bin")).unwrap();
     sandbox.done(&["apply", "--site", "BER"]);

@@ -27,7 +27,33 @@ fn built() -> Sandbox {
 #[test]
 fn the_layout_of_a_medium_is_a_table() {
     let sandbox = built();
-    insta::assert_snapshot!(sandbox.see("inspect --layout out/win11-BER.iso"));
+    insta::assert_snapshot!(sandbox.see("inspect --layout out/win11-BER.iso"), @"
+    $ tsmedia inspect --layout out/win11-BER.iso
+    |  offset   length     used    slack  files  what
+    |       0   530 kB  97.2 kB   433 kB      -  descriptors, boot catalog, path tables, anchor
+    |  530432  10.2 kB  6.14 kB  4.10 kB      -  file entries of UDF
+    |  540672  2.56 MB  2.50 MB  55.9 kB      1  SMS/PKG/BER00030/data.cab
+    | 3096576  1.28 MB  1.25 MB  28.0 kB      1  SMS/PKG/BER00030/more.cab
+    | 4374528  8.19 kB  5.20 kB  3.00 kB      3  small files in boot
+    | 4382720  2.05 kB    400 B  1.65 kB      1  small files in the root
+    | 4384768  28.7 kB  26.1 kB  2.59 kB      3  small files in efi
+    | 4413440  10.2 kB  6.78 kB  3.46 kB      1  small files in sources
+    | 4423680  4.10 kB     50 B  4.05 kB      2  small files in SMS/PKG/BER00021
+    | 4427776  94.2 kB      2 B  94.2 kB      1  small files in SMS/PKG/BER00032
+    | 4521984  36.9 kB  28.7 kB  8.19 kB      -  folders of ISO 9660
+    | 4558848  36.9 kB  28.7 kB  8.19 kB      -  folders of Joliet
+    | 4595712  36.9 kB  2.11 kB  34.8 kB      -  folders of UDF
+    | 4632576  65.5 kB  61.4 kB  4.10 kB      -  file entries of UDF
+    | 4698112  4.10 kB     17 B  4.08 kB      1  small files in the root
+    | 4702208  8.19 kB    780 B  7.41 kB      2  small files in SMS
+    | 4710400   319 kB  3.37 kB   316 kB      3  lists in tsmedia
+    | 5029888  2.05 kB  2.05 kB      0 B      -  anchor
+    |
+    | content     3.79 MB in 19 files (75.3 %)
+    | structures  226 kB (4.4 %)
+    | slack       1.01 MB (20.1 %)
+    = 0
+    ");
 }
 
 #[test]

@@ -88,7 +88,12 @@ fn a_fresh_clone_plans_with_the_lock_and_apply_does_not_believe_it() {
     sandbox.done(&["apply"]);
     assert_ne!(sandbox.get("out/win11-BER.iso"), built);
     sandbox.done(&["verify", "out/win11-BER.iso", "--manifest", "media.toml"]);
-    insta::assert_snapshot!(seen);
+    insta::assert_snapshot!(seen, @"
+    $ tsmedia apply
+    ! error: `packages/vpn/large.bin` has other bytes than in `tsmedia.lock`; nothing was written
+    !   help: run `tsmedia lock --update packages/vpn/large.bin` and review the change, or restore the file
+    = 1
+    ");
 }
 
 #[test]

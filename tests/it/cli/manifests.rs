@@ -155,7 +155,18 @@ fn check_says_that_nothing_is_wrong_what_is_doubtful_and_what_is_wrong() {
 #[test]
 fn a_site_that_is_not_in_the_manifest_is_told_with_the_nearest() {
     let sandbox = Sandbox::new();
-    insta::assert_snapshot!(sandbox.see("plan --site BRE"));
+    insta::assert_snapshot!(sandbox.see("plan --site BRE"), @"
+    $ tsmedia plan --site BRE
+    !   × the manifest has no site `BRE`
+    !    ╭─[command line:1:8]
+    !  1 │ --site BRE
+    !    ·        ───
+    !    ╰────
+    !   help: did you mean `BER`?
+    !
+    ! 1 error
+    = 1
+    ");
 }
 
 #[test]

@@ -102,7 +102,21 @@ fn a_medium_that_was_made_anew_is_told_from_its_original() {
     fs::remove_dir_all(sandbox.path("tree/tsmedia")).unwrap();
     assert!(Command::new("genisoimage").args(arguments).current_dir(&sandbox.root).status().unwrap().success());
     seen += &sandbox.see("verify anew.iso");
-    insta::assert_snapshot!(seen);
+    insta::assert_snapshot!(seen, @"
+    $ tsmedia verify anew.iso
+    | damaged     directories, boot programs or the space between files
+    | missing     SMS/PKG/BER00021/vpn.conf
+    | extra       SMS/PKG/BER00021/more.txt
+    ! efi/boot/bootx64.efi: not an EFI program
+    ! not sound: `anew.iso`, 3 faults in 16 files
+    = 1
+
+    $ tsmedia verify anew.iso
+    ! error: verifying `anew.iso`
+    !   because: the medium has no lists of digests, so it was not made by tsmedia
+    !   help: give a medium made by tsmedia; no other can be verified
+    = 1
+    ");
 }
 
 #[test]

@@ -49,5 +49,12 @@ fn colours_follow_the_option_then_the_environment() {
     // Data has no colours.
     let json = sandbox.command(&["check", "--json", "--color", "always"]).output().unwrap().stdout;
     assert!(!String::from_utf8_lossy(&json).contains('\x1b'));
-    insta::assert_snapshot!(sandbox.see("check --color sometimes"));
+    insta::assert_snapshot!(sandbox.see("check --color sometimes"), @"
+    $ tsmedia check --color sometimes
+    ! error: invalid value 'sometimes' for '--color <WHEN>'
+    !   [possible values: auto, always, never]
+    !
+    ! For more information, try '--help'.
+    = 64
+    ");
 }

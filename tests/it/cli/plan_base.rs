@@ -88,7 +88,18 @@ fn a_branch_without_changes_changes_no_medium() {
     sandbox.put("media/server/notes.txt", "Nothing on any medium.\n");
     commit(&sandbox, "Notes");
     seen += &plan(&sandbox, &[], None);
-    insta::assert_snapshot!(seen);
+    insta::assert_snapshot!(seen, @"
+    $ tsmedia plan --base main --detailed-exitcode media/client/media.toml media/server/media.toml
+    | no medium changes compared with `main`
+    = 0
+
+    $ tsmedia plan --base main --format markdown media/client/media.toml media/server/media.toml
+    = 0
+
+    $ tsmedia plan --base main media/client/media.toml media/server/media.toml
+    | no medium changes compared with `main`
+    = 0
+    ");
     assert!(!sandbox.path("media/client/media.record.json").exists());
 }
 
@@ -192,7 +203,24 @@ fn untracked_files_and_links_are_those_of_the_work_tree_on_both_sides() {
     let mut seen = all("linked");
     sandbox.put("packages/agent/agent.msi", [8; 300_000]);
     seen += &all("linked");
-    insta::assert_snapshot!(seen);
+    insta::assert_snapshot!(seen, @"
+    $ tsmedia plan --base linked media/client/media.toml media/server/media.toml
+    | no medium changes compared with `linked`
+    = 0
+
+    $ tsmedia plan --base linked media/client/media.toml media/server/media.toml
+    | 3 of 3 media change compared with `linked`: 3 to rebuild; 2.06 MB to write
+    |
+    | package `BER00022` (packages/agent): 2 files changed; 601 kB in total
+    |   in 3 media at 2 sites
+    |     ~ agent.msi (300 kB, different content)
+    |     ~ current.msi (300 kB, different content)
+    |
+    | rebuild  media/client/out/client-BER.iso (1.80 MB, 688 kB to write)
+    | rebuild  media/client/out/client-HAM.iso (1.80 MB, 688 kB to write)
+    | rebuild  media/server/out/server-BER.iso (1.80 MB, 688 kB to write)
+    = 0
+    ");
 }
 
 #[test]

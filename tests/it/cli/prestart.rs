@@ -63,7 +63,24 @@ fn a_changed_script_changes_a_script_and_no_boot_image() {
     assert!(sandbox.see("apply --site BER").ends_with("= 0\n\n"));
     sandbox.put("prestart/lib/ask.cmd", "rem asks the first\r\n");
     seen += &sandbox.see("plan --site BER --verbose");
-    insta::assert_snapshot!(seen);
+    insta::assert_snapshot!(seen, @"
+    $ tsmedia plan --site BER --verbose
+    | 1 to patch; 90.1 kB to write
+    |
+    | patch    out/win11-BER.iso (1.35 MB, 90.1 kB to write, 244 kB kept)
+    |   prestart: `lib/ask.cmd` changed, 10 B → 25 B
+    |   boots without a key prompt
+    = 0
+
+    $ tsmedia plan --site BER --verbose
+    | 1 to rebuild; 286 kB to write
+    |
+    | rebuild  out/win11-BER.iso (1.33 MB, 286 kB to write)
+    |   files of the medium itself: `sources/boot.wim` changed, 208104 → 208099 bytes
+    |   rebuilt: a patch would write almost as much
+    |   boots without a key prompt
+    = 0
+    ");
 }
 
 #[test]

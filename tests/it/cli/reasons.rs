@@ -47,7 +47,17 @@ fn a_value_that_changes_no_byte_changes_nothing_and_is_renewed_in_the_record() {
     seen += &sandbox.see("apply --site BER --var language=en-US");
     assert_eq!(recorded(&sandbox)[0], language("en-US"));
     assert_eq!(sandbox.get("out/win11-BER.iso"), built);
-    insta::assert_snapshot!(seen);
+    insta::assert_snapshot!(seen, @"
+    $ tsmedia plan --site BER --var language=en-US
+    | nothing to do: the output is up to date
+    |
+    | keep     out/win11-BER.iso (1.13 MB)
+    = 0
+
+    $ tsmedia apply --site BER --var language=en-US
+    ! kept      out/win11-BER.iso (1.13 MB)
+    = 0
+    ");
 }
 
 #[test]

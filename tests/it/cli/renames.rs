@@ -110,7 +110,26 @@ fn a_saved_plan_renames_once() {
     sandbox.done(&["plan", "--out", "ci.plan"]);
     fs::remove_file(sandbox.path("out/win11-HAM.iso")).unwrap();
     seen += &sandbox.see("apply ci.plan");
-    insta::assert_snapshot!(seen);
+    insta::assert_snapshot!(seen, @"
+    $ tsmedia apply ci.plan
+    ! renamed   out/win11-BER.iso → new/BER/win11.iso (1.13 MB)
+    ! renamed   out/win11-HAM.iso → new/HAM/win11.iso (1.13 MB)
+    ! 2 renamed; 0 B written
+    = 0
+
+    $ tsmedia apply ci.plan
+    ! kept      new/BER/win11.iso (1.13 MB)
+    ! kept      new/HAM/win11.iso (1.13 MB)
+    ! nothing to do: the saved plan `ci.plan` was applied already
+    = 0
+
+    $ tsmedia apply ci.plan
+    ! out/win11-HAM.iso: not planned, now to delete
+    !
+    ! error: the saved plan `ci.plan` is out of date for 1 output; nothing was written
+    !   help: save a new plan with `tsmedia plan --out` and review it
+    = 1
+    ");
 }
 
 #[test]
@@ -124,5 +143,12 @@ fn the_discs_of_a_set_are_renamed() {
     sandbox.edit("path = \"out/{{ media.name }}-{{ site.code }}.iso\"", "path = \"win11.iso\"");
     let seen = sandbox.see("apply");
     assert!(sandbox.list("out").is_empty() && sandbox.path("win11.2.iso").exists());
-    insta::assert_snapshot!(seen);
+    insta::assert_snapshot!(seen, @"
+    $ tsmedia apply
+    ! renamed   out/win11-BER.1.iso → win11.1.iso (1.13 MB)
+    ! renamed   out/win11-BER.2.iso → win11.2.iso (1.89 MB)
+    ! renamed   out/win11-BER.3.iso → win11.3.iso (1.89 MB)
+    ! 3 renamed; 0 B written
+    = 0
+    ");
 }

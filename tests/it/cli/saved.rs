@@ -55,7 +55,28 @@ fn a_planned_deletion_is_done_once() {
     let mut seen = sandbox.see("plan --out ci.plan");
     seen += &sandbox.see("apply ci.plan");
     seen += &sandbox.see("apply ci.plan");
-    insta::assert_snapshot!(seen);
+    insta::assert_snapshot!(seen, @"
+    $ tsmedia plan --out ci.plan
+    | 1 to delete, 1 to keep; 0 B to write
+    |
+    | delete   out/win11-HAM.iso (1.13 MB)
+    |   it is no longer in the manifest
+    |
+    | keep     out/win11-BER.iso (1.13 MB)
+    ! saved the plan; apply it with `tsmedia apply ci.plan`
+    = 0
+
+    $ tsmedia apply ci.plan
+    ! kept      out/win11-BER.iso (1.13 MB)
+    ! deleted   out/win11-HAM.iso (1.13 MB)
+    ! 1 deleted, 1 kept; 0 B written
+    = 0
+
+    $ tsmedia apply ci.plan
+    ! kept      out/win11-BER.iso (1.13 MB)
+    ! nothing to do: the saved plan `ci.plan` was applied already
+    = 0
+    ");
     assert_eq!(sandbox.list("out"), ["win11-BER.iso"]);
 }
 
@@ -140,7 +161,33 @@ fn the_difference_is_a_screen_or_all_of_it_or_data() {
     let ran = sandbox.run(&["apply", "--json", "ci.plan"]);
     let moved: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
     assert_eq!(moved["stale"][1]["reasons"][0]["files"].as_array().unwrap().len(), 40);
-    insta::assert_snapshot!(seen);
+    insta::assert_snapshot!(seen, @"
+    $ tsmedia apply ci.plan
+    ! out/win11-BER.iso: to rebuild as planned, but
+    ! out/win11-HAM.iso: to rebuild as planned, but
+    !   package `BER00021`: 40 files added; 51 B → 4.05 kB
+    !     + 00.cab (100 B)
+    !     + 01.cab (100 B)
+    !     + 02.cab (100 B)
+    !     + 03.cab (100 B)
+    !     + 04.cab (100 B)
+    !     + 05.cab (100 B)
+    !     + 06.cab (100 B)
+    !     + 07.cab (100 B)
+    !     + 08.cab (100 B)
+    !     + 09.cab (100 B)
+    !     + 10.cab (100 B)
+    !     + 11.cab (100 B)
+    !     + 12.cab (100 B)
+    !     + 13.cab (100 B)
+    !     and 26 more
+    !
+    ! use `--verbose` to see everything
+    !
+    ! error: the saved plan `ci.plan` is out of date for 2 outputs; nothing was written
+    !   help: save a new plan with `tsmedia plan --out` and review it
+    = 1
+    ");
 }
 
 #[test]
@@ -163,7 +210,25 @@ fn a_file_in_the_way_is_replaced_by_a_saved_plan_only_when_asked_to() {
     seen += &sandbox.see("apply ci.plan");
     assert_eq!(sandbox.get("out/win11-BER.iso"), b"somebody's");
     seen += &sandbox.see("apply ci.plan --force");
-    insta::assert_snapshot!(seen);
+    insta::assert_snapshot!(seen, @"
+    $ tsmedia plan --site BER --out ci.plan
+    | 1 to rebuild; 84.6 kB to write
+    |
+    | rebuild  out/win11-BER.iso (1.13 MB, 84.6 kB to write)
+    |   a file that tsmedia did not make is in the way; `--force` replaces it
+    |   boots without a key prompt
+    ! saved the plan; apply it with `tsmedia apply ci.plan`
+    = 0
+
+    $ tsmedia apply ci.plan
+    ! error: `out/win11-BER.iso` already exists and was not made by tsmedia
+    !   help: move `out/win11-BER.iso` away, choose another `path` in `[output]`, or replace it with `--force`
+    = 1
+
+    $ tsmedia apply ci.plan --force
+    ! rebuilt   out/win11-BER.iso (1.13 MB)
+    = 0
+    ");
 }
 
 #[test]

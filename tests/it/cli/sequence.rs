@@ -74,7 +74,19 @@ fn templates_of_a_sequence_are_rendered_for_a_site_before_it_becomes_xml() {
     );
     let xml = sandbox.done(&["sequence", "export", "deploy.toml", "--site", "BER", "--var", "language=de-DE"]);
     assert!(xml.contains("<action>tsenv.exe \"Language=de-DE in BER\" /hiddenflag:False</action>"), "{xml}");
-    insta::assert_snapshot!(sandbox.see("sequence export deploy.toml"));
+    insta::assert_snapshot!(sandbox.see("sequence export deploy.toml"), @r#"
+    $ tsmedia sequence export deploy.toml
+    !   × unknown name `site.code`
+    !    ╭─[deploy.toml:7:36]
+    !  6 │ variable = "Language"
+    !  7 │ value = "{{ vars.language }} in {{ site.code }}"
+    !    ·                                    ─────────
+    !    ╰────
+    !   help: name a site with `--site CODE`
+    !
+    ! 1 error
+    = 1
+    "#);
 }
 
 #[test]

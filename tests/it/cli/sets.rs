@@ -65,7 +65,25 @@ fn what_one_disc_does_not_hold_is_a_set_of_discs() {
     }
     let plan: serde_json::Value = serde_json::from_str(&sandbox.done(&["plan", "--json"])).unwrap();
     insta::assert_snapshot!(seen);
-    insta::assert_snapshot!(serde_json::to_string_pretty(&plan["outputs"][1]["disc"]).unwrap());
+    insta::assert_snapshot!(serde_json::to_string_pretty(&plan["outputs"][1]["disc"]).unwrap(), @r#"
+    {
+      "set": "75a76682d7bf1cb1",
+      "number": 2,
+      "discs": 3,
+      "capacity": 2000000,
+      "free": 257152,
+      "files": 16,
+      "content": 708019,
+      "entries": [
+        {
+          "entry": "package `BER00030`",
+          "files": 15,
+          "len": 708000,
+          "whole": false
+        }
+      ]
+    }
+    "#);
 }
 
 #[test]
@@ -121,7 +139,20 @@ fn a_disc_of_a_chosen_site_that_is_no_more_is_deleted_and_those_of_others_stay()
     let mut seen = sandbox.see("apply --site BER");
     assert_eq!(sandbox.list("out").len(), 5);
     seen += &sandbox.see("apply --site BER");
-    insta::assert_snapshot!(seen);
+    insta::assert_snapshot!(seen, @"
+    $ tsmedia apply --site BER
+    ! kept      out/win11-BER.1.iso (1.91 MB)
+    ! patched   out/win11-BER.2.iso (1.76 MB)
+    ! deleted   out/win11-BER.3.iso (1.83 MB)
+    ! 1 patched, 1 deleted, 1 kept; 328 kB written
+    = 0
+
+    $ tsmedia apply --site BER
+    ! kept      out/win11-BER.1.iso (1.91 MB)
+    ! kept      out/win11-BER.2.iso (1.76 MB)
+    ! nothing to do: all 2 outputs are up to date
+    = 0
+    ");
 }
 
 #[test]

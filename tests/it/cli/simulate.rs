@@ -177,7 +177,18 @@ fn the_sequence_of_a_capture_medium_runs_from_the_windows_that_is_captured() {
         "facts.toml",
         "facts-version = 1\n[[folder]]\npath = 'C:\\Windows\\CCM'\n[expect]\nresult = \"success\"\n",
     );
-    assert_snapshot!(sandbox.see("simulate --facts facts.toml"));
+    assert_snapshot!(sandbox.see("simulate --facts facts.toml"), @"
+    $ tsmedia simulate --facts facts.toml
+    | facts
+    |   OS  group Capture the Reference Machine
+    |   OS  run     Prepare Configuration Manager Client
+    |   OS  run     Prepare OS
+    |                 restarts into Windows PE: for the capture
+    |   PE  run     Capture the Reference Machine
+    | the task sequence succeeds in Windows PE, after 1 restart
+    ! 1 run as expected
+    = 0
+    ");
 }
 
 #[test]

@@ -231,7 +231,22 @@ fn a_site_file_is_read_in_every_encoding_of_powershell() {
 fn a_site_file_that_is_too_long_is_not_read() {
     let sandbox = project();
     fs::File::create(sandbox.path("sites/ber.json")).unwrap().set_len(1 << 40).unwrap();
-    insta::assert_snapshot!(see(&sandbox, "check"));
+    insta::assert_snapshot!(see(&sandbox, "check"), @r#"
+    $ tsmedia check
+    !   × the site file `sites/ber.json` can't be read: it has 1099511627776 bytes (1.10 TB); the limit
+    !   │ is 33554432 bytes (33.6 MB)
+    !     ╭─[media.toml:19:8]
+    !  18 │ [[sites]]
+    !  19 │ data = "sites/ber.json"
+    !     ·        ────────┬───────
+    !     ·                ╰── named here
+    !  20 │
+    !     ╰────
+    !   help: name the JSON file that `Export-TsmediaSite.ps1` wrote
+    !
+    ! 1 error
+    = 1
+    "#);
 }
 
 #[test]
@@ -349,7 +364,24 @@ fn a_boot_image_of_other_processors_than_its_package_is_reported() {
     let seen = see(&sandbox, "check");
     let start = seen.find("!   \u{26a0} the boot image is for").unwrap_or_else(|| panic!("{seen}"));
     let end = start + seen[start..].find("help:").unwrap();
-    insta::assert_snapshot!(seen[start..end + seen[end..].find("\n").unwrap()]);
+    insta::assert_snapshot!(seen[start..end + seen[end..].find("\n").unwrap()], @r#"
+    !   ⚠ the boot image is for x64, but the package `BER00005` of the site is for arm64
+    !     ╭─[sites/ber.json:25:13]
+    !  24 │     {
+    !  25 │       "id": "BER00005",
+    !     ·             ─────┬────
+    !     ·                  ╰── the package
+    !  26 │       "name": "Boot image (x64)",
+    !  27 │       "version": "10.0.26100.1",
+    !  28 │       "source-version": 2,
+    !  29 │       "source": "\\\\cm1\\sources\\boot.wim",
+    !  30 │       "architecture": "arm64"
+    !     ·                       ───┬───
+    !     ·                          ╰── `Boot image (x64)`
+    !  31 │     }
+    !     ╰────
+    !   help: set `package` in `[boot]` to the package of this boot image
+    "#);
 }
 
 #[test]
@@ -369,7 +401,20 @@ fn a_site_file_is_an_input_also_where_it_is_not_there() {
     }
     // The site is named in the file, and is not known before.
     sandbox.edit("code = \"HAM\"\n", "");
-    insta::assert_snapshot!(sandbox.see("check"));
+    insta::assert_snapshot!(sandbox.see("check"), @r#"
+    $ tsmedia check
+    !   × unknown name `site.code`
+    !     ╭─[media.toml:19:35]
+    !  18 │ [[sites]]
+    !  19 │ data = "sites/{{ vars.where }}-{{ site.code }}.json"
+    !     ·                                   ─────────
+    !  20 │
+    !     ╰────
+    !   help: the path of a site file can only refer to `site.code` and `vars`
+    !
+    ! 1 error
+    = 1
+    "#);
 }
 
 #[test]

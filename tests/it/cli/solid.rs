@@ -226,7 +226,28 @@ fn an_export_that_is_stopped_or_fails_leaves_nothing_under_its_name() {
     sandbox.put("images/boot.esd", &damaged);
     seen += &sandbox.see("plan");
     assert_eq!(exports(&sandbox), [""; 0]);
-    insta::assert_snapshot!(seen);
+    insta::assert_snapshot!(seen, @r#"
+    $ tsmedia plan
+    ! re-exporting `images/boot.esd`, which is solid
+    ! error: interrupted
+    = 130
+
+    $ tsmedia plan
+    ! re-exporting `images/boot.esd`, which is solid
+    !   × `images/boot.esd` is damaged: the SHA-1 message digest of a WIM resource did not match the
+    !   │ expected value
+    !     ╭─[media.toml:13:18]
+    !  12 │ [boot]
+    !  13 │ image = { file = "images/boot.esd" }
+    !     ·                  ────────┬────────
+    !     ·                          ╰── named here
+    !  14 │ files = "boot-files"
+    !     ╰────
+    !   help: copy the file again, or check it with `wimlib-imagex verify images/boot.esd`
+    !
+    ! 1 error
+    = 1
+    "#);
     sandbox.put("images/boot.esd", &whole);
     sandbox.done(&["plan"]);
     assert_eq!(exports(&sandbox).len(), 2);

@@ -177,7 +177,13 @@ fn ctrl_c_leaves_a_stick_that_starts_nothing_and_says_so() {
     assert!(Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status().unwrap().success());
     let ran = child.wait_with_output().unwrap();
     assert_eq!(start(), [0; 512]);
-    insta::assert_snapshot!(sandbox.see_ran("write medium.img stick --erase stick", &ran));
+    insta::assert_snapshot!(sandbox.see_ran("write medium.img stick --erase stick", &ran), @"
+    $ tsmedia write medium.img stick --erase stick
+    ! error: `stick` is incomplete and not bootable; its previous data is lost
+    !   because: interrupted
+    !   help: write the medium again before you use the stick
+    = 130
+    ");
 }
 
 /// The medium of a site as the image of a stick.
@@ -227,5 +233,30 @@ fn what_was_put_beside_a_medium_and_another_medium_are_not_lost_without_consent(
     copy("::my notes.txt");
     seen += &sandbox.see("write out/win11-BER.img stick");
     seen += &sandbox.see("write out/win11-BER.img stick --erase stick");
-    insta::assert_snapshot!(seen);
+    insta::assert_snapshot!(seen, @"
+    $ tsmedia write out/win11-HAM.img stick
+    ! `stick`: a file in place of a disk, 315 MB
+    !   it contains the medium `win11` for the site `BER`, labelled `WIN11 BER`
+    !   partition 1: FAT32 `WIN11 BER`, 36.7 MB
+    ! error: can't write to `stick`: it contains other data, which would be lost
+    !   help: to erase all of it, run `tsmedia write out/win11-HAM.img stick --erase stick`
+    = 1
+
+    $ tsmedia write out/win11-BER.img stick --dry-run
+    | would write the differences to `stick`, which already contains the medium (37.7 MB)
+    = 0
+
+    $ tsmedia write out/win11-BER.img stick
+    ! `stick`: a file in place of a disk, 315 MB
+    !   it contains the medium `win11` for the site `BER`, labelled `WIN11 BER`
+    !   partition 1: FAT32 `WIN11 BER`, 36.7 MB
+    !   files that are not part of the medium: `my notes.txt`
+    ! error: can't write to `stick`: it contains other data, which would be lost
+    !   help: to erase all of it, run `tsmedia write out/win11-BER.img stick --erase stick`
+    = 1
+
+    $ tsmedia write out/win11-BER.img stick --erase stick
+    ! written   stick: 1.15 MB, verified by reading back; 36.6 MB were up to date
+    = 0
+    ");
 }
