@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     fn bytes(len: usize) -> Vec<u8> {
-        (0..len).map(|at| (at / 7 ^ at >> 9) as u8).collect()
+        (0..len).map(|at| ((at / 7) ^ (at >> 9)) as u8).collect()
     }
 
     fn hash(threads: &mut HashThreads, bytes: &[u8], kinds: DigestKinds) -> Digests {
