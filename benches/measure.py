@@ -67,8 +67,8 @@ image = {{ file = "{ROOT}/examples/images/x64/boot.wim" }}
     return path
 
 
-def run(command, folder, sync=True):
-    """Runs a tool that must succeed."""
+def run(command, folder, sync=True, codes=(0,)):
+    """Runs a tool that must end with one of these exit codes."""
     if sync:
         subprocess.run(["sync"], check=True)
     start = time.monotonic()
@@ -80,7 +80,7 @@ def run(command, folder, sync=True):
     counts = dict(line.split(": ") for line in Path(f"/proc/{process.pid}/io").read_text().splitlines())
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+    if process.returncode not in codes:
         sys.exit(f"{command[0]} failed:\n{errors.decode()}")
     if sync:
         subprocess.run(["sync"], check=True)

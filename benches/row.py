@@ -19,15 +19,16 @@ class Bench:
     rounds: int
     program: Path
 
-    def in_turn(self, prepare, commands, synced=False, warmup=1):
+    def in_turn(self, prepare, commands, synced=False, warmup=1, codes=(0,)):
         """Runs commands in turn, `rounds` times each after `warmup` rounds that don't count. `commands` are argument
-        lists by name; `prepare` is called with the name before each, and may be `None`. Returns lists by name."""
+        lists by name; `prepare` is called with the name before each, and may be `None`. Each has to end
+        with one of these exit codes. Returns lists by name."""
         taken = {name: [] for name in commands}
         for number in range(warmup + self.rounds):
             for name, command in commands.items():
                 if prepare is not None:
                     prepare(name)
-                one = measure.run(command, self.folder, sync=synced)
+                one = measure.run(command, self.folder, sync=synced, codes=codes)
                 if number >= warmup:
                     taken[name].append(one)
         return taken

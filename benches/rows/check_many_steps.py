@@ -21,7 +21,8 @@ def rows(bench):
         sequence(bench.folder / f"{name}.toml", n_steps, n_tests)
         media = measure.manifest(bench.folder, [], name=f"media-{name}.toml")
         media.write_text(media.read_text() + f'[task-sequence]\nfile = "{name}.toml"\n')
-        taken = bench.in_turn(None, {name: [bench.program, "check", media]})
+        # A sequence without content is complained about, once everything is checked.
+        taken = bench.in_turn(None, {name: [bench.program, "check", media]}, codes=(0, 1))
         figures[name] = taken[name]
     wall = measure.median(figures["tests"], "wall")
     yield limit_row("check of 1,000 steps with 30 tests each", wall, 1, "s")
