@@ -121,8 +121,8 @@ impl fmt::Display for BadName {
 
 impl Ord for Name {
     fn cmp(&self, other: &Self) -> Ordering {
-        // Most names are ASCII up to where they differ, and large trees compare millions of them. What is the same is
-        // the same in upper case.
+        // Most names are ASCII up to where they differ, and large trees compare millions of them. Equal bytes
+        // are equal in upper case.
         let n_same = n_same_bytes(self.0.as_bytes(), other.0.as_bytes());
         for (one, two) in self.0.bytes().zip(other.0.bytes()).skip(n_same) {
             if !one.is_ascii() || !two.is_ascii() {
