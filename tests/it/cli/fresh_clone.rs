@@ -74,6 +74,16 @@ fn tsmedia(sandbox: &Sandbox, command: &str, clone: &str) -> String {
     sandbox.done(&[command, "--cache-dir", "cache", &manifest])
 }
 
+/// Creates a repository and two clones: `one` has built its media, which `two` has as well.
+fn origin_and_clones() -> Sandbox {
+    let sandbox = origin();
+    clone(&sandbox, "one", ROT);
+    tsmedia(&sandbox, "apply", "one");
+    clone(&sandbox, "two", ROT);
+    copy_media(&sandbox, "one", "two");
+    sandbox
+}
+
 /// Runs `plan` for a clone. Returns what it printed, and the number of bytes that it and Git read.
 fn plan_and_count(sandbox: &Sandbox, clone: &str, cache: &str) -> (String, u64) {
     let mut command = Command::new("sh");
@@ -90,11 +100,7 @@ fn a_fresh_clone_reads_nothing_that_git_says_is_the_same() {
     if !has_git_lfs() {
         return;
     }
-    let sandbox = origin();
-    clone(&sandbox, "one", ROT);
-    tsmedia(&sandbox, "apply", "one");
-    clone(&sandbox, "two", ROT);
-    copy_media(&sandbox, "one", "two");
+    let sandbox = origin_and_clones();
     let (printed, n_read) = plan_and_count(&sandbox, "two", "cache");
     assert!(printed.starts_with("nothing to do"), "{printed}");
     // Both plans read parts of the finished media, and one of them the content: the large file, the boot image, and
@@ -121,11 +127,7 @@ fn apply_reads_what_the_index_says_before_it_builds() {
     if !has_git_lfs() {
         return;
     }
-    let sandbox = origin();
-    clone(&sandbox, "one", ROT);
-    tsmedia(&sandbox, "apply", "one");
-    clone(&sandbox, "two", ROT);
-    copy_media(&sandbox, "one", "two");
+    let sandbox = origin_and_clones();
     // An index that lies: Git is told that other bytes have the same pointer.
     let pointer = git(&sandbox, &["-C", "origin", "cat-file", "blob", "HEAD:large.bin"]);
     sandbox.put("pointer", format!("{pointer}\n"));
