@@ -242,7 +242,7 @@ fn a_run_that_ends_anywhere_has_recorded_what_it_finished() {
     };
     let record_path = fixture.root.join("media.record.json");
     let mut n_between = 0;
-    for n_calls in (0..).step_by(7) {
+    for n_calls in (0..).step_by(if is_thorough() { 3 } else { 13 }) {
         fixture.put("tool/setup.exe", &noise(200_000, n_calls as u64));
         next_tick();
         let targets = targets();

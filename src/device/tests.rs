@@ -290,11 +290,12 @@ fn what_a_link_led_to_is_written_to_wherever_it_leads_by_then() {
 
 /// Finds signs of use in a file of 100 MB with these bytes at these offsets.
 fn signs_of(marks: &[(u64, &[u8])]) -> DriveContents {
-    let fixture = DriveFixture::new();
-    let file = fs::File::create_new(fixture.path("stick")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = Utf8Path::from_path(folder.path()).unwrap().join("stick");
+    let file = fs::File::create_new(&path).unwrap();
     file.set_len(100 << 20).unwrap();
     marks.iter().for_each(|(at, bytes)| file.write_all_at(bytes, *at).unwrap());
-    let target = DeviceTarget::find(&fixture.path("stick"), &System::at("/nowhere")).unwrap();
+    let target = DeviceTarget::find(&path, &System::at("/nowhere")).unwrap();
     DriveContents::read(&target, &Progress::default()).unwrap()
 }
 
