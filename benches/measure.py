@@ -68,11 +68,15 @@ image = {{ file = "{ROOT}/examples/images/x64/boot.wim" }}
 
 
 def run(command, folder, sync=True, codes=(0,)):
-    """Runs a tool that must end with one of these exit codes."""
+    """Runs a tool that must end with one of these exit codes. The cache of tsmedia is that of the folder, also within a
+    repository, so that forgetting it forgets all digests."""
     if sync:
         subprocess.run(["sync"], check=True)
+    environment = os.environ | {"TSMEDIA_CACHE_DIR": str(folder / ".tsmedia")}
     start = time.monotonic()
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
     errors = process.stderr.read()
     # Ended and not yet forgotten: its counts can still be read.
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
