@@ -70,7 +70,8 @@ pub fn check_windows_name(name: &str) -> Option<String> {
     if name == "." || name == ".." {
         return Some("refers to a folder, not a file".into());
     }
-    if let Some(c) = name.chars().find(|c| c.is_control() || r#"<>:"/\|?*"#.contains(*c)) {
+    let is_forbidden = |c: &char| c.is_control() || matches!(c, '<' | '>' | ':' | '"' | '/' | '\\' | '|' | '?' | '*');
+    if let Some(c) = name.chars().find(is_forbidden) {
         return Some(format!("has the character `{}`, which Windows does not allow", c));
     }
     if name.ends_with(['.', ' ']) {
@@ -78,7 +79,10 @@ pub fn check_windows_name(name: &str) -> Option<String> {
         return Some(format!("ends in {what}, which Windows cuts off"));
     }
     let stem = name.split('.').next().unwrap_or(name).trim_end_matches(' ');
-    if let Some(device) = RESERVED.iter().find(|device| device.eq_ignore_ascii_case(stem)) {
+    // Devices have three or four letters, and most names have more.
+    if stem.len() <= 4
+        && let Some(device) = RESERVED.iter().find(|device| device.eq_ignore_ascii_case(stem))
+    {
         return Some(format!("stands for the device {device} on Windows"));
     }
     None
@@ -87,6 +91,10 @@ pub fn check_windows_name(name: &str) -> Option<String> {
 fn check_name(name: &str) -> Option<String> {
     if let Some(why) = check_windows_name(name) {
         return Some(why);
+    }
+    // UTF-8 takes at least one byte for each UTF-16 unit.
+    if name.len() <= MAX_UTF16 {
+        return None;
     }
     let utf16_len = name.encode_utf16().count();
     let is_latin1 = name.chars().all(|c| u32::from(c) < 0x100);
@@ -124,7 +132,7 @@ impl Ord for Name {
         // Most names are ASCII up to where they differ, and large trees compare millions of them. Equal bytes
         // are equal in upper case.
         let n_same = n_same_bytes(self.0.as_bytes(), other.0.as_bytes());
-        for (one, two) in self.0.bytes().zip(other.0.bytes()).skip(n_same) {
+        for (one, two) in self.0.as_bytes()[n_same..].iter().zip(&other.0.as_bytes()[n_same..]) {
             if !one.is_ascii() || !two.is_ascii() {
                 return self.folded().cmp(other.folded());
             }
