@@ -40,7 +40,9 @@ pub(super) fn to_hash(inputs: &Inputs) -> Result<Vec<Arc<Source>>> {
             .collect();
         let recorded = inputs.record.files(&target.name)?;
         let lens: HashMap<_, _> = recorded.iter().map(|file| (file.path.as_str(), file.len)).collect();
-        let n_unknown: u64 = unknown.iter().map(|(_, source)| source.len()).sum();
+        // An edited boot image is most of a bootable medium, and hardly any of its bytes are new.
+        let new = unknown.iter().filter(|(_, source)| !source.is_assembled());
+        let n_unknown: u64 = new.map(|(_, source)| source.len()).sum();
         let n_recorded = recorded.iter().fold(0u64, |all, file| all.saturating_add(file.len));
         let is_patched = is_patchable(inputs, target) && n_unknown < n_recorded / 2;
         for (path, source) in unknown {

@@ -73,6 +73,11 @@ impl Source {
         self.len() == 0
     }
 
+    /// Returns `true` if it is assembled from ranges of files. Usually most of its bytes were in the last output too.
+    pub fn is_assembled(&self) -> bool {
+        matches!(self, Self::Pieced(_))
+    }
+
     /// Path of the file, or of the one that an assembled source is named after, for messages.
     pub fn path(&self) -> &Utf8Path {
         match self {

@@ -8,7 +8,6 @@ use std::os::unix::fs::FileExt;
 use camino::Utf8Path;
 use rustix::fs::SeekFrom;
 
-use crate::content::Source;
 use crate::error::{Error, Result};
 use crate::layout::{Extent, Layout, Piece, Region};
 use crate::output::Sealed;
@@ -136,7 +135,7 @@ impl PatchContents {
             let window = Region { offset: at, len: to - at };
             if let Some(Extent { piece: Piece::Source { file, .. }, len, .. }) = within(layout, window).next()
                 && len == window.len
-                && !is_derived(&file)
+                && !file.is_assembled()
             {
                 add(&mut self.over, at, len);
                 at = to;
@@ -148,7 +147,8 @@ impl PatchContents {
             for extent in within(layout, window) {
                 match &extent.piece {
                     Piece::Bytes(bytes) => new[(extent.offset - at) as usize..][..bytes.len()].copy_from_slice(bytes),
-                    Piece::Source { file, .. } if is_derived(file) => {
+                    // Most of it is usually unchanged, so reading it pays off.
+                    Piece::Source { file, .. } if file.is_assembled() => {
                         let mut to = (extent.offset - at) as usize;
                         visit_piece(&extent, 0, extent.len, &mut |bytes| {
                             new[to..to + bytes.len()].copy_from_slice(bytes);
@@ -209,11 +209,6 @@ fn next_data(file: &File, at: u64, len: u64) -> u64 {
         Err(rustix::io::Errno::NXIO) => len,
         Err(_) => 0,
     }
-}
-
-/// Returns `true` if a source is assembled from others. Most of it is usually unchanged, so reading it pays off.
-fn is_derived(source: &Source) -> bool {
-    matches!(source, Source::Pieced(_))
 }
 
 /// Number of bytes that are compared and written at a time.

@@ -58,7 +58,7 @@ fn a_changed_script_changes_a_script_and_no_boot_image() {
     sandbox.put("prestart/lib/ask.cmd", "rem asks something else\r\n");
     let mut seen = sandbox.see("plan --site BER --verbose");
     assert!(!seen.contains("boot.wim"), "{seen}");
-    // In the boot image, it takes the whole of it.
+    // A script in the boot image changes the end of its file.
     sandbox.edit("files = \"prestart\"\n", "files = \"prestart\"\nwhere = \"boot-image\"\n");
     assert!(sandbox.see("apply --site BER").ends_with("= 0\n\n"));
     sandbox.put("prestart/lib/ask.cmd", "rem asks the first\r\n");
@@ -73,11 +73,10 @@ fn a_changed_script_changes_a_script_and_no_boot_image() {
     = 0
 
     $ tsmedia plan --site BER --verbose
-    | 1 to rebuild; 286 kB to write
+    | 1 to patch; 98.3 kB to write
     |
-    | rebuild  out/win11-BER.iso (1.33 MB, 286 kB to write)
+    | patch    out/win11-BER.iso (1.33 MB, 98.3 kB to write, 237 kB kept)
     |   files of the medium itself: `sources/boot.wim` changed, 208104 → 208099 bytes
-    |   rebuilt: a patch would write almost as much
     |   boots without a key prompt
     = 0
     ");
@@ -102,6 +101,28 @@ fn files_in_the_boot_image_are_where_boot_images_have_them() {
         in_boot_image(&sandbox, medium, "TSConfig.INI").unwrap(),
         "[CustomHook]\r\nCommandLine=cmd /c ask.cmd & echo %errorlevel%\r\n"
     );
+}
+
+/// The edited boot image has another length, and is more than half of the medium.
+#[test]
+fn a_script_in_a_large_boot_image_is_patched_on_the_medium() {
+    const LEN: usize = 4 << 20;
+    let sandbox = sandbox();
+    sandbox.edit("files = \"prestart\"\n", "files = \"prestart\"\nwhere = \"boot-image\"\n");
+    let noise = (0..LEN as u64).map(|n| (n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8);
+    sandbox.put("large.bin", noise.collect::<Vec<_>>());
+    let add = format!("add {} /Windows/large.bin", sandbox.path("large.bin"));
+    let boot_image = sandbox.path("images/boot.wim");
+    wimlib(&["update", boot_image.as_str(), "1", &format!("--command={add}")]);
+    assert!(sandbox.see("apply --site BER").ends_with("= 0\n\n"));
+    sandbox.put("prestart/lib/ask.cmd", "rem asks something else\r\n");
+    let seen = sandbox.see("plan --site BER");
+    assert!(seen.contains("| 1 to patch; ") && seen.contains(" kB to write\n"), "{seen}");
+    assert!(sandbox.see("apply --site BER").contains("patched"));
+    let patched = sandbox.get("out/win11-BER.iso");
+    fs::remove_file(sandbox.path("out/win11-BER.iso")).unwrap();
+    assert!(sandbox.see("apply --site BER").contains("created"));
+    assert!(patched == sandbox.get("out/win11-BER.iso"));
 }
 
 #[test]
