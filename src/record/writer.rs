@@ -13,7 +13,7 @@ use super::{Record, Recorded, RecordedCapture, RecordedFile, RecordedMedium};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::limits::MAX_RECORD_LEN;
-use crate::write::{ChangeLog, DiskOps, read_log};
+use crate::write::{ChangeLog, DiskOps, read_log, remove_log};
 
 /// Writes the record of a run.
 #[derive(Debug)]
@@ -61,11 +61,14 @@ impl<'a> RecordWriter<'a> {
         record.save(self.path, self.disk)
     }
 
-    /// Writes the record in full if a part of it is only in the log, or the file has to be replaced.
+    /// Writes the record in full if a part of it is only in the log, or the file has to be replaced. Otherwise removes the
+    /// log that a run left which ended after it had written the record.
     pub fn finish(&mut self, record: &Record) -> Result<()> {
         if self.log.is_some() || record.has_log || record.is_damaged() {
-            self.save(record)?;
+            return self.save(record);
         }
+        // Best effort: such a log is never read.
+        let _ = remove_log(self.disk, self.path);
         Ok(())
     }
 }
