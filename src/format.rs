@@ -16,6 +16,7 @@ pub mod overlay_filter;
 pub mod pe;
 pub mod regf;
 pub mod revocations;
+pub mod signing_key;
 pub mod stick;
 pub mod virtual_disk;
 pub mod wim;

@@ -60,6 +60,10 @@ pub const MAX_SIGNATURES: usize = 16;
 pub const MAX_BER_DEPTH: usize = 64;
 /// Certificates between a signature and its root.
 pub const MAX_CERTIFICATE_CHAIN: usize = 10;
+/// Length of a description, statement or signature bundle of a medium, in bytes: those of some hundred thousand files.
+pub const MAX_ATTESTATION_LEN: u64 = 512 << 20;
+/// Length of the output of a signing command, in bytes. Signatures have at most a few hundred.
+pub const MAX_SIGNATURE_LEN: usize = 64 << 10;
 /// Length of a Secure Boot revocation list, in bytes. Lists have some tens of kilobytes.
 pub const MAX_REVOCATIONS_LEN: u64 = 16 << 20;
 /// Length of a file of media variables or policies, in bytes.
@@ -82,6 +86,8 @@ pub const MAX_BOOT_FILE_LEN: u64 = 64 << 20;
 pub const MAX_SCRIPT_LEN: u64 = 64 << 10;
 /// Length of an INF file, in bytes. Those of graphics drivers have a few megabytes.
 pub const MAX_INF_LEN: u64 = 16 << 20;
+/// Length of a signed catalog, in bytes. Those of large driver packages have some hundred kilobytes.
+pub const MAX_CATALOG_LEN: u64 = 16 << 20;
 /// Catalogs of an INF file. It has at most one for each architecture.
 pub const MAX_INF_CATALOGS: usize = 32;
 /// Length of a string of an INF file after token substitution, in characters; the limit of Windows.

@@ -112,13 +112,13 @@ impl PrivateKey {
     }
 
     /// Signs `message` with PKCS #1 v1.5 and SHA-256.
-    pub(super) fn sign(&self, message: &[u8]) -> der::Result<Vec<u8>> {
+    pub(crate) fn sign(&self, message: &[u8]) -> der::Result<Vec<u8>> {
         let digest = Sha256::digest(message);
         self.key.sign(Pkcs1v15Sign::new::<Sha256>(), &digest).map_err(|_| der::ErrorKind::Failed.into())
     }
 
     /// Public key.
-    pub(super) fn public_key(&self) -> RsaPublicKey {
+    pub(crate) fn public_key(&self) -> RsaPublicKey {
         RsaPublicKey::from(&self.key)
     }
 }
