@@ -1,4 +1,4 @@
-//! Authenticode signatures from the certificate table of a PE file.
+//! Authenticode signatures from the certificate table of a PE file, and of catalogs (`.cat`), which sign drivers.
 //!
 //! Follows "Windows Authenticode Portable Executable Signature Format" 1.0 (2008) on top of PKCS #7
 //! (RFC 2315), and UEFI 2.10, 32.2.4, for what firmware requires. [`Signature::read`] compares the
@@ -15,7 +15,7 @@ use ::der::Decode as _;
 use sha2::Digest as _;
 use x509_cert::spki::AlgorithmIdentifierOwned;
 
-use crate::digest::Sha256;
+use crate::digest::{DigestKinds, Digests, Sha256};
 use crate::format::certificate::Certificate;
 use crate::format::certificate::signature::{HashAlgorithm, SignatureAlgorithm, SignatureError, SignatureScheme};
 use crate::limits::MAX_CERTIFICATE_CHAIN;
@@ -66,6 +66,8 @@ impl fmt::Display for MalformedSignature {
 const SIGNED_DATA: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 7, 2];
 /// OID of the signed Authenticode content, `1.3.6.1.4.1.311.2.1.4`.
 const INDIRECT_DATA: &[u8] = &[0x2B, 6, 1, 4, 1, 0x82, 0x37, 2, 1, 4];
+/// OID of the content of a catalog, a certificate trust list, `1.3.6.1.4.1.311.10.1`.
+const TRUST_LIST: &[u8] = &[0x2B, 6, 1, 4, 1, 0x82, 0x37, 10, 1];
 /// OID of the attribute with the content's digest, `1.2.840.113549.1.9.4`.
 const MESSAGE_DIGEST: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 9, 4];
 /// OID of the signing time in a counter-signature, `1.2.840.113549.1.9.5`.
@@ -94,9 +96,28 @@ impl Signature {
     ///
     /// If `bytes` is not an Authenticode signature, or the signer's certificate is missing.
     pub fn read(bytes: &[u8], file: &Sha256) -> Result<Self, MalformedSignature> {
-        SignatureParts::read(bytes)
+        SignatureParts::read(bytes, INDIRECT_DATA)
             .ok_or(MalformedSignature("it is not an Authenticode signature, or it is damaged"))?
-            .check(file)
+            .check(Some(file))
+    }
+
+    /// Reads the signature of a catalog and checks it. [`SignatureState::Altered`] means that the catalog does not list
+    /// `member`, a file that is not a program, by its SHA-1 or SHA-256 digest.
+    ///
+    /// # Errors
+    ///
+    /// If `bytes` is not a catalog, or the signer's certificate is missing.
+    pub fn read_catalog(bytes: &[u8], member: &[u8]) -> Result<Self, MalformedSignature> {
+        let parts = SignatureParts::read(bytes, TRUST_LIST)
+            .ok_or(MalformedSignature("it is not a signed catalog, or it is damaged"))?;
+        let mut signature = parts.check(None)?;
+        let digests = Digests::hash_kinds(member, DigestKinds::Sha1Too);
+        let sha1 = digests.sha1.map(|sha1| sha1.0).unwrap_or_default();
+        let lists = |digest: &[u8]| parts.content.windows(digest.len()).any(|bytes| bytes == digest);
+        if signature.state == SignatureState::Good && !lists(&digests.sha256.0) && !lists(&sha1) {
+            signature.state = SignatureState::Altered;
+        }
+        Ok(signature)
     }
 
     /// Microsoft authority that the certificate chain leads to; `None` for any other.
@@ -147,8 +168,8 @@ struct SignatureParts<'a> {
 
 impl<'a> SignatureParts<'a> {
     /// Reads the fields; `None` if one is missing or malformed.
-    fn read(bytes: &'a [u8]) -> Option<Self> {
-        let (signed, content) = signed_data(bytes, INDIRECT_DATA)?;
+    fn read(bytes: &'a [u8], content_type: &[u8]) -> Option<Self> {
+        let (signed, content) = signed_data(bytes, content_type)?;
         let content = Der(content).next_tagged(SEQUENCE)?.value;
         let mut rest = signed;
         let mut certificates = Vec::new();
@@ -172,8 +193,9 @@ impl<'a> SignatureParts<'a> {
         Some(Self { content, certificates, signer: who, digest, attributes, algorithm, signature, unsigned })
     }
 
-    /// Finds the signer's certificate and checks the signature.
-    fn check(&self, file: &Sha256) -> Result<Signature, MalformedSignature> {
+    /// Finds the signer's certificate and checks the signature. `file` is the digest that the content has to sign;
+    /// `None` for content of another type.
+    fn check(&self, file: Option<&Sha256>) -> Result<Signature, MalformedSignature> {
         let certificates: Vec<_> = self.certificates.iter().filter_map(|der| Certificate::from_der(der).ok()).collect();
         let is_signer = |certificate: &&Certificate| {
             certificate.encoded_names().1 == self.signer.0
@@ -184,26 +206,22 @@ impl<'a> SignatureParts<'a> {
         let (chain, broken) = build_chain(signer, &certificates);
         let known = DIGESTS.iter().find(|(oid, ..)| *oid == self.digest);
         let digest = known.map_or("unknown".into(), |(_, name, _)| (*name).to_owned());
-        let signed = self.signed_digest().ok_or(MalformedSignature("its signed digest can't be read"))?;
-        let state = match known {
-            Some((oid, _, HashAlgorithm::Sha256)) if *oid == signed.0 => {
-                self.check_state(file, signed.1, signer, broken)
-            }
+        let is_sha256 =
+            |oid: &[u8]| known.is_some_and(|(known, _, hash)| *known == oid && *hash == HashAlgorithm::Sha256);
+        let signed = match file {
+            Some(_) => Some(self.signed_digest().ok_or(MalformedSignature("its signed digest can't be read"))?),
+            None => None,
+        };
+        let state = match signed.zip(file) {
+            Some(((oid, signed), file)) if is_sha256(oid) && signed != file.0 => SignatureState::Altered,
+            Some(((oid, _), _)) if is_sha256(oid) => self.check_state(signer, broken),
+            None if is_sha256(self.digest) => self.check_state(signer, broken),
             _ => SignatureState::Unchecked(format!("its digest algorithm is {digest}")),
         };
         Ok(Signature { state, digest, chain, stamped: self.time_stamp_day() })
     }
 
-    fn check_state(
-        &self,
-        file: &Sha256,
-        signed: &[u8],
-        signer: &Certificate,
-        broken: Option<SignatureError>,
-    ) -> SignatureState {
-        if signed != file.0 {
-            return SignatureState::Altered;
-        }
+    fn check_state(&self, signer: &Certificate, broken: Option<SignatureError>) -> SignatureState {
         // The signature covers the attributes, and one of them the digest of the content: both
         // links have to be checked, or the content could be exchanged.
         let content = sha2::Sha256::digest(self.content);

@@ -23,6 +23,10 @@ pub struct Inf {
     pub class: DriverClass,
     /// Name of the class, such as `Net`; empty if there is none.
     pub class_name: String,
+    /// Name of the vendor (`Provider`); empty if there is none.
+    pub provider: String,
+    /// Version of the driver (`DriverVer`), such as `12.19.2.45`.
+    pub version: Option<String>,
     /// Architectures with models. Models without one are for x86, as in Windows.
     pub architectures: BTreeSet<Architecture>,
     /// Signed catalogs with their architecture. Those for all (`None`) are in the order in which
@@ -47,6 +51,12 @@ impl Inf {
             return Err("it has no `Signature` in its section `[Version]`");
         }
         let class_name = value("class").unwrap_or_default();
+        let provider = value("provider").unwrap_or_default();
+        // `DriverVer = 07/01/2025,12.19.2.45`: the date comes first.
+        let mut lines = sections.lines("version");
+        let driver_ver = lines.find(|line| sections.expand(&line.key).eq_ignore_ascii_case("driverver"));
+        let version = driver_ver.and_then(|line| line.fields.get(1)).map(|field| sections.expand(field));
+        let version = version.map(|version| version.trim().to_owned()).filter(|version| !version.is_empty());
         let class = match value("classguid") {
             Some(guid) => DriverClass::from_guid(&guid),
             None => match class_name.to_ascii_lowercase().as_str() {
@@ -84,7 +94,7 @@ impl Inf {
         }
         catalogs.sort_by_key(|(rank, ..)| *rank);
         let catalogs = catalogs.into_iter().map(|(_, of, file)| (of, file)).collect();
-        Ok(Self { class, class_name, architectures, catalogs })
+        Ok(Self { class, class_name, provider, version, architectures, catalogs })
     }
 
     /// Catalog that signs the driver for an architecture.
@@ -112,7 +122,7 @@ mod tests {
     use super::*;
 
     const NETWORK: &str = "; a driver\r\n[Version]\r\nSignature = \"$WINDOWS NT$\" ; always so\r\nClass=Net\r\n\
-        ClassGuid = %NetGuid%\r\nCatalogFile.NTamd64 = e1.cat\r\nCatalogFile = \"other;.cat\"\r\n\
+        ClassGuid = %NetGuid%\r\nProvider = %Intel%\r\nDriverVer = 07/01/2025, 12.19.2.45\r\nCatalogFile.NTamd64 = e1.cat\r\nCatalogFile = \"other;.cat\"\r\n\
         [manufacturer]\r\n%Intel% = Intel, NTamd64.10.0...16299, NTarm64\r\n\
         [Strings]\r\nIntel = \"Intel; with = and ;\"\r\nnetguid = \"{4D36E972-E325-11CE-BFC1-08002BE10318}\"\r\n";
 
@@ -125,6 +135,8 @@ mod tests {
         let expected = Inf {
             class: DriverClass::Network,
             class_name: "Net".into(),
+            provider: "Intel; with = and ;".into(),
+            version: Some("12.19.2.45".into()),
             architectures: [Architecture::X64, Architecture::Arm64].into(),
             catalogs: vec![(Some(Architecture::X64), "e1.cat".into()), (None, "other;.cat".into())],
         };

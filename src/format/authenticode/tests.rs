@@ -194,3 +194,86 @@ proptest! {
         let _ = Revocations::parse(&bytes);
     }
 }
+
+/// Encodes a DER element with a length of up to 65,535 bytes.
+fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let value = parts.concat();
+    let len = match value.len() {
+        len @ 0..128 => vec![len as u8],
+        len => [&[0x82][..], &(len as u16).to_be_bytes()].concat(),
+    };
+    [&[tag][..], &len, &value].concat()
+}
+
+/// A catalog that lists one digest, signed by openssl over the same attributes that Windows signs.
+fn catalog(signers: &Signers, listed: &[u8]) -> Vec<u8> {
+    let list =
+        der(SEQUENCE, &[&der(SEQUENCE, &[&der(6, &[&[0x2B, 6, 1, 4, 1, 0x82, 0x37, 12, 1, 1]])]), &der(4, &[listed])]);
+    let content = Der(&list).next().unwrap().value;
+    fs::write(signers.path("content"), content).unwrap();
+    let sha256 = der(SEQUENCE, &[&der(6, &[DIGESTS[0].0]), &der(5, &[])]);
+    let digest = sha2::Sha256::digest(content);
+    let attribute = |oid: &[u8], value: Vec<u8>| der(SEQUENCE, &[&der(6, &[oid]), &der(SET, &[&value])]);
+    let content_type: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 9, 3];
+    let attributes =
+        [attribute(content_type, der(6, &[TRUST_LIST])), attribute(MESSAGE_DIGEST, der(4, &[&digest[..]]))].concat();
+    fs::write(signers.path("attributes"), der(SET, &[&attributes])).unwrap();
+    signers.openssl(&["dgst", "-sha256", "-sign", "signer.key", "-out", "signature", "attributes"]);
+    signers.openssl(&["x509", "-in", "own.pem", "-outform", "DER", "-out", "leaf.der"]);
+    signers.openssl(&["x509", "-in", "own.ca.pem", "-outform", "DER", "-out", "ca.der"]);
+    let read = |name: &str| fs::read(signers.path(name)).unwrap();
+    let leaf = Certificate::from_der(&read("leaf.der")).unwrap();
+    let who = der(SEQUENCE, &[&leaf.encoded_names().1, &der(INTEGER, &[leaf.serial()])]);
+    let rsa = der(SEQUENCE, &[&der(6, &[&[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 1]]), &der(5, &[])]);
+    let signer = der(
+        SEQUENCE,
+        &[
+            &der(INTEGER, &[&[1]]),
+            &who,
+            &sha256,
+            &der(context_tag(0), &[&attributes]),
+            &rsa,
+            &der(OCTET_STRING, &[&read("signature")]),
+        ],
+    );
+    let signed = der(
+        SEQUENCE,
+        &[
+            &der(INTEGER, &[&[1]]),
+            &der(SET, &[&sha256]),
+            &der(SEQUENCE, &[&der(6, &[TRUST_LIST]), &der(context_tag(0), &[&list])]),
+            &der(context_tag(0), &[&read("leaf.der"), &read("ca.der")]),
+            &der(SET, &[&signer]),
+        ],
+    );
+    der(SEQUENCE, &[&der(6, &[SIGNED_DATA]), &der(context_tag(0), &[&signed])])
+}
+
+#[test]
+fn a_catalog_is_valid_for_the_files_that_it_lists() {
+    let Some(signers) = Signers::new() else { return };
+    let member = b"[Version]\r\nSignature=x\r\n";
+    let digests = Digests::hash_kinds(member, DigestKinds::Sha1Too);
+    for listed in [&digests.sha256.0[..], &digests.sha1.unwrap().0] {
+        let bytes = catalog(&signers, listed);
+        fs::write(signers.path("catalog"), &bytes).unwrap();
+        // openssl verifies it, too, but has to be given the content of a type that it doesn't know.
+        let verify = ["smime", "-verify", "-inform", "DER", "-in", "catalog", "-content", "content", "-out", "list"];
+        signers.openssl(&[&verify[..], &["-CAfile", "own.ca.pem", "-purpose", "any", "-binary"]].concat());
+        let signature = Signature::read_catalog(&bytes, member).unwrap();
+        assert_eq!(signature.state, SignatureState::Good);
+        assert_eq!((signature.signer().as_str(), signature.issuer().as_str()), ("Test Signer", "Example Boot CA"));
+        assert_eq!(Signature::read_catalog(&bytes, b"other").unwrap().state, SignatureState::Altered);
+        let at = bytes.windows(listed.len()).position(|bytes| bytes == listed).unwrap();
+        let mut altered = bytes.clone();
+        altered[at] ^= 1;
+        let state = Signature::read_catalog(&altered, member).unwrap().state;
+        assert!(matches!(state, SignatureState::Forged(_)), "{state:?}");
+        for len in 0..bytes.len() {
+            let _ = Signature::read_catalog(&bytes[..len], member);
+        }
+    }
+    assert!(Signature::read_catalog(b"", member).is_err());
+    let program = signers.sbsign(&Program::X64.bytes(), OWN);
+    assert!(Signature::read_catalog(&program, member).is_err());
+}
