@@ -4,6 +4,7 @@
 //! (`--detailed-exitcode`), 64 wrong usage, 130 interrupted.
 
 mod apply;
+mod attest;
 mod bar;
 mod cache;
 mod capture;
@@ -32,6 +33,7 @@ mod schema;
 mod screen;
 mod sequence;
 mod show;
+mod sign;
 mod signals;
 mod simulate;
 mod verify;
@@ -150,6 +152,17 @@ enum Command {
     /// Check every byte of a medium against the digests it carries.
     #[command(after_long_help = help::VERIFY)]
     Verify(verify::Arguments),
+    /// Write the contents of media, and their origin, as documents.
+    ///
+    /// Writes an SBOM in SPDX 2.3 and CycloneDX 1.6 beside each medium. With a manifest, also writes the provenance in
+    /// SLSA v1: the inputs that the medium was built from, after comparing the medium with the manifest.
+    #[command(after_long_help = help::ATTEST)]
+    Attest(attest::Arguments),
+    /// Sign the documents about media.
+    ///
+    /// Writes a Sigstore bundle beside each document that `attest` wrote. Works without a network.
+    #[command(after_long_help = help::SIGN)]
+    Sign(sign::Arguments),
     /// Compare two media, or two task sequences.
     ///
     /// Each side is a manifest, a record or a finished medium; or both are task sequences.
@@ -280,6 +293,8 @@ impl Command {
             Self::Watch(_) => DocumentKind::Watch,
             Self::Inspect(arguments) => arguments.document(),
             Self::Verify(_) => DocumentKind::Verify,
+            Self::Attest(_) => DocumentKind::Attest,
+            Self::Sign(_) => DocumentKind::Sign,
             Self::Diff(_) => DocumentKind::Diff,
             Self::Write(_) => DocumentKind::Write,
             Self::Certificate(_) => DocumentKind::Certificate,
@@ -375,6 +390,8 @@ fn run(command: Command, screen: &Screen) -> Result<Outcome> {
         Command::Diff(arguments) => diff::run(&arguments, screen),
         Command::Inspect(arguments) => inspect::run(&arguments, screen),
         Command::Verify(arguments) => verify::run(&arguments, screen),
+        Command::Attest(arguments) => attest::run(&arguments, screen),
+        Command::Sign(arguments) => sign::run(&arguments, screen),
         Command::Write(arguments) => write::run(&arguments, screen),
         Command::Capture(arguments) => capture::run(&arguments, screen),
         Command::Simulate(arguments) => simulate::run(&arguments, screen),

@@ -19,7 +19,7 @@
 //! | layer | modules |
 //! |---|---|
 //! | command line | `cli`, `lsp`, `report` |
-//! | deeds | `apply`, `baseline`, `capture`, `verify`, `gather`, `watch`, `device`, `simulate`, `project`, `import` |
+//! | deeds | `apply`, `attestation`, `baseline`, `capture`, `verify`, `gather`, `watch`, `device`, `simulate`, `project`, `import` |
 //! | decision | `plan`, `record`, `diff`, `map` |
 //! | meaning | `manifest`, `sequence`, `resolve`, `media`, `target` |
 //! | bytes | `write`, `patch`, `output`, `format`, `store` |
@@ -37,6 +37,7 @@ pub use authoring::{inputs, merge_conflict, problem, rule, shell, size};
 pub use disc_layout::{content, date, firmware, layout, source, volume};
 
 pub mod apply;
+pub mod attestation;
 pub mod baseline;
 pub mod capture;
 pub mod cli;

@@ -6,6 +6,7 @@
 mod certificate;
 mod lock_file;
 mod locked_content;
+mod origin;
 mod written_files;
 
 use std::cell::RefCell;
@@ -40,6 +41,7 @@ use authoring::mirror;
 
 pub use certificate::certificate;
 pub use lock_file::{LockChange, LockChanges, LockRequest, change_lock, lock_content};
+pub use origin::origin;
 
 use locked_content::LockedContent;
 use written_files::WrittenFiles;

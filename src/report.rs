@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads the environment: the caller passes colours and widths.
 
+mod attested;
 mod bcd;
 mod cache;
 mod captured;
@@ -41,6 +42,7 @@ pub mod svg;
 mod verified;
 mod windows;
 
+pub use attested::{attestation_json, attestation_line, attested_json, key_json, signed_json};
 pub use bcd::{MediumBootStore, boot_store, boot_store_json};
 pub use cache::{cache, cache_json};
 pub use captured::{captured, captured_json, images};
@@ -59,7 +61,7 @@ pub use problems::{graphical, json, summary};
 pub use program::{program, program_json, program_line};
 pub use rules::{lowering, lowerings_json, rule, rules, rules_json};
 pub use stale_plan::{stale_plan, with_stale};
-pub use verified::{fault, set_fault, verified_json};
+pub use verified::{VerifiedMedium, fault, set_fault, verified_json};
 
 use camino::Utf8Path;
 

@@ -74,7 +74,7 @@ use crate::store::Cache;
 use crate::target::Expiry;
 
 pub use clock::Clock;
-pub use foreign_medium::{ForeignMedium, ImageOnMedium};
+pub use foreign_medium::ForeignMedium;
 pub use supplied::SuppliedByBase;
 
 use assemble::{AssembledMedium, assemble};

@@ -83,6 +83,13 @@ pub enum MediumFault {
         /// Reason, as a fragment about "it".
         why: String,
     },
+    /// A signed statement about the medium is missing or invalid.
+    Attestation {
+        /// Path of the bundle; `None` if there is none.
+        path: Option<String>,
+        /// Reason, as a fragment about "it".
+        why: String,
+    },
     /// A file differs from what the manifest makes now.
     Differs(String),
     /// A file is in the manifest but not on the medium.
@@ -119,7 +126,8 @@ impl MediumFault {
             | Self::Unreadable(_)
             | Self::Missing(_)
             | Self::Extra(_)
-            | Self::Refused { .. } => false,
+            | Self::Refused { .. }
+            | Self::Attestation { .. } => false,
         }
     }
 }
@@ -130,6 +138,16 @@ impl MediumFault {
 ///
 /// If it can't be read, was not made by tsmedia, or the run is interrupted.
 pub fn verify(image: &mut dyn ReadSeek, listing: &Listing, progress: &Progress) -> Result<Verified> {
+    verify_with(image, listing, DigestKinds::Lists, progress)
+}
+
+/// Checks a medium like [`verify`], and computes the given digests of its files.
+pub fn verify_with(
+    image: &mut dyn ReadSeek,
+    listing: &Listing,
+    kinds: DigestKinds,
+    progress: &Progress,
+) -> Result<Verified> {
     let len = read::len(image)?;
     let mut faults = Vec::new();
     let mut text = |path: &str| {
@@ -153,7 +171,7 @@ pub fn verify(image: &mut dyn ReadSeek, listing: &Listing, progress: &Progress) 
     if let Some(needed) = needed.max().filter(|needed| *needed > len) {
         faults.push(MediumFault::CutOff { len, needed });
     }
-    let (files, structure) = read::hash(image, len, listing, progress)?;
+    let (files, structure) = read::hash(image, len, listing, kinds, progress)?;
 
     let medium = medium_text.as_deref().and_then(MediumToml::parse);
     match &medium {

@@ -3,11 +3,14 @@
 use camino::Utf8Path;
 use clap::Args;
 
+use super::attest::{attest_built, parse_builder};
 use super::confirm::{self, Asking};
+use super::help::BUILD;
 use super::saved::ApplyInput;
 use super::screen::Screen;
 use super::{BuildArguments, ManifestArguments, Outcome, project, saved};
 use crate::apply::Applied;
+use crate::attestation::provenance::LOCAL_BUILDER;
 use crate::error::{Error, ErrorKind, Result};
 use crate::inputs::Inputs;
 use crate::plan::saved::{SavedManifest, SavedPlan};
@@ -25,6 +28,13 @@ pub(super) struct Arguments {
     /// Build the media of the other manifests if one fails.
     #[arg(long)]
     keep_going: bool,
+    /// Also write contents and provenance beside each medium, as `attest` does.
+    #[arg(long, help_heading = BUILD)]
+    attest: bool,
+    /// URI of the builder in the provenance.
+    #[arg(long, value_name = "URI", requires = "attest", default_value = LOCAL_BUILDER, value_parser = parse_builder,
+        help_heading = BUILD)]
+    builder: String,
     /// List every file in which a saved plan is out of date.
     #[arg(short, long)]
     verbose: bool,
@@ -78,6 +88,12 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
                     whole.changes.extend(applied.plan.changes);
                 }
             }
+        }
+    }
+    if arguments.attest {
+        let built = loaded.projects.iter().filter(|project| !failed.contains(&project.manifest().to_owned()));
+        if !attest_built(built, &whole, &manifests, &arguments.builder, screen)? {
+            return Ok(Outcome::ProblemsFound);
         }
     }
     failed.sort();

@@ -22,7 +22,7 @@ pub(super) const GLOBAL: &str = "Global options";
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Start", &["init", "import"]),
     ("Check and build", &["check", "render", "lock", "plan", "show", "apply", "destroy", "watch"]),
-    ("Finished media", &["inspect", "verify", "diff", "write", "certificate"]),
+    ("Finished media", &["inspect", "verify", "attest", "sign", "diff", "write", "certificate"]),
     ("Task sequences and images", &["sequence", "simulate", "capture"]),
     ("Tools", &["cache", "schema", "lsp", "completions", "man"]),
 ];
@@ -205,10 +205,41 @@ Examples:
   tsmedia verify out/win11-BER.iso --manifest media.toml
   tsmedia verify out/disc-1.iso out/disc-2.iso
   tsmedia verify out/win11-BER.iso --dbx DBXUpdate.bin
+  tsmedia verify out/win11-BER.iso --key media.pub
 
 Exit codes:
   0  all media are sound
   1  faults found, or failure";
+
+pub(super) const ATTEST: &str = "\
+Examples:
+  tsmedia attest out/win11-BER.iso
+  tsmedia attest out/win11-BER.iso --manifest media.toml
+  tsmedia attest out/a.iso --manifest media.toml --builder urn:example:ci
+
+Files, beside `win11-BER.iso`:
+  win11-BER.iso.spdx.json        contents, in SPDX 2.3
+  win11-BER.iso.cdx.json         contents, in CycloneDX 1.6
+  win11-BER.iso.provenance.json  origin, in SLSA v1
+
+Exit codes:
+  0  written
+  1  the medium has faults, or is not the one that the manifest makes now";
+
+pub(super) const SIGN: &str = "\
+Examples:
+  tsmedia sign out/win11-BER.iso --key-from file:media.key
+  tsmedia sign out/win11-BER.iso out/win11-HAM.iso --key-from env:MEDIA_KEY
+  tsmedia sign out/a.iso --public-key media.pub --command ./sign-in-token
+
+Files, beside `win11-BER.iso`:
+  win11-BER.iso.spdx.sigstore.json        one for each document:
+  win11-BER.iso.cdx.sigstore.json         an in-toto statement
+  win11-BER.iso.provenance.sigstore.json  in a DSSE envelope
+
+Exit codes:
+  0  signed
+  1  failure";
 
 pub(super) const DIFF: &str = "\
 Examples:

@@ -59,6 +59,10 @@ enum SchemaKind {
     Layout,
     /// JSON of `verify`.
     Verify,
+    /// JSON of `attest`.
+    Attest,
+    /// JSON of `sign`.
+    Sign,
     /// JSON of `diff`.
     Diff,
     /// JSON of `write`.
@@ -97,6 +101,8 @@ impl SchemaKind {
             Self::Inspect => DocumentKind::Inspect,
             Self::Layout => DocumentKind::Layout,
             Self::Verify => DocumentKind::Verify,
+            Self::Attest => DocumentKind::Attest,
+            Self::Sign => DocumentKind::Sign,
             Self::Diff => DocumentKind::Diff,
             Self::Write => DocumentKind::Write,
             Self::Certificate => DocumentKind::Certificate,

@@ -6,18 +6,21 @@ use clap::Args;
 use super::file_kind;
 use super::project;
 use super::screen::Screen;
+use super::sign::read_public_key;
 use super::{ManifestArguments, Outcome, parse_var};
+use crate::attestation::check::{self, AttestationFault, CheckedAttestation};
 use crate::device;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::revocations::Revocations;
+use crate::format::signing_key::VerificationKey;
 use crate::limits;
 use crate::output::lists::{DiscOfSet, MediumToml};
 use crate::output::{Listing, Output, ParsedMedium};
 use crate::project::Project;
-use crate::report::{self, Page};
+use crate::report::{self, Page, VerifiedMedium};
 use crate::verify::programs;
 use crate::verify::set::{self, SetFault};
-use crate::verify::{self, Verified, verify};
+use crate::verify::{self, MediumFault, Verified, verify};
 use crate::write::{self, WriteOptions};
 
 /// Heading of the options for comparing with a manifest.
@@ -31,6 +34,9 @@ pub(super) struct Arguments {
     /// Also compare the medium with this manifest.
     #[arg(long, value_name = "MANIFEST", help_heading = COMPARISON)]
     manifest: Option<Utf8PathBuf>,
+    /// Public key in PEM; the statements beside the medium have to be signed with it.
+    #[arg(long, value_name = "FILE")]
+    key: Option<Utf8PathBuf>,
     /// Secure Boot revocation list (DBX); boot programs on it are faults.
     #[arg(long, value_name = "FILE")]
     dbx: Option<Utf8PathBuf>,
@@ -60,9 +66,10 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     };
     arguments.media.iter().try_for_each(|path| file_kind::expect_medium(path))?;
     let revocations = revocations(arguments.dbx.as_deref())?;
+    let key = arguments.key.as_ref().map(|path| read_public_key(path)).transpose()?;
     let mut all = Vec::new();
     for path in &arguments.media {
-        let mut verified = read(path, &revocations, screen)?;
+        let (mut verified, attestations) = read(path, &revocations, key.as_ref(), screen)?;
         if let Some(project) = &project {
             compare(&mut verified, project, screen)?;
         }
@@ -71,13 +78,17 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
                 screen.print_page(&report::fault(fault))?;
             }
             print_verdict(&verified, path, arguments.manifest.as_deref(), screen);
+            attestations.iter().flatten().for_each(|checked| screen.status(&report::attestation_line(checked)));
         }
-        all.push((path.to_string(), verified));
+        all.push(VerifiedMedium { path: path.to_string(), verified, attestations });
     }
-    let mut is_sound = all.iter().all(|(_, verified)| verified.faults.is_empty());
+    let mut is_sound = all.iter().all(|medium| medium.verified.faults.is_empty());
     let faults = match &all[..] {
         [_] => Vec::new(),
-        several => set::check(&several.iter().map(|(path, it)| (path.clone(), disc_of_set(it))).collect::<Vec<_>>()),
+        several => {
+            let discs = several.iter().map(|medium| (medium.path.clone(), disc_of_set(&medium.verified)));
+            set::check(&discs.collect::<Vec<_>>())
+        }
     };
     is_sound &= faults.is_empty();
     if screen.json {
@@ -98,16 +109,26 @@ fn revocations(dbx: Option<&Utf8Path>) -> Result<Revocations> {
     })
 }
 
-fn read(path: &Utf8Path, revocations: &Revocations, screen: &Screen) -> Result<Verified> {
+/// Verifies a medium, and with a key also the statements beside it.
+fn read(
+    path: &Utf8Path,
+    revocations: &Revocations,
+    key: Option<&VerificationKey>,
+    screen: &Screen,
+) -> Result<(Verified, Option<Vec<CheckedAttestation>>)> {
     let mut image = device::open(path)?;
     screen.warn_of_journal(path);
     let failed = |error| Error::io("reading", path, error);
     let before = image.version().map_err(failed)?;
-    let verified: Result<Verified> = screen.with_progress(&format!("verifying {path}"), |progress| {
+    let verified: Result<_> = screen.with_progress(&format!("verifying {path}"), |progress| {
         let parsed = ParsedMedium::read(&mut image)?;
         let mut verified = verify(&mut image, &Listing::from(&parsed), progress)?;
         programs::add(&mut verified, &mut image, &parsed, revocations);
-        Ok(verified)
+        let Some(key) = key else { return Ok((verified, None)) };
+        let (checked, faults) = check::check(path, &mut image, key, progress)?;
+        let faults = faults.into_iter().map(|AttestationFault { path, why }| MediumFault::Attestation { path, why });
+        verified.faults.extend(faults);
+        Ok((verified, Some(checked)))
     });
     // While a medium is patched, reading it gives neither the old nor the new one, so faults would be wrong.
     if image.version().map_err(failed)? != before {
@@ -148,7 +169,7 @@ fn compare(verified: &mut Verified, project: &Project, screen: &Screen) -> Resul
 }
 
 /// Finds the output of the manifest for a medium: the only one, or the one with its site and disc number.
-fn find_output<'a>(verified: &Verified, outputs: &[&'a Output]) -> Result<&'a Output> {
+pub(super) fn find_output<'a>(verified: &Verified, outputs: &[&'a Output]) -> Result<&'a Output> {
     fn site<'a>(mut description: impl Iterator<Item = (&'a str, &'a str)>) -> Option<&'a str> {
         description.find(|(key, _)| *key == "site").map(|(_, value)| value)
     }
@@ -212,11 +233,11 @@ fn print_verdict(verified: &Verified, path: &Utf8Path, manifest: Option<&Utf8Pat
 }
 
 /// Prints the faults of media sets, or the sets that are complete.
-fn print_sets(all: &[(String, Verified)], faults: &[SetFault], screen: &Screen) -> Result<()> {
+fn print_sets(all: &[VerifiedMedium], faults: &[SetFault], screen: &Screen) -> Result<()> {
     for fault in faults {
         screen.print_page(&report::set_fault(fault))?;
     }
-    let discs: Vec<_> = all.iter().filter_map(|(_, verified)| disc_of_set(verified)).collect();
+    let discs: Vec<_> = all.iter().filter_map(|medium| disc_of_set(&medium.verified)).collect();
     if faults.is_empty() {
         for DiscOfSet { set, n_discs, .. } in discs.iter().filter(|disc| disc.n_discs.is_some()) {
             screen.status(&format!("complete: {} of the set {set}", report::counted(n_discs.unwrap_or(0), "disc")));

@@ -2,8 +2,9 @@
 
 use super::{RecoveredSequence, manifest, recover, sequences};
 use crate::error::Result;
+use crate::format::wim::WimImageFacts;
 use crate::media::PACKAGES;
-use crate::resolve::{ForeignMedium, ImageOnMedium};
+use crate::resolve::ForeignMedium;
 use crate::sequence::Sequence;
 use crate::sequence::policy::{self, PROGRAM, PolicyInstance, TASK_SEQUENCE};
 use crate::volume::Node;
@@ -31,7 +32,7 @@ pub struct ContentOutline {
     /// Total length of the files in bytes.
     pub len: u64,
     /// Images of an operating system.
-    pub images: Vec<ImageOnMedium>,
+    pub images: Vec<WimImageFacts>,
 }
 
 /// Task sequence in a policy.

@@ -133,7 +133,7 @@ fn chosen(lock: &ContentLock, only: &[Utf8PathBuf]) -> Result<Vec<String>> {
 }
 
 /// Files of at least `min_len` bytes that manifests read, by path.
-fn large_files(projects: &[&Project], inputs: &Inputs, min_len: u64) -> BTreeMap<Utf8PathBuf, SourceFile> {
+pub(super) fn large_files(projects: &[&Project], inputs: &Inputs, min_len: u64) -> BTreeMap<Utf8PathBuf, SourceFile> {
     let of_media = projects.iter().flat_map(|project| project.source_files());
     let mut files: BTreeMap<_, _> = of_media.map(|file| (file.path.clone(), file.clone())).collect();
     for (path, _) in inputs.read() {
@@ -152,7 +152,7 @@ fn large_files(projects: &[&Project], inputs: &Inputs, min_len: u64) -> BTreeMap
 }
 
 /// Digests of files, in their order. Those that were read in their current state are not read again.
-fn read<'a>(
+pub(super) fn read<'a>(
     files: impl Iterator<Item = &'a SourceFile>,
     store: &mut Store,
     progress: &Progress,

@@ -88,6 +88,10 @@ kinds! {
     Layout = "inspect --layout", "layout", json!({ "layout": null });
     /// Faults of media.
     Verify = "verify", "verify", json!({ "sound": null, "media": [], "faults": [] });
+    /// Documents written about media.
+    Attest = "attest", "attest", json!({ "media": [] });
+    /// Signed documents.
+    Sign = "sign", "sign", json!({ "key": null, "media": [] });
     /// Differences between media or task sequences.
     Diff = "diff", "diff", json!({ "same": null, "media": [], "only": [], "steps": [] });
     /// Medium written to a stick.

@@ -3,11 +3,24 @@
 use serde_json::{Value as Json, json};
 
 use super::Page;
+use super::attested::attestation_json;
 use super::program::programs_json;
+use crate::attestation::check::CheckedAttestation;
 use crate::output::lists::DiscOfSet;
 use crate::size::Size;
 use crate::verify::set::SetFault;
 use crate::verify::{MediumFault, Verified};
+
+/// Verified medium, with the statements about it.
+#[derive(Debug)]
+pub struct VerifiedMedium {
+    /// Path, as given.
+    pub path: String,
+    /// Result of the verification.
+    pub verified: Verified,
+    /// Statements with a valid signature. `None` if no key was given.
+    pub attestations: Option<Vec<CheckedAttestation>>,
+}
 
 /// Formats a fault in one line.
 pub fn fault(fault: &MediumFault) -> Page {
@@ -22,6 +35,8 @@ pub fn fault(fault: &MediumFault) -> Page {
         MediumFault::Missing(path) => ("missing", path.clone()),
         MediumFault::Extra(path) => ("extra", path.clone()),
         MediumFault::Refused { path, why } => ("refused", format!("{path}: {why}")),
+        MediumFault::Attestation { path: Some(path), why } => ("invalid", format!("{path}: {why}")),
+        MediumFault::Attestation { path: None, why } => ("unsigned", why.clone()),
         MediumFault::Differs(path) => ("differs", format!("{path}: content differs from the manifest")),
         MediumFault::NotThere(path) => ("differs", format!("{path}: in the manifest, not on the medium")),
         MediumFault::NotInManifest(path) => ("differs", format!("{path}: on the medium, not in the manifest")),
@@ -65,9 +80,9 @@ pub fn set_fault(fault: &SetFault) -> Page {
 }
 
 /// Returns the results for media, and the faults of their sets, as JSON.
-pub fn verified_json(media: &[(String, Verified)], faults: &[SetFault]) -> Json {
-    let is_sound = faults.is_empty() && media.iter().all(|(_, verified)| is_sound(verified));
-    let media = media.iter().map(|(path, verified)| medium_json(path, verified));
+pub fn verified_json(media: &[VerifiedMedium], faults: &[SetFault]) -> Json {
+    let is_sound = faults.is_empty() && media.iter().all(|medium| is_sound(&medium.verified));
+    let media = media.iter().map(medium_json);
     let fault = |fault: &SetFault| match fault {
         SetFault::Missing { set, number } => json!({ "fault": "missing", "set": set, "disc": number }),
         SetFault::NoLast { set, highest } => json!({ "fault": "no-last", "set": set, "highest": highest }),
@@ -90,7 +105,8 @@ fn is_sound(verified: &Verified) -> bool {
     verified.faults.iter().all(MediumFault::is_difference)
 }
 
-fn medium_json(path: &str, verified: &Verified) -> Json {
+fn medium_json(medium: &VerifiedMedium) -> Json {
+    let VerifiedMedium { path, verified, attestations } = medium;
     let fault = |fault: &MediumFault| match fault {
         MediumFault::CutOff { len, needed } => json!({ "fault": "cut-off", "len": len, "needed": needed }),
         MediumFault::Structure => json!({ "fault": "structure" }),
@@ -100,6 +116,10 @@ fn medium_json(path: &str, verified: &Verified) -> Json {
         MediumFault::Missing(path) => json!({ "fault": "missing", "path": path }),
         MediumFault::Extra(path) => json!({ "fault": "extra", "path": path }),
         MediumFault::Refused { path, why } => json!({ "fault": "refused", "path": path, "why": why }),
+        MediumFault::Attestation { path: Some(path), why } => {
+            json!({ "fault": "attestation", "path": path, "why": why })
+        }
+        MediumFault::Attestation { path: None, why } => json!({ "fault": "unsigned", "why": why }),
         MediumFault::Differs(path) => json!({ "fault": "differs", "path": path }),
         MediumFault::NotThere(path) => json!({ "fault": "not-there", "path": path }),
         MediumFault::NotInManifest(path) => json!({ "fault": "not-in-manifest", "path": path }),
@@ -123,6 +143,9 @@ fn medium_json(path: &str, verified: &Verified) -> Json {
         "sound": is_sound(verified),
         "faults": verified.faults.iter().map(fault).collect::<Vec<_>>(),
     });
+    if let Some(attestations) = attestations {
+        value["attestations"] = attestations.iter().map(attestation_json).collect();
+    }
     if let Some(disc) = verified.medium.as_ref().and_then(|medium| medium.disc()) {
         value["set"] = disc.set.into();
         value["disc"] = disc.number.into();

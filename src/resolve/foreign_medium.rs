@@ -8,6 +8,7 @@ use super::base::read_encrypted_files;
 use super::sources::{SourceIndex, Sources};
 use crate::error::{Error, Result};
 use crate::format::medium_tree::{MediumTree, path_on_medium};
+use crate::format::wim::WimImageFacts;
 use crate::limits::MAX_SCRIPT_LEN;
 use crate::media::data::{self, BaseData, Bootstrap};
 use crate::volume::{Folder, Node};
@@ -29,14 +30,6 @@ pub struct ForeignMedium {
     /// `TsmBootstrap.ini`; `None` if it is not a task sequence medium.
     pub bootstrap: Option<Bootstrap>,
     sources: SourceIndex,
-}
-
-/// An image in a WIM file of a medium.
-pub struct ImageOnMedium {
-    /// Number of the image, from 1.
-    pub index: u32,
-    /// Name of the image, if it has one.
-    pub name: Option<String>,
 }
 
 impl ForeignMedium {
@@ -97,10 +90,8 @@ impl ForeignMedium {
     /// # Errors
     ///
     /// The file can't be read, or is not a WIM file.
-    pub fn images(&self, path: &str) -> Result<Vec<ImageOnMedium>> {
+    pub fn images(&self, path: &str) -> Result<Vec<WimImageFacts>> {
         let path = if self.is_folder { self.path.join(path) } else { path_on_medium(&self.path, path) };
-        let wim = self.sources.wim(&path)?;
-        let images = wim.facts().images.iter();
-        Ok(images.map(|image| ImageOnMedium { index: image.index, name: image.name.clone() }).collect())
+        Ok(self.sources.wim(&path)?.facts().images.clone())
     }
 }

@@ -103,7 +103,7 @@ fn fetch_from(
         (Some(name), ..) => SecretOrigin::Env(name.clone()),
         (_, Some(path), _) => {
             let path = folder.join(path);
-            request.notes.inputs.borrow_mut().note_at(&path, place.clone());
+            request.notes.inputs.borrow_mut().note_secret(&path, place.clone());
             SecretOrigin::File(path)
         }
         (_, _, Some(words)) => SecretOrigin::Command(folder, words.clone()),

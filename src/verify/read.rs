@@ -27,6 +27,7 @@ pub(super) fn hash(
     image: &mut dyn ReadSeek,
     len: u64,
     listing: &Listing,
+    kinds: DigestKinds,
     progress: &Progress,
 ) -> Result<(BTreeMap<String, VerifiedFile>, Option<Digest>)> {
     progress.start(len);
@@ -36,7 +37,7 @@ pub(super) fn hash(
     let files = thread::scope(|scope| {
         let mut threads = None;
         let verified = in_order.into_iter().map(|file| {
-            let mut reader = FileReader { image: &mut *image, places: &file.places, at: 0, progress };
+            let mut reader = FileReader { image: &mut *image, places: &file.places, at: 0, kinds, progress };
             let digests = match file {
                 file if !is_whole(file) => None,
                 file if file.len < LARGE_LEN => reader.hash(&mut block[..file.len as usize])?,
@@ -69,6 +70,7 @@ struct FileReader<'a> {
     /// Regions that are left, the first one from its byte `at`.
     places: &'a [Region],
     at: u64,
+    kinds: DigestKinds,
     progress: &'a Progress,
 }
 
@@ -76,18 +78,18 @@ impl FileReader<'_> {
     /// Hashes a file that is as long as `block`. `None` if it can't be read.
     fn hash(&mut self, block: &mut [u8]) -> Result<Option<Digests>> {
         let is_read = self.read(block)?;
-        Ok(is_read.then(|| Digests::hash(block)))
+        Ok(is_read.then(|| Digests::hash_kinds(block, self.kinds)))
     }
 
     /// Hashes a file of `len` bytes. `None` if it can't be read.
     fn hash_on(&mut self, threads: &mut HashThreads, len: u64) -> Result<Option<Digests>> {
-        let mut is_readable = true;
+        let (mut is_readable, kinds) = (true, self.kinds);
         let mut read = |block: &mut [u8], _| {
             is_readable = self.read(block)?;
             // Stops hashing. The file is reported as unreadable instead of this error.
             if is_readable { Ok(()) } else { Err(Error::new("unreadable")) }
         };
-        let digests = threads.hash(len, DigestKinds::Lists, &mut read, &mut |_, _| Ok(()));
+        let digests = threads.hash(len, kinds, &mut read, &mut |_, _| Ok(()));
         if is_readable { digests.map(Some) } else { Ok(None) }
     }
 

@@ -3,6 +3,7 @@
 //! Transcripts are in `tests/it/cli/snapshots`. After an intended change, `INSTA_UPDATE=always cargo test --test it
 //! cli::` rewrites them; review them before you commit.
 
+mod attest;
 mod base;
 mod boot_image;
 mod boot_store;

@@ -45,6 +45,8 @@ fn parts(name: &str) -> Vec<Part> {
             vec![part("Verify"), part("Verified media"), programs, part("Disc sets")]
         }
         "diff" => vec![part("Diff"), part("Media"), part("Task sequences")],
+        "attest" => vec![part("Attest")],
+        "sign" => vec![part("Sign")],
         "write" => vec![part("Write")],
         "certificate" => vec![part("Certificate")],
         "sequence-import" => vec![part("Sequence import")],
@@ -281,6 +283,8 @@ fn a_failed_command_prints_a_document_of_its_schema() {
         "verify nothing.iso",
         "diff nothing.iso",
         "write nothing.img stick.img",
+        "attest nothing.iso",
+        "sign nothing.iso --key-from file:nothing.key",
         "certificate",
         "sequence import nothing.zip",
         "sequence show nothing.toml",

@@ -12,6 +12,7 @@ pub struct Inputs {
     read: BTreeMap<Utf8PathBuf, Option<Place>>,
     outputs: BTreeSet<Utf8PathBuf>,
     own: BTreeSet<Utf8PathBuf>,
+    secrets: BTreeSet<Utf8PathBuf>,
 }
 
 impl Inputs {
@@ -23,6 +24,13 @@ impl Inputs {
     /// Records a file or folder, and the place that names it.
     pub fn note_at(&mut self, path: impl Into<Utf8PathBuf>, place: Place) {
         self.read.entry(path.into()).or_default().get_or_insert(place);
+    }
+
+    /// Records a file with a secret, and the place that names it.
+    pub fn note_secret(&mut self, path: impl Into<Utf8PathBuf>, place: Place) {
+        let path = path.into();
+        self.secrets.insert(path.clone());
+        self.note_at(path, place);
     }
 
     /// Records an output: its presence and state determine what there is to do.
@@ -43,6 +51,7 @@ impl Inputs {
         }
         self.outputs.extend(others.outputs.iter().cloned());
         self.own.extend(others.own.iter().cloned());
+        self.secrets.extend(others.secrets.iter().cloned());
     }
 
     /// Returns the files and folders, including outputs.
@@ -54,6 +63,11 @@ impl Inputs {
     /// Returns the files and folders that are read, each with the place that names it.
     pub fn read(&self) -> impl Iterator<Item = (&Utf8Path, Option<&Place>)> {
         self.read.iter().map(|(path, place)| (path.as_path(), place.as_ref()))
+    }
+
+    /// Returns `true` for a file with a secret, of which not even a digest may be published.
+    pub fn is_secret(&self, path: &Utf8Path) -> bool {
+        self.secrets.contains(path)
     }
 
     /// Returns the excluded folders, whose changes are ignored.
