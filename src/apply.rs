@@ -28,7 +28,7 @@ use crate::progress::Progress;
 use crate::record::{Record, RecordWriter, Recorded, RecordedMedium};
 use crate::store::{Lock, Store};
 use crate::target::{self, Recipe, Target};
-use crate::write::{Journal, WriteOptions, open};
+use crate::write::{self, Journal, WriteOptions, open};
 
 pub use deletion::{Deletion, find_deletions, without_deletions};
 use existing_output::{FoundOutput, look_at, path_of};
@@ -402,9 +402,7 @@ fn unchanged(path: &Utf8Path, looked: Option<Stat>) -> Result<Stat> {
     if looked == Some(stat) {
         return Ok(stat);
     }
-    Err(Error::new(format!("another process modified `{path}`"))
-        .with_kind(ErrorKind::Stale)
-        .help("wait until that process is done, then try again"))
+    Err(write::modified(path))
 }
 
 #[cfg(test)]

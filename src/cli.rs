@@ -12,6 +12,7 @@ mod certificate;
 mod check;
 mod completions;
 mod confirm;
+mod credential_files;
 mod destroy;
 mod diff;
 mod file_kind;
@@ -26,6 +27,7 @@ mod password;
 mod plan;
 mod project;
 mod reference;
+mod remote;
 mod render;
 mod report_file;
 mod saved;
@@ -179,6 +181,23 @@ enum Command {
     /// The medium presents it to management points. Register a self-signed one at the site.
     #[command(after_long_help = help::CERTIFICATE)]
     Certificate(ManifestArguments),
+    /// Publish a finished medium in a registry or folder.
+    ///
+    /// The medium travels in chunks along its own contents, and only chunks that the repository lacks are sent. Prints the
+    /// digest of the published manifest. Credentials are those of `docker login` and `podman login`.
+    #[command(after_long_help = help::PUSH)]
+    Push(remote::PushArguments),
+    /// Fetch a published medium, or update an older one to it.
+    ///
+    /// Only chunks that the medium on disk lacks are fetched, and each is compared with its digest. An older medium is
+    /// patched under a journal or replaced, and stays whole if the transfer fails. The next run goes on where it stopped.
+    #[command(after_long_help = help::PULL)]
+    Pull(remote::PullArguments),
+    /// Keep a folder of media up to date with a repository.
+    ///
+    /// Each tag becomes a file, such as `win11-BER.iso`. Media whose tag has not moved are not read.
+    #[command(after_long_help = help::SYNC)]
+    Sync(remote::SyncArguments),
     /// Import, export or draw task sequences.
     #[command(subcommand, after_long_help = help::SEQUENCE)]
     Sequence(sequence::SequenceCommand),
@@ -297,6 +316,9 @@ impl Command {
             Self::Sign(_) => DocumentKind::Sign,
             Self::Diff(_) => DocumentKind::Diff,
             Self::Write(_) => DocumentKind::Write,
+            Self::Push(_) => DocumentKind::Push,
+            Self::Pull(_) => DocumentKind::Pull,
+            Self::Sync(_) => DocumentKind::Sync,
             Self::Certificate(_) => DocumentKind::Certificate,
             Self::Sequence(command) => command.document(),
             Self::Simulate(_) => DocumentKind::Simulate,
@@ -393,6 +415,9 @@ fn run(command: Command, screen: &Screen) -> Result<Outcome> {
         Command::Attest(arguments) => attest::run(&arguments, screen),
         Command::Sign(arguments) => sign::run(&arguments, screen),
         Command::Write(arguments) => write::run(&arguments, screen),
+        Command::Push(arguments) => remote::push(&arguments, screen),
+        Command::Pull(arguments) => remote::pull(&arguments, screen),
+        Command::Sync(arguments) => remote::sync(&arguments, screen),
         Command::Capture(arguments) => capture::run(&arguments, screen),
         Command::Simulate(arguments) => simulate::run(&arguments, screen),
         Command::Import(arguments) => import::run(&arguments, screen),

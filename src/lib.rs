@@ -19,7 +19,7 @@
 //! | layer | modules |
 //! |---|---|
 //! | command line | `cli`, `lsp`, `report` |
-//! | deeds | `apply`, `attestation`, `baseline`, `capture`, `verify`, `gather`, `watch`, `device`, `simulate`, `project`, `import` |
+//! | deeds | `apply`, `attestation`, `baseline`, `capture`, `verify`, `gather`, `watch`, `device`, `simulate`, `project`, `import`, `remote` |
 //! | decision | `plan`, `record`, `diff`, `map` |
 //! | meaning | `manifest`, `sequence`, `resolve`, `media`, `target` |
 //! | bytes | `write`, `patch`, `output`, `format`, `store` |
@@ -64,6 +64,7 @@ pub mod plan;
 pub mod progress;
 pub mod project;
 pub mod record;
+pub mod remote;
 pub mod report;
 pub mod resolve;
 pub mod secret;

@@ -149,3 +149,26 @@ pub const MAX_TREE_FILES: u64 = 4_000_000;
 pub const MAX_WIM_FILES: usize = 500_000;
 /// Bytes of a medium in a WIM file unpacked into memory.
 pub const MAX_UNPACKED_LEN: u64 = 64 << 20;
+
+// Published media.
+
+/// Length of a manifest or index of a registry, in bytes; the limit of `docker-registry` and of Azure.
+pub const MAX_REMOTE_MANIFEST_LEN: u64 = 4 << 20;
+/// Length of the configuration of a published medium, in bytes: some hundred thousand extents.
+pub const MAX_REMOTE_CONFIG_LEN: u64 = 4 << 20;
+/// Chunks of one medium. Each is a layer of the artifact; Amazon's registry allows 4,200 layers.
+pub const MAX_REMOTE_CHUNKS: usize = 4_000;
+/// Length of a chunk, in bytes. Chunks are verified in memory, several at a time.
+pub const MAX_REMOTE_CHUNK_LEN: u64 = 64 << 20;
+/// Length of a published medium, in bytes: with chunks of 16 MiB on average.
+pub const MAX_REMOTE_MEDIUM_LEN: u64 = 1 << 36;
+/// Tags of a repository.
+pub const MAX_REMOTE_TAGS: usize = 10_000;
+/// Attachments of a published medium, such as a bill of materials.
+pub const MAX_REMOTE_ATTACHMENTS: usize = 64;
+/// Length of an attachment, in bytes. It is read into memory.
+pub const MAX_REMOTE_ATTACHMENT_LEN: u64 = 64 << 20;
+/// Length of another answer of a registry, in bytes: a token, a list of tags, an error.
+pub const MAX_REMOTE_ANSWER_LEN: u64 = 1 << 20;
+/// Length of a file of registry credentials, in bytes.
+pub const MAX_CREDENTIALS_LEN: u64 = 1 << 20;

@@ -10,6 +10,7 @@ mod disk;
 mod journal;
 pub mod open;
 mod patch;
+mod staging;
 mod temporary;
 
 use std::sync::Arc;
@@ -23,13 +24,13 @@ pub use disk::{Call, DiskOps};
 #[cfg(test)]
 pub(crate) use journal::reseal_as_of_another_boot;
 pub use journal::{Journal, JournalKey, journal_path};
-#[cfg(test)]
 pub(crate) use patch::can;
 pub use patch::{
     NewKey, OldOutput, PatchEstimate, Patched, Recovered, Unsettled, cost, cost_of_layouts, has_journal, open_finished,
     patch, recover, refuse_cut_off, unsettled,
 };
-pub use temporary::{IfBusy, Temporary, rename_new, replace, temporary_path};
+pub use staging::Staging;
+pub use temporary::{IfBusy, Temporary, modified, rename_new, replace, temporary_path};
 
 use crate::content::{Source, SourceKey, Stat};
 use crate::digest::{DigestKinds, Digests};

@@ -19,10 +19,12 @@ pub(super) const CHANGE: &str = "Options for pull requests";
 pub(super) const GLOBAL: &str = "Global options";
 
 /// Commands in the order of use, below their headings.
-const GROUPS: [(&str, &[&str]); 5] = [
-    ("Start", &["init", "import"]),
-    ("Check and build", &["check", "render", "lock", "plan", "show", "apply", "destroy", "watch"]),
-    ("Finished media", &["inspect", "verify", "attest", "sign", "diff", "write", "certificate"]),
+const GROUPS: [(&str, &[&str]); 4] = [
+    ("Author and build", &["init", "import", "check", "render", "lock", "plan", "show", "apply", "destroy", "watch"]),
+    (
+        "Finished media",
+        &["inspect", "verify", "diff", "write", "certificate", "attest", "sign", "push", "pull", "sync"],
+    ),
     ("Task sequences and images", &["sequence", "simulate", "capture"]),
     ("Tools", &["cache", "schema", "lsp", "completions", "man"]),
 ];
@@ -73,6 +75,7 @@ Environment:
   SOURCE_DATE_EPOCH    date of media without a `date`, in seconds since 1970
   TSMEDIA_CACHE_DIR    folder of the cache, like `--cache-dir`
   TSMEDIA_CACHE_LIMIT  size limit of the cache's objects, such as `20GB`
+  DOCKER_CONFIG        folder with `config.json`, which has credentials
   NO_COLOR             no colours if set
   CLICOLOR_FORCE       colours also outside of a terminal, unless 0
 
@@ -277,6 +280,41 @@ pub(super) const CERTIFICATE: &str = "\
 Examples:
   tsmedia certificate --site BER
   tsmedia certificate media.toml --json";
+
+pub(super) const PUSH: &str = "\
+Examples:
+  tsmedia push out/win11-BER.iso oci://registry.example.com/media/win11:BER
+
+  # A folder, such as one on a file server or a disk that travels
+  tsmedia push out/win11-BER.iso file:///srv/media/win11:BER
+
+  # With a statement about it
+  tsmedia push win11.iso file:///srv/win11:BER --attach text/plain=notes.txt
+
+Exit codes:
+  0    published
+  1    failure; the tag names the same medium as before
+  130  interrupted; chunks that were sent are not sent again";
+
+pub(super) const PULL: &str = "\
+Examples:
+  tsmedia pull oci://registry.example.com/media/win11:BER win11-BER.iso
+  tsmedia pull file:///srv/media/win11:BER win11-BER.iso
+
+Exit codes:
+  0    the file is the published medium
+  1    failure; an older medium is as before
+  130  interrupted; chunks that were fetched are not fetched again";
+
+pub(super) const SYNC: &str = "\
+Examples:
+  tsmedia sync oci://registry.example.com/media/win11 /srv/media
+  tsmedia sync oci://registry.example.com/media/win11 /srv/media --tag BER
+  tsmedia sync oci://registry.example.com/media/win11 /srv/media --delete
+
+Exit codes:
+  0  all media are up to date
+  1  failure; media that failed are as before, and the others up to date";
 
 pub(super) const SEQUENCE: &str = "\
 Examples:

@@ -322,6 +322,13 @@ impl Draft<'_> {
     }
 }
 
+impl Sealed {
+    /// Creates an output from a layout that was made elsewhere. `files` are the parts that may be kept in a patch.
+    pub fn received(layout: Layout, id: Digest, files: Vec<PlacedFile>) -> Self {
+        Self { layout, id, boot: Vec::new(), files, sources: HashSet::new() }
+    }
+}
+
 /// Combines files with their digests. Also returns the addresses of their sources.
 fn placed(files: Vec<DraftFile>, digests: Vec<Digests>) -> (Vec<PlacedFile>, HashSet<usize>) {
     let mut sources = HashSet::with_capacity(files.len());

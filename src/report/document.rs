@@ -96,6 +96,12 @@ kinds! {
     Diff = "diff", "diff", json!({ "same": null, "media": [], "only": [], "steps": [] });
     /// Medium written to a stick.
     Write = "write", "write", json!({ "stick": null });
+    /// Published medium.
+    Push = "push", "push", json!({ "medium": null });
+    /// Fetched medium.
+    Pull = "pull", "pull", json!({ "medium": null });
+    /// Media of a folder.
+    Sync = "sync", "sync", json!({ "repository": null, "media": [] });
     /// Client certificate of a medium.
     Certificate = "certificate", "certificate", json!({ "certificate": null });
     /// Simulated runs.

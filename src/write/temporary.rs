@@ -209,6 +209,13 @@ pub(super) fn replaced(path: &Utf8Path) -> Error {
         .help("wait until that process is done, then try again")
 }
 
+/// Error of a file that another process changed.
+pub fn modified(path: &Utf8Path) -> Error {
+    Error::new(format!("another process modified `{path}`"))
+        .with_kind(ErrorKind::Stale)
+        .help("wait until that process is done, then try again")
+}
+
 fn busy(target: &Utf8Path) -> Error {
     Error::new(format!("another process is writing `{target}`"))
         .with_kind(ErrorKind::Locked)

@@ -9,5 +9,6 @@ pub mod json_output;
 pub mod language_server;
 pub mod qemu;
 pub mod reference_tables;
+pub mod registry;
 pub mod repository;
 pub mod sandbox;

@@ -31,5 +31,6 @@ mod output_schemas;
 mod patched;
 mod pipelines;
 mod reference_pages;
+mod remote;
 mod scripting_reference;
 mod wim;

@@ -191,6 +191,15 @@ fn whatever_is_foreign_is_said_safely_by_every_command() {
             .replace("[[sites]]\ncode = \"BER\"\n", &format!("{site}'{certificate}'\n")),
     );
 
+    let key_reference = format!("file:{}", key("client"));
+    let repository = format!("file://{}", sandbox.path("repository"));
+    sandbox.put("repository/oci-layout", "{ \"imageLayoutVersion\": \"1.0.0\" }");
+    let tag = |tag: &str| {
+        let annotations = serde_json::json!({ "org.opencontainers.image.ref.name": tag });
+        serde_json::json!({ "mediaType": NAME, "digest": NAME, "size": 1, "annotations": annotations })
+    };
+    let index = serde_json::json!({ "schemaVersion": 2, "manifests": [tag(NAME), tag("hostile")] });
+    sandbox.put("repository/index.json", index.to_string());
     let mut runs = Runs { sandbox, seen: BTreeSet::new(), n_escapes: 0 };
     for path in ["joliet.iso", "udf.iso", "hostile.wim", "tree/boot/bcd", &manifest] {
         runs.both(&["inspect", path]);
@@ -206,7 +215,14 @@ fn whatever_is_foreign_is_said_safely_by_every_command() {
         runs.both(&["write", path, "stick.img", "--dry-run"]);
         runs.both(&["capture", path, "-o", "again.wim"]);
         runs.both(&["import", path, "-o", "imported"]);
+        runs.both(&["attest", path]);
+        runs.both(&["sign", path, "--key-from", &key_reference]);
+        runs.both(&["push", path, &format!("{repository}:hostile")]);
+        runs.both(&["pull", &format!("{repository}:hostile"), path]);
     }
+    runs.both(&["pull", &format!("{repository}:{NAME}"), "pulled.iso"]);
+    runs.both(&["sync", &repository, "pulled", "--tag", NAME]);
+    runs.both(&["sync", &repository, "pulled"]);
     runs.both(&["inspect", "joliet.iso", "--layout", "--svg", "layout.svg"]);
     let svg = fs::read(runs.sandbox.path("layout.svg")).unwrap();
     assert!(said_safely(&svg, &["layout.svg"]) > 0);
