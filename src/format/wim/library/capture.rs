@@ -7,7 +7,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::AsRawFd;
 use std::ptr;
 use std::ptr::NonNull;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use wimlib as sys;
@@ -54,7 +54,13 @@ pub(in crate::format::wim) struct Builder<'p> {
     hollow: HashMap<u32, HashSet<String>>,
     watch: Pinned<CaptureWatch<'p>>,
     log: LibraryLog,
+    /// Keeps other captures from NTFS volumes until the handle is dropped. `None` if no image is of one.
+    ntfs: Option<MutexGuard<'static, ()>>,
 }
+
+/// Held while libntfs-3g is in use, since it is not thread-safe: volumes that are read at the same time
+/// fail now and then with `EIO`.
+static NTFS: Mutex<()> = Mutex::new(());
 
 /// A value that wimlib has a pointer to. It has a fixed address and is dropped after the handle.
 struct Pinned<T>(NonNull<T>);
@@ -126,7 +132,7 @@ impl<'p> Builder<'p> {
         unsafe {
             sys::wimlib_register_progress_function(handle.0.as_ptr(), Some(on_progress), watch.0.as_ptr().cast())
         };
-        Self { handle, reused: Vec::new(), hollow: HashMap::new(), watch, log }
+        Self { handle, reused: Vec::new(), hollow: HashMap::new(), watch, log, ntfs: None }
     }
 
     /// Number of images so far.
@@ -204,6 +210,7 @@ impl<'p> Builder<'p> {
                 flags |= sys::WIMLIB_ADD_FLAG_NTFS | sys::WIMLIB_ADD_FLAG_RPFIX;
                 let volume = UnfilteredVolume::new(volume, self.watch.get().progress).map_err(CaptureError::Source)?;
                 self.hollow.insert(self.n_images()? + 1, volume.hollow_paths());
+                self.ntfs.get_or_insert_with(|| NTFS.lock().unwrap_or_else(PoisonError::into_inner));
                 ntfs::lend_volume(volume);
                 Utf8PathBuf::from("the lent volume")
             }
