@@ -63,6 +63,12 @@ enum SchemaKind {
     Attest,
     /// JSON of `sign`.
     Sign,
+    /// JSON of `push`.
+    Push,
+    /// JSON of `pull`.
+    Pull,
+    /// JSON of `sync`.
+    Sync,
     /// JSON of `diff`.
     Diff,
     /// JSON of `write`.
@@ -103,6 +109,9 @@ impl SchemaKind {
             Self::Verify => DocumentKind::Verify,
             Self::Attest => DocumentKind::Attest,
             Self::Sign => DocumentKind::Sign,
+            Self::Push => DocumentKind::Push,
+            Self::Pull => DocumentKind::Pull,
+            Self::Sync => DocumentKind::Sync,
             Self::Diff => DocumentKind::Diff,
             Self::Write => DocumentKind::Write,
             Self::Certificate => DocumentKind::Certificate,
