@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use test_fixtures::is_thorough;
 use tsmedia::progress::Progress;
 use tsmedia::remote::{PullAction, PullOptions, RemoteReference, pull};
 use tsmedia::store::Store;
@@ -85,7 +86,8 @@ fn every_failure_of_the_disk_leaves_the_old_medium_or_the_new_one() {
         assert_eq!(pulled.unwrap().action == PullAction::Rebuild, no_patch);
         assert!(sandbox.get("site.iso") == new && n_calls > 15, "{n_calls}");
         // In between are writes of chunks, one like the other.
-        for n in (0..n_calls).filter(|n| *n < 8 || *n + 30 > n_calls || n % 16 == 0) {
+        let (n_last, step) = if is_thorough() { (40, 8) } else { (12, 64) };
+        for n in (0..n_calls).filter(|n| *n < 4 || *n + n_last > n_calls || n % step == 0) {
             let (pulled, _) = pull_with(no_patch, n);
             if pulled.is_ok() {
                 // Cleaning up failed, such as removing the journal.
