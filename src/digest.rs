@@ -3,6 +3,9 @@
 
 mod threads;
 
+use std::fmt;
+
+use disc_layout::digest::write_hex;
 pub use disc_layout::digest::{Digest, NotADigest};
 use sha1::Digest as _;
 
@@ -55,6 +58,13 @@ impl Digests {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sha256(pub [u8; 32]);
 
+impl Sha256 {
+    /// Computes the digest of bytes in memory.
+    pub fn hash(bytes: &[u8]) -> Self {
+        Self(sha2::Sha256::digest(bytes).into())
+    }
+}
+
 /// SHA-1 digest (FIPS 180-4), the name of a content in a WIM file. Zeros mean no content.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Sha1(pub [u8; 20]);
@@ -63,6 +73,12 @@ impl Sha1 {
     /// Computes the digest of bytes in memory.
     pub fn hash(bytes: &[u8]) -> Self {
         Self(sha1::Sha1::digest(bytes).into())
+    }
+}
+
+impl fmt::Display for Sha1 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hex(&self.0, f)
     }
 }
 

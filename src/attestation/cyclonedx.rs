@@ -3,10 +3,10 @@
 //! The medium is the described component. Images, content, drivers, boot programs and all files are components with a
 //! reference each. Facts without a field of their own are properties in the name space `tsmedia`.
 
+use disc_layout::digest::guid;
 use serde_json::{Value as Json, json};
 
 use super::{Component, ComponentKind, Inventory, InventoryFile};
-use crate::digest::Sha256;
 
 const MEDIUM: &str = "medium";
 
@@ -25,7 +25,7 @@ pub fn document(inventory: &Inventory) -> Json {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
-        "serialNumber": serial_number(&inventory.sha256),
+        "serialNumber": format!("urn:uuid:{}", guid(inventory.sha256.0)),
         "version": 1,
         "metadata": {
             "timestamp": inventory.date.to_string(),
@@ -92,14 +92,4 @@ fn component_reference(index: usize) -> String {
 
 fn file_reference(path: &str) -> String {
     format!("file:{path}")
-}
-
-/// Returns the serial number of the document: a UUID of version 8 (RFC 9562, 5.8) from the digest of the medium.
-fn serial_number(sha256: &Sha256) -> String {
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&sha256.0[..16]);
-    bytes[6] = bytes[6] & 0x0F | 0x80;
-    bytes[8] = bytes[8] & 0x3F | 0x80;
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("urn:uuid:{}-{}-{}-{}-{}", &digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..])
 }

@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Value as Json, json};
-use sha1::Digest as _;
 
 use super::{Component, ComponentKind, Inventory, InventoryFile};
 use crate::digest::Sha1;
@@ -126,7 +125,7 @@ fn file(index: usize, file: &InventoryFile) -> Json {
         "SPDXID": file_id(index),
         "fileName": format!("./{}", file.path),
         "checksums": [
-            { "algorithm": "SHA1", "checksumValue": hexadecimal(&sha1_of(file).0) },
+            { "algorithm": "SHA1", "checksumValue": sha1_of(file).to_string() },
             { "algorithm": "SHA256", "checksumValue": file.digests.sha256 },
         ],
         "licenseConcluded": "NOASSERTION",
@@ -152,11 +151,7 @@ fn relationship(from: &str, kind: &str, to: &str) -> Json {
 
 /// Computes the verification code of a package: the SHA-1 digest of the sorted digests of its files (SPDX 2.3, 7.9).
 fn verification_code<'a>(files: impl Iterator<Item = &'a InventoryFile>) -> String {
-    let mut digests: Vec<_> = files.map(|file| hexadecimal(&sha1_of(file).0)).collect();
+    let mut digests: Vec<_> = files.map(|file| sha1_of(file).to_string()).collect();
     digests.sort_unstable();
-    hexadecimal(&sha1::Sha1::digest(digests.concat()))
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha1::hash(digests.concat().as_bytes()).to_string()
 }

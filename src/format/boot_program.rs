@@ -137,7 +137,7 @@ impl fmt::Display for Revocation {
 
 /// Digest of the signed part of a certificate (RFC 5280, 4.1.1.1), its first field.
 fn tbs_digest(certificate: &[u8]) -> Sha256 {
-    Sha256(sha2::Sha256::digest(authenticode::first_field(certificate)).into())
+    Sha256::hash(authenticode::first_field(certificate))
 }
 
 /// Architecture of the computers that start a program with this path from removable media (UEFI

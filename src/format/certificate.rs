@@ -20,7 +20,6 @@ pub mod signature;
 use std::fmt;
 
 use der::asn1::ObjectIdentifier;
-use sha1::Digest as _;
 
 use crate::digest::{Sha1, Sha256};
 use crate::format::asn1::{Der, SEQUENCE};
@@ -169,7 +168,7 @@ impl Certificate {
 
     /// SHA-256 digest of the encoding.
     pub fn fingerprint(&self) -> Sha256 {
-        Sha256(sha2::Sha256::digest(&self.der).into())
+        Sha256::hash(&self.der)
     }
 
     /// SHA-1 digest of the encoding, called thumbprint in Windows.

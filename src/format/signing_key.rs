@@ -9,12 +9,12 @@ use std::fmt;
 use ed25519_dalek::Signer as _;
 use rsa::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _, EncodePublicKey as _};
 use rsa::traits::PublicKeyParts as _;
-use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::certificate::pem;
 use super::certificate::private_key::PrivateKey;
 use super::certificate::signature::{HashAlgorithm, PublicKey, SignatureAlgorithm, SignatureScheme};
+use crate::digest::Sha256;
 use crate::limits::MAX_CERTIFICATE_LEN;
 
 /// Fewest bits of an RSA key.
@@ -207,8 +207,8 @@ impl VerificationKey {
     }
 
     /// SHA-256 digest of the encoded key, which names it.
-    pub fn fingerprint(&self) -> crate::digest::Sha256 {
-        crate::digest::Sha256(Sha256::digest(&self.spki).into())
+    pub fn fingerprint(&self) -> Sha256 {
+        Sha256::hash(&self.spki)
     }
 
     /// Returns `true` if the signature of a message was made with this key.

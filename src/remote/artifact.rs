@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use sha2::Digest as _;
 
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
@@ -92,7 +91,7 @@ pub struct ArtifactIndex {
 impl BlobDescriptor {
     /// Describes bytes in memory.
     pub fn new(media_type: &str, bytes: &[u8]) -> Self {
-        Self::known(media_type, sha256_of(bytes), bytes.len() as u64)
+        Self::known(media_type, Sha256::hash(bytes), bytes.len() as u64)
     }
 
     /// Describes a blob with a known digest.
@@ -169,11 +168,6 @@ pub fn to_bytes(document: &impl Serialize) -> Result<Vec<u8>> {
         )));
     }
     Ok(bytes)
-}
-
-/// SHA-256 digest of bytes in memory.
-pub fn sha256_of(bytes: &[u8]) -> Sha256 {
-    Sha256(sha2::Sha256::digest(bytes).into())
 }
 
 /// Writes a digest as `sha256:` and its hexadecimal digits.

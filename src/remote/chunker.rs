@@ -7,8 +7,6 @@
 
 use std::io::SeekFrom;
 
-use sha2::Digest as _;
-
 use super::chunks::{ChunkedMedium, MediumChunk};
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
@@ -228,7 +226,7 @@ impl Cutter {
 
     fn cut(&mut self) {
         if !self.chunk.is_empty() {
-            let sha256 = Sha256(sha2::Sha256::digest(&self.chunk).into());
+            let sha256 = Sha256::hash(&self.chunk);
             self.chunked.chunks.push(MediumChunk { sha256, len: self.chunk.len() as u64 });
             self.chunk.clear();
         }
@@ -286,7 +284,7 @@ mod tests {
                 joined[range.clone()].copy_from_slice(&bytes[range.clone()]);
                 chunk.extend_from_slice(&bytes[range]);
             }
-            assert_eq!(Sha256(sha2::Sha256::digest(&chunk).into()), placed.chunk.sha256);
+            assert_eq!(Sha256::hash(&chunk), placed.chunk.sha256);
             assert_eq!(chunk.len() as u64, placed.chunk.len);
         }
         joined

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use camino::Utf8Path;
 
 use super::access::RemoteAccess;
-use super::artifact::{BlobDescriptor, CHUNK_TYPE, sha256_of};
+use super::artifact::{BlobDescriptor, CHUNK_TYPE};
 use super::attachments::{self, Attachment};
 use super::chunker::chunk;
 use super::chunks::{ChunkedMedium, MediumChunk, PlacedChunk};
@@ -35,7 +35,7 @@ pub struct PullOptions {
     pub write: WriteOptions,
     /// `true` to replace a file that is not a medium.
     pub force: bool,
-    /// `true` to write the medium anew beside the old one, and never patch it.
+    /// `true` to write a new file beside the old medium instead of patching it.
     pub no_patch: bool,
 }
 
@@ -265,7 +265,7 @@ impl PullJob<'_> {
             let bytes = read(&places[&placed.chunk][..], placed.chunk.len, &|bytes, at| {
                 old.file.read_exact_at(bytes, at).map_err(|error| Error::io("reading", self.target, error))
             })?;
-            if sha256_of(&bytes) != placed.chunk.sha256 {
+            if Sha256::hash(&bytes) != placed.chunk.sha256 {
                 return Err(write::modified(self.target));
             }
             place(placed, &bytes, staging)?;
@@ -289,7 +289,7 @@ impl PullJob<'_> {
         };
         let options = WriteOptions { ability: Some(ability), ..self.options.write.clone() };
         let outdated = OldOutput {
-            id: Digest(sha256_of(&old.stat.len.to_le_bytes()).0),
+            id: Digest(Sha256::hash(&old.stat.len.to_le_bytes()).0),
             len: old.stat.len,
             stat: old.stat,
             parts: old.parts(),
@@ -343,7 +343,7 @@ impl PullJob<'_> {
 fn are_staged(chunks: &[&PlacedChunk], staging: &Staging) -> Result<bool> {
     for placed in chunks {
         let bytes = read(&placed.places, placed.chunk.len, &|bytes, at| staging.read_at(bytes, at))?;
-        if sha256_of(&bytes) != placed.chunk.sha256 {
+        if Sha256::hash(&bytes) != placed.chunk.sha256 {
             return Ok(false);
         }
     }

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use camino::Utf8Path;
 
 use super::access::RemoteAccess;
-use super::artifact::{Annotations, BlobDescriptor, CHUNK_TYPE, TITLE, sha256_of};
+use super::artifact::{Annotations, BlobDescriptor, CHUNK_TYPE, TITLE};
 use super::attachments::{self, Attachment};
 use super::chunker::chunk;
 use super::chunks::{ChunkedMedium, MediumChunk, PlacedChunk};
@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::output::lists::MediumToml;
 use crate::output::{self, Listing};
 use crate::progress::Progress;
-use crate::write::{self, DiskOps, open_finished};
+use crate::write::{self, DiskOps, on_threads, open_finished};
 
 /// Number of connections that chunks travel through.
 pub(super) const N_CONNECTIONS: usize = 4;
@@ -161,7 +161,7 @@ impl<'a> OpenMedium<'a> {
             self.file.read_exact_at(part, place.offset).map_err(|error| Error::io("reading", self.path, error))?;
             rest = after;
         }
-        if sha256_of(&bytes) == placed.chunk.sha256 { Ok(bytes) } else { Err(write::modified(self.path)) }
+        if Sha256::hash(&bytes) == placed.chunk.sha256 { Ok(bytes) } else { Err(write::modified(self.path)) }
     }
 }
 
@@ -204,9 +204,8 @@ impl Sending<'_> {
 /// Calls `work` with every index below `n`, on as many threads as there are connections. Returns the results in order; the
 /// first error stops all threads.
 pub(super) fn on_connections<T: Send>(n: usize, work: &(dyn Fn(usize) -> Result<T> + Sync)) -> Result<Vec<T>> {
-    let next = AtomicUsize::new(0);
     let results = Mutex::new((Vec::with_capacity(n), None));
-    let run = || {
+    on_threads(N_CONNECTIONS.min(n), &|next| {
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             if index >= n {
@@ -222,12 +221,6 @@ pub(super) fn on_connections<T: Send>(n: usize, work: &(dyn Fn(usize) -> Result<
                 }
             }
         }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..N_CONNECTIONS.min(n) {
-            scope.spawn(run);
-        }
-        run();
     });
     let (mut done, error) = results.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
     if let Some(error) = error {

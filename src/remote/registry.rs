@@ -80,7 +80,7 @@ impl Registry {
         })?;
         match found {
             // The header is optional.
-            Some(None) => Ok(self.manifest(version)?.map(|bytes| super::artifact::sha256_of(&bytes))),
+            Some(None) => Ok(self.manifest(version)?.map(|bytes| Sha256::hash(&bytes))),
             found => Ok(found.flatten()),
         }
     }

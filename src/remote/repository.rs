@@ -1,7 +1,7 @@
 //! Repository of media: a registry or a folder. Everything that is read here has been compared with its digest.
 
 use super::access::RemoteAccess;
-use super::artifact::{ArtifactManifest, BlobDescriptor, sha256_of};
+use super::artifact::{ArtifactManifest, BlobDescriptor};
 use super::folder::FolderLayout;
 use super::reference::{RemotePlace, RemoteReference, RemoteVersion, is_tag};
 #[cfg(feature = "network")]
@@ -87,7 +87,7 @@ impl Repository {
             }
         };
         let Some((bytes, listed)) = bytes else { return Ok(None) };
-        let digest = sha256_of(&bytes);
+        let digest = Sha256::hash(&bytes);
         let wanted = match version {
             RemoteVersion::Digest(wanted) => Some(*wanted),
             RemoteVersion::Tag(_) => listed,
@@ -120,7 +120,7 @@ impl Repository {
         if bytes.len() as u64 != blob.size {
             return Err(Error::new(format!("{what} has {} bytes; {} were expected", bytes.len(), blob.size)));
         }
-        match sha256_of(&bytes) {
+        match Sha256::hash(&bytes) {
             digest if digest == blob.digest => Ok(bytes),
             digest => Err(other_digest(&what, &digest, &blob.digest)),
         }
@@ -149,7 +149,7 @@ impl Repository {
     /// Stores a manifest whose blobs are stored, and gives it a tag.
     pub fn write_manifest(&self, manifest: &ArtifactManifest, tag: Option<&str>) -> Result<StoredManifest> {
         let bytes = super::artifact::to_bytes(manifest)?;
-        let digest = sha256_of(&bytes);
+        let digest = Sha256::hash(&bytes);
         match &self.kind {
             RepositoryKind::Folder(folder) => folder.write_manifest(&digest, &bytes, tag)?,
             #[cfg(feature = "network")]

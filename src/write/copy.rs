@@ -97,7 +97,7 @@ pub fn n_lanes() -> usize {
 }
 
 /// Runs `work` on `n_threads` threads, the current one included. They share the counter of jobs taken.
-fn on_threads(n_threads: usize, work: &(dyn Fn(&AtomicUsize) + Sync)) {
+pub(crate) fn on_threads(n_threads: usize, work: &(dyn Fn(&AtomicUsize) + Sync)) {
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 1..n_threads {

@@ -12,14 +12,18 @@ impl Digest {
         Self(*blake3::hash(bytes).as_bytes())
     }
 
-    /// Derives a GUID: version 8 of RFC 9562 (5.8), in lower case and without braces.
+    /// Derives a GUID, as [`guid`] does.
     pub fn guid(&self) -> String {
-        let mut bytes = self.0;
-        bytes[6] = bytes[6] & 0x0F | 0x80;
-        bytes[8] = bytes[8] & 0x3F | 0x80;
-        let digits: String = bytes[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-        [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
+        guid(self.0)
     }
+}
+
+/// Derives a GUID from 256 bits: version 8 of RFC 9562 (5.8), in lower case and without braces.
+pub fn guid(mut bytes: [u8; 32]) -> String {
+    bytes[6] = bytes[6] & 0x0F | 0x80;
+    bytes[8] = bytes[8] & 0x3F | 0x80;
+    let digits: String = bytes[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
 }
 
 /// Error of a text that is not a digest.
@@ -34,8 +38,8 @@ impl fmt::Display for NotADigest {
 
 impl std::error::Error for NotADigest {}
 
-/// Writes 256 bits as 64 lower-case hexadecimal digits.
-pub fn write_hex(bytes: &[u8; 32], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// Writes bytes as lower-case hexadecimal digits.
+pub fn write_hex<const N: usize>(bytes: &[u8; N], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     // All digits at once: lists of digests have millions of them.
     let digits = bytes.map(|byte| [byte >> 4, byte & 15].map(|digit| b"0123456789abcdef"[usize::from(digit)]));
     f.write_str(std::str::from_utf8(digits.as_flattened()).map_err(|_| fmt::Error)?)
