@@ -10,6 +10,7 @@ mod disk;
 mod journal;
 pub mod open;
 mod patch;
+mod room;
 mod staging;
 mod temporary;
 
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use camino::Utf8Path;
 
 pub use change_log::{ChangeLog, log_path, read_log, remove_log};
+pub(crate) use copy::on_threads;
 use copy::{CopyTarget, SHARED_LEN};
 pub use copy::{copy_source, n_lanes};
 pub use disk::{Call, DiskOps};
@@ -29,6 +31,7 @@ pub use patch::{
     NewKey, OldOutput, PatchEstimate, Patched, Recovered, Unsettled, cost, cost_of_layouts, has_journal, open_finished,
     patch, recover, refuse_cut_off, unsettled,
 };
+use room::check_room;
 pub use staging::Staging;
 pub use temporary::{IfBusy, Temporary, modified, rename_new, replace, temporary_path};
 
@@ -38,7 +41,6 @@ use crate::error::{Error, Result};
 use crate::output::{CopyJob, Draft, Sealed};
 use crate::patch::Ability;
 use crate::progress::Progress;
-use crate::size::Size;
 use crate::source::visit_piece;
 
 /// Options of a write.
@@ -84,7 +86,8 @@ pub fn write(
     let temporary = Temporary::create(&options.disk, target, IfBusy::Fail)?;
     let target = CopyTarget { file: &temporary, shares_blocks: shares_blocks(&jobs, target, options) };
     let shared = jobs.iter().filter(|job| target.can_share(&job.file)).map(|job| job.file.len());
-    check_room(&temporary, draft.n_write().saturating_sub(shared.sum()))?;
+    let needed = draft.n_write().saturating_sub(shared.sum());
+    check_room(temporary.file(), temporary.target(), needed, ROOM_HELP)?;
     temporary.set_len(draft.len())?;
     let digests = copy::copy(&jobs, Some(target), options.n_lanes, progress)?;
     let n_read = jobs.iter().filter(|job| job.known.is_none()).map(|job| job.file.len()).sum();
@@ -118,21 +121,8 @@ fn shares_blocks(jobs: &[CopyJob], target: &Utf8Path, options: &WriteOptions) ->
     jobs.iter().any(|job| job.file.len() >= SHARED_LEN) && can_clone()
 }
 
-/// Fails early if the file system has less free space than the output needs.
-fn check_room(temporary: &Temporary, needed: u64) -> Result<()> {
-    // Some file systems don't report free space; the write itself fails if there is none.
-    let Ok(room) = rustix::fs::fstatvfs(temporary.file()) else { return Ok(()) };
-    let free = room.f_bavail.saturating_mul(room.f_frsize);
-    if room.f_blocks == 0 || needed <= free {
-        return Ok(());
-    }
-    let (needed, free) = (Size(needed), Size(free));
-    Err(Error::new(format!(
-        "`{}` takes {needed}, but its file system has only {free} of free space",
-        temporary.target()
-    ))
-    .help("free some space: the old medium is kept until the new one is complete, so both need room at once"))
-}
+const ROOM_HELP: &str =
+    "free some space: the old medium is kept until the new one is complete, so both need room at once";
 
 /// Number of bytes of neighbouring extents that are written at once.
 const RUN_LEN: usize = 1 << 20;

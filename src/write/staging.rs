@@ -10,11 +10,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::disk::DiskOps;
 use super::open;
+use super::room::check_room;
 use super::temporary::{IfBusy, failed_write, lock, replaced, sync_folder};
 use crate::content::{SourceFile, Stat};
 use crate::error::{Error, Result};
 use crate::layout::Region;
-use crate::size::Size;
 
 /// File of a download, locked by this run. It is kept when dropped, for the next run.
 #[derive(Debug)]
@@ -58,16 +58,7 @@ impl<'a> Staging<'a> {
 
     /// Fails if the file system has less free space than `needed` bytes.
     pub fn check_room(&self, needed: u64) -> Result<()> {
-        // Some file systems don't report free space; the write itself fails if there is none.
-        let Ok(room) = rustix::fs::fstatvfs(&self.file) else { return Ok(()) };
-        let held = self.file.metadata().map_or(0, |metadata| std::os::unix::fs::MetadataExt::blocks(&metadata) * 512);
-        let free = room.f_bavail.saturating_mul(room.f_frsize).saturating_add(held);
-        if room.f_blocks == 0 || needed <= free {
-            return Ok(());
-        }
-        let (needed, free) = (Size(needed), Size(free));
-        Err(Error::new(format!("`{}` takes {needed}, but its file system has only {free} of free space", self.target))
-            .help("free some space there; nothing under the final name has changed"))
+        check_room(&self.file, &self.target, needed, "free some space there; nothing under the final name has changed")
     }
 
     /// Fills `bytes` from an offset. Bytes that were never written are zero.

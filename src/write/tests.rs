@@ -11,6 +11,7 @@ use camino::Utf8PathBuf;
 use super::*;
 use crate::output::fixtures::{MediumFixture, noise};
 use crate::output::lists;
+use crate::size::Size;
 
 fn write_medium(fixture: &MediumFixture, options: &WriteOptions) -> Result<WrittenMedium> {
     let output = fixture.output();
