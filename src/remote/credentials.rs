@@ -7,8 +7,7 @@ use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::process::{Command, Stdio};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use base64ct::{Base64, Encoding as _};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -87,7 +86,7 @@ fn find_in(host: &str, path: &Utf8Path, file: &CredentialFile) -> Result<Option<
         return Ok(Some(RegistryLogin::Refresh(token.clone())));
     }
     let Some(auth) = stored.auth.as_ref().filter(not_empty) else { return Ok(None) };
-    let is_valid = BASE64.decode(auth.as_bytes()).map(Zeroizing::new).is_ok_and(|bytes| bytes.contains(&b':'));
+    let is_valid = Base64::decode_vec(auth).map(Zeroizing::new).is_ok_and(|bytes| bytes.contains(&b':'));
     if !is_valid {
         return Err(Error::new(format!("the credentials of `{host}` in `{path}` are not valid"))
             .help(format!("run `docker login {host}` again")));
@@ -127,7 +126,7 @@ fn ask_helper(name: &str, host: &str) -> Result<Option<RegistryLogin>> {
         return Ok(Some(RegistryLogin::Refresh(answer.secret)));
     }
     let pair = Zeroizing::new(format!("{}:{}", answer.username.as_str(), answer.secret.as_str()));
-    Ok(Some(RegistryLogin::Basic(Zeroizing::new(format!("Basic {}", BASE64.encode(pair.as_bytes()))))))
+    Ok(Some(RegistryLogin::Basic(Zeroizing::new(format!("Basic {}", Base64::encode_string(pair.as_bytes()))))))
 }
 
 #[cfg(test)]

@@ -4,8 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use base64ct::{Base64, Encoding as _};
 
 use super::{MEDIUM, project};
 use crate::fixtures::registry::{PASSWORD, Registry, USER};
@@ -21,7 +20,10 @@ fn push(sandbox: &Sandbox, registry: &Registry, variables: &[(&str, &str)]) -> O
     let ran = command.envs(variables.iter().copied()).output().unwrap();
     let said = [&ran.stdout[..], &ran.stderr].concat();
     let said = String::from_utf8_lossy(&said).into_owned();
-    assert!(!said.contains(PASSWORD) && !said.contains(&BASE64.encode(format!("{USER}:{PASSWORD}"))), "{said}");
+    assert!(
+        !said.contains(PASSWORD) && !said.contains(&Base64::encode_string(format!("{USER}:{PASSWORD}").as_bytes())),
+        "{said}"
+    );
     ran
 }
 
@@ -30,7 +32,7 @@ fn credentials_come_from_the_files_of_docker_and_podman() {
     let sandbox = project();
     let Some(registry) = Registry::start_with_password(&sandbox.path("registry")) else { return };
     let file = |password: &str| {
-        let auth = BASE64.encode(format!("{USER}:{password}"));
+        let auth = Base64::encode_string(format!("{USER}:{password}").as_bytes());
         format!(r#"{{"auths":{{"{}":{{"auth":"{auth}"}}}}}}"#, registry.host())
     };
     let without = push(&sandbox, &registry, &[]);
