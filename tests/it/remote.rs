@@ -1,4 +1,4 @@
-//! Media that travel through registries and folders: what is sent, what survives failures, and what is refused.
+//! Media in registries and folders: bytes sent, failures survived, repositories refused.
 
 mod faults;
 mod hostile;

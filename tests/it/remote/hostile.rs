@@ -18,7 +18,7 @@ fn blobs(folder: &Utf8PathBuf) -> Vec<Utf8PathBuf> {
     blobs
 }
 
-/// Pulls over the old medium, which must stay, and returns what was said.
+/// Runs a pull that has to fail and leave the old medium as it is. Returns its output.
 fn refused(sandbox: &Sandbox, reference: &str) -> String {
     let old = sandbox.get("old.iso");
     let said = sandbox.see(&format!("pull {reference} old.iso"));
