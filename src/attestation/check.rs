@@ -79,7 +79,7 @@ pub fn check(
         let expected = AttestationKind::Provenance.bundle_path(medium);
         faults.push(AttestationFault {
             path: None,
-            why: format!("not signed: there is no bundle beside it, such as `{expected}`"),
+            why: format!("not signed: it has no bundle beside it, such as `{expected}`"),
         });
     }
     Ok((checked, faults))
@@ -100,14 +100,7 @@ fn check_bundle(
     }
     // Only now is the payload more than foreign text.
     let statement = Statement::parse(&bundle.payload)?;
-    if statement.kind() != Some(kind) {
-        let wanted = kind.predicate_type();
-        return Err(format!("its statement is of type `{}`; `{wanted}` was expected", statement.predicate_type));
-    }
-    if !statement.is_about(sha256) {
-        let named = statement.subjects.first().and_then(|(_, digest)| digest.as_deref()).unwrap_or("none");
-        return Err(format!("it is about another medium: SHA-256 {named}, but this one has {sha256}"));
-    }
+    statement.check(kind, sha256)?;
     Ok((kind == AttestationKind::Provenance).then(|| Origin::read(&statement.predicate)))
 }
 

@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 use super::AttestationKind;
 use super::bundle::{self, Bundle, pre_authentication_encoding};
 use super::digest::sha256_of;
-use super::statement::{Statement, statement};
+use super::statement::{Statement, about_another, statement};
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
 use crate::format::signing_key::{SigningKey, VerificationKey};
@@ -138,7 +138,7 @@ pub fn sign(
         bundles.push((kind, kind.bundle_path(medium), bundle.to_json()));
     }
     if bundles.is_empty() {
-        return Err(Error::new(format!("there is no document about `{medium}` to sign"))
+        return Err(Error::new(format!("`{medium}` has no documents to sign"))
             .help(format!("run `tsmedia attest {medium}` first")));
     }
     for (_, path, text) in &bundles {
@@ -150,14 +150,9 @@ pub fn sign(
 
 /// Returns the statement of a document. The error is the reason why it is not about the medium, as a fragment about "it".
 fn payload(kind: AttestationKind, text: &str, name: &str, sha256: &Sha256) -> std::result::Result<Vec<u8>, String> {
-    let foreign = |found: &str| format!("it is about another medium: SHA-256 {found}, but this one has {sha256}");
     if kind == AttestationKind::Provenance {
-        let read = Statement::parse(text.as_bytes())?;
-        let named = read.subjects.first().and_then(|(_, digest)| digest.as_deref()).unwrap_or("none");
-        return match read.kind() == Some(kind) && read.is_about(sha256) {
-            true => Ok(text.as_bytes().to_vec()),
-            false => Err(foreign(named)),
-        };
+        Statement::parse(text.as_bytes())?.check(kind, sha256)?;
+        return Ok(text.as_bytes().to_vec());
     }
     let document: Json = serde_json::from_str(text).map_err(|error| format!("it is not JSON: {error}"))?;
     let digest = match kind {
@@ -166,7 +161,7 @@ fn payload(kind: AttestationKind, text: &str, name: &str, sha256: &Sha256) -> st
     };
     let digest = digest.and_then(Json::as_str).unwrap_or("none");
     if digest != sha256.to_string() {
-        return Err(foreign(digest));
+        return Err(about_another(digest, sha256));
     }
     Ok(statement(name, sha256, kind, &document).to_string().into_bytes())
 }

@@ -30,6 +30,11 @@ pub fn statement(medium: &str, sha256: &Sha256, kind: AttestationKind, predicate
     })
 }
 
+/// Returns the fault of a document that names the digest `found`, as a fragment about "it".
+pub fn about_another(found: &str, sha256: &Sha256) -> String {
+    format!("it is about another medium: SHA-256 {found}, but this one has {sha256}")
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawStatement {
@@ -65,14 +70,21 @@ impl Statement {
         Ok(Self { subjects: subjects.collect(), predicate_type: raw.predicate_type, predicate: raw.predicate })
     }
 
-    /// Returns `true` if the statement is about the file with this digest.
-    pub fn is_about(&self, sha256: &Sha256) -> bool {
+    /// Checks that the statement is of this kind, and about the medium with this digest.
+    ///
+    /// # Errors
+    ///
+    /// If it is not: the reason, as a fragment about "it".
+    pub fn check(&self, kind: AttestationKind, sha256: &Sha256) -> Result<(), String> {
+        if self.predicate_type != kind.predicate_type() {
+            let wanted = kind.predicate_type();
+            return Err(format!("its statement is of type `{}`; `{wanted}` was expected", self.predicate_type));
+        }
         let wanted = sha256.to_string();
-        self.subjects.iter().any(|(_, digest)| digest.as_ref() == Some(&wanted))
-    }
-
-    /// Kind of the predicate. `None` for one that tsmedia doesn't make.
-    pub fn kind(&self) -> Option<AttestationKind> {
-        AttestationKind::ALL.into_iter().find(|kind| kind.predicate_type() == self.predicate_type)
+        if self.subjects.iter().any(|(_, digest)| digest.as_ref() == Some(&wanted)) {
+            return Ok(());
+        }
+        let named = self.subjects.first().and_then(|(_, digest)| digest.as_deref()).unwrap_or("none");
+        Err(about_another(named, sha256))
     }
 }

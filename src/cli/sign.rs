@@ -60,7 +60,7 @@ fn signer(arguments: &Arguments) -> Result<Signer> {
     if let (Some(command), Some(path)) = (&arguments.command, &arguments.public_key) {
         return Ok(Signer::with_command(command, read_public_key(path)?));
     }
-    let Some(from) = &arguments.key_from else { return Err(Error::new("there is no key to sign with")) };
+    let Some(from) = &arguments.key_from else { return Err(Error::new("a key to sign with is missing")) };
     let name = match from {
         PasswordLocation::Env(name) => format!("the environment variable `{name}`"),
         PasswordLocation::File(path) => format!("`{path}`"),
