@@ -23,7 +23,7 @@
 //! | decision | `plan`, `record`, `diff`, `map` |
 //! | meaning | `manifest`, `sequence`, `resolve`, `media`, `target` |
 //! | bytes | `write`, `patch`, `output`, `format`, `store` |
-//! | words | `problem`, `error`, `digest`, `size`, `file_identity`, `foreign_text`, `git`, `git_lfs`, `inputs`, `limits`, `merge_conflict`, `paths`, `progress`, `rule`, `secret`, `shell` |
+//! | words | `bounded_command`, `problem`, `error`, `digest`, `size`, `file_identity`, `foreign_text`, `git`, `git_lfs`, `inputs`, `limits`, `merge_conflict`, `paths`, `progress`, `rule`, `secret`, `shell` |
 //!
 //! Below them are three crates, some of whose modules are re-exported here, such as `crate::layout` and `crate::problem`:
 //!
@@ -39,6 +39,7 @@ pub use disc_layout::{content, date, firmware, layout, source, volume};
 pub mod apply;
 pub mod attestation;
 pub mod baseline;
+mod bounded_command;
 pub mod capture;
 pub mod cli;
 pub mod device;

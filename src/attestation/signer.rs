@@ -3,18 +3,19 @@
 //! A command gets the bytes to sign on standard input and prints the signature, so that keys stay in tokens (PKCS #11) or
 //! with a service. Each signature is verified before a bundle is written.
 
-use std::io::{self, Read as _, Write as _};
-use std::process::{Command, Stdio};
-use std::thread;
+use std::io;
+use std::process::Command;
 
 use base64ct::{Base64, Encoding as _};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value as Json;
+use zeroize::Zeroizing;
 
 use super::AttestationKind;
 use super::bundle::{self, Bundle, pre_authentication_encoding};
 use super::digest::sha256_of;
 use super::statement::{Statement, about_another, statement};
+use crate::bounded_command;
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
 use crate::format::signing_key::{SigningKey, VerificationKey};
@@ -66,7 +67,7 @@ impl Signer {
                 let printed = run(command, message)?;
                 let text = str::from_utf8(&printed).ok().map(|text| text.split_whitespace().collect::<String>());
                 let decoded = text.and_then(|text| Base64::decode_vec(&text).ok());
-                let candidates = [Some(printed.clone()), decoded].into_iter().flatten();
+                let candidates = [Some(printed.to_vec()), decoded].into_iter().flatten();
                 let mut candidates = candidates.map(|signature| self.public_key.normalized(signature));
                 candidates.find(|signature| self.public_key.verifies(message, signature)).ok_or_else(|| {
                     let (len, algorithm) = (printed.len(), self.public_key.algorithm());
@@ -80,33 +81,17 @@ impl Signer {
     }
 }
 
-/// Runs a command with an input, and returns its standard output. Its standard error is passed through.
-fn run(command: &str, input: &[u8]) -> Result<Vec<u8>> {
-    let failed = |error: io::Error| Error::new(format!("running `{command}`")).because(error);
-    let mut child = Command::new("sh");
-    child.args(["-c", command]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
-    let mut child = child.spawn().map_err(failed)?;
-    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-    let printed = thread::scope(|scope| {
-        // A command that does not read its input shows in the signature.
-        scope.spawn(move || stdin.is_some_and(|mut stdin| stdin.write_all(input).is_ok()));
-        let mut printed = Vec::new();
-        let limit = MAX_SIGNATURE_LEN as u64 + 1;
-        stdout.map_or(Ok(0), |stdout| stdout.take(limit).read_to_end(&mut printed)).map(|_| printed)
-    });
-    let is_long = printed.as_ref().is_ok_and(|printed| printed.len() > MAX_SIGNATURE_LEN);
-    if is_long || printed.is_err() {
-        let _ = child.kill();
+/// Runs a command for the shell with an input, and returns its standard output. Its standard error is passed through.
+fn run(command: &str, input: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", command]);
+    let ran = bounded_command::run(&mut shell, input, MAX_SIGNATURE_LEN);
+    match ran.map_err(|error| Error::new(format!("running `{command}`")).because(error))? {
+        Some((status, printed)) if status.success() => Ok(printed),
+        Some((status, _)) => Err(Error::new(format!("`{command}` failed with {status}"))),
+        None => Err(Error::new(format!("`{command}` printed more than {MAX_SIGNATURE_LEN} bytes"))
+            .help("print the signature alone")),
     }
-    let status = child.wait().map_err(failed)?;
-    if is_long {
-        return Err(Error::new(format!("`{command}` printed more than {MAX_SIGNATURE_LEN} bytes"))
-            .help("print the signature alone"));
-    }
-    if !status.success() {
-        return Err(Error::new(format!("`{command}` failed with {status}")));
-    }
-    printed.map_err(failed)
 }
 
 /// Signs the documents beside a medium. Returns their kinds, and the paths of the bundles.

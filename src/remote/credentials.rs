@@ -4,7 +4,7 @@
 //! The formats are those of docker's `cli/config` and of containers-auth.json(5).
 
 use std::collections::HashMap;
-use std::io::{self, Read, Write};
+use std::io;
 use std::process::{Command, Stdio};
 
 use base64ct::{Base64, Encoding as _};
@@ -12,6 +12,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
+use crate::bounded_command;
 use crate::error::{Error, Result};
 use crate::limits::{self, MAX_CREDENTIALS_LEN};
 
@@ -101,25 +102,14 @@ fn ask_helper(name: &str, host: &str) -> Result<Option<RegistryLogin>> {
         return Err(Error::new(format!("`{name}` is not the name of a credential helper")));
     }
     let program = format!("docker-credential-{name}");
-    let failed = |error: io::Error| Error::new(format!("running `{program}`")).because(error);
-    let mut child = Command::new(&program)
-        .arg("get")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(failed)?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // A helper that ends early has no credentials.
-        let _ = stdin.write_all(host.as_bytes());
-    }
-    let mut answer = Zeroizing::new(Vec::new());
-    if let Some(stdout) = child.stdout.take() {
-        stdout.take(MAX_CREDENTIALS_LEN).read_to_end(&mut answer).map_err(failed)?;
-    }
-    if !child.wait().map_err(failed)?.success() {
-        return Ok(None);
-    }
+    let mut command = Command::new(&program);
+    command.arg("get").stderr(Stdio::null());
+    let ran = bounded_command::run(&mut command, host.as_bytes(), MAX_CREDENTIALS_LEN as usize);
+    let answer = match ran.map_err(|error| Error::new(format!("running `{program}`")).because(error))? {
+        Some((status, answer)) if status.success() => answer,
+        Some(_) => return Ok(None),
+        None => return Err(Error::new(format!("`{program}` printed more than {MAX_CREDENTIALS_LEN} bytes"))),
+    };
     let answer: HelperAnswer =
         serde_json::from_slice(&answer).map_err(|_| Error::new(format!("the answer of `{program}` is not valid")))?;
     if answer.username.as_str() == TOKEN_USER {
